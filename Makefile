@@ -1,0 +1,56 @@
+# Every target sets up .venv by itself when that is needed, and only then.
+RECIPE ?= dialogpt-mini-int4
+ARGS   ?=
+PYTHON ?= python3
+VENV   := .venv
+READY  := $(VENV)/.ready
+OVRUN  := $(VENV)/bin/ovrun
+
+.DEFAULT_GOAL := help
+.PHONY: setup optimize plan validate list show test check bench clean help
+
+help:  ## show this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 18
+	@echo
+	@echo "  RECIPE=name      which recipe (default: $(RECIPE))"
+	@echo "  ARGS=\"key=value\" values that replace the recipe's, and options of ovrun"
+
+setup: $(READY)  ## make .venv with everything (the other targets do it when needed)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: ovrun needs Python 3.11 or newer; name one with PYTHON=python3.x" >&2; exit 1; }
+	@echo "Setting up $(VENV); this takes a minute or two, once."
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+optimize: $(READY)  ## run a recipe from validation to a published artifact
+	@$(OVRUN) optimize $(RECIPE) $(ARGS)
+
+plan: $(READY)  ## show the stages of a recipe, what is cached, and why not
+	@$(OVRUN) plan $(RECIPE) $(ARGS)
+
+validate: $(READY)  ## check every recipe, or the one that RECIPE names
+	@$(OVRUN) validate $(if $(filter command line environment,$(origin RECIPE)),$(RECIPE),--all) $(ARGS)
+
+list: $(READY)  ## show recipes and published versions
+	@$(OVRUN) list $(ARGS)
+
+show: $(READY)  ## show the latest version of a recipe
+	@$(OVRUN) show $(RECIPE) $(ARGS)
+
+test: $(READY)  ## run every test
+	@$(VENV)/bin/python -m pytest -n 2 $(ARGS)
+
+check: $(READY)  ## style and types
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+
+bench: $(READY)  ## measure against optimum-cli, on this machine, in turn
+	@$(VENV)/bin/python bench/run.py $(ARGS)
+
+clean:  ## remove .venv and caches; outputs/ stays
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,125 @@
+"""The command line: what can be asked, and how a failure ends. What a command does is in `runner.commands`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from runner import __version__
+from runner.errors import INTERRUPTED, OvrunError, RecipeError
+
+_EPILOG = """\
+NAME is a recipe's name or a path to its file. key=value changes one value of it, in Hydra's grammar:
+compression.ratio=0.6, or compression=int8 for another preset. Your own ./recipes come before the built-in ones.
+
+exit codes: 0 done · 2 the recipe or the command line is wrong · 3 an accuracy gate was missed ·
+4 the model or its data can't be had or read · 5 a stage failed · 130 interrupted"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="ovrun",
+        description="A declarative batch optimizer for OpenVINO: one YAML recipe in, one checked, versioned model folder out.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"ovrun {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    optimize = _command(commands, "optimize", "convert, optimize, check and publish the model of a recipe")
+    _words(optimize, "NAME [key=value …]", "recipes, and values that replace theirs")
+    _places(optimize)
+    optimize.add_argument(
+        "--quiet", "-q", action="store_true", help="print nothing but errors and the artifact's folder"
+    )
+    _remote_code(optimize)
+    plan = _command(commands, "plan", "show each stage, its key, whether it is cached, and why not")
+    _words(plan, "NAME [key=value …]", "recipes, and values that replace theirs")
+    _places(plan)
+    _remote_code(plan)
+    validate = _command(commands, "validate", "check recipes, and do nothing else")
+    _words(validate, "NAME [key=value …]", "recipes, and values that replace theirs", optional=True)
+    validate.add_argument("--all", action="store_true", help="check every recipe there is")
+    _places(validate)
+    listing = _command(commands, "list", "show the recipes and the published versions")
+    _places(listing)
+    show = _command(commands, "show", "show a published version: how it was made and what it measured")
+    _words(show, "NAME[/N]", "a recipe's latest version, or its version N")
+    _places(show)
+    return parser
+
+
+def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return parser
+
+
+def _words(parser: argparse.ArgumentParser, metavar: str, text: str, *, optional: bool = False) -> None:
+    parser.add_argument("words", nargs="*" if optional else "+", metavar=metavar, help=text)
+
+
+def _places(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recipes", type=Path, metavar="DIR", help="where your recipes are (default: ./recipes)")
+    parser.add_argument(
+        "--outputs", type=Path, default=Path("outputs"), metavar="DIR", help="artifacts and store (default: ./outputs)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+
+
+def _remote_code(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--allow-remote-code",
+        action="store_true",
+        help="let a recipe with model.trust_remote_code run the Python code that comes with its model",
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = build_parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
+    from runner import commands
+
+    try:
+        return int(getattr(commands, f"do_{arguments.command}")(arguments))
+    except OvrunError as error:
+        report(error, as_json=arguments.json)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\ninterrupted: finished stages are kept, the next run goes on from there", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def report(error: OvrunError, *, as_json: bool) -> None:
+    """Tell a person, or a program, what went wrong."""
+    problems = [str(problem) for problem in error.problems] if isinstance(error, RecipeError) else [error.message]
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    if error.hint:
+        print(f"\nhint: {error.hint}", file=sys.stderr)
+    if as_json:
+        document = {"status": "error", "exit_code": error.exit_code, "errors": problems, "hint": error.hint}
+        print(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

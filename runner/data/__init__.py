@@ -1,0 +1,119 @@
+"""Datasets for calibration and checks: what they hold, their digest, their checks and their readers.
+
+A txt file is one continuous text (`limit` counts its lines); a jsonl file has one row a line; an npz file has
+named arrays. One module a format, imported when a dataset of it is touched; nothing here imports numpy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from dataclasses import asdict
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from runner.data.words import missing
+from runner.errors import SourceError
+
+if TYPE_CHECKING:
+    from runner.data.npz import Arrays
+    from runner.recipe.types import Dataset
+
+FORMATS = {
+    "txt": "runner.data.text",
+    "jsonl": "runner.data.jsonl",
+    "npz": "runner.data.npz",
+}
+
+_SHAPING = ("format", "column", "prompt", "reply", "inputs", "labels", "limit", "preprocess")
+_BLOCK = 1 << 20
+
+
+def kinds(dataset: Dataset) -> frozenset[str]:
+    """What the dataset can give: some of `text`, `pairs` (prompt and reply), `arrays`, `labels`."""
+    if dataset.format == "npz":
+        return frozenset({"arrays", "labels"} if dataset.labels else {"arrays"})
+    found = {"text"} if dataset.format == "txt" or dataset.column else set()
+    return frozenset(found | ({"pairs"} if dataset.prompt and dataset.reply else set()))
+
+
+def digest(dataset: Dataset) -> str:
+    """SHA-256 over the file's content and over all that shapes what is read of it; its name and place don't count.
+
+    Raises:
+        SourceError: the file can't be read.
+    """
+    fields = asdict(dataset)
+    shape = json.dumps({key: fields[key] for key in _SHAPING}, sort_keys=True, default=dict)
+    total = hashlib.sha256(shape.encode())
+    try:
+        with dataset.path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                total.update(block)
+    except OSError as error:
+        message = f"dataset {dataset.name}: {dataset.path}: {error.strerror}"
+        raise SourceError(message) from error
+    return total.hexdigest()
+
+
+def check(dataset: Dataset) -> None:
+    """Find what is wrong with the dataset before any heavy work, reading only the rows that will be used.
+
+    Raises:
+        SourceError: no such file, not UTF-8, not JSON, no such column or array, nothing in it, or lengths that differ.
+    """
+    if not dataset.path.is_file():
+        what = "is a folder, not a file" if dataset.path.is_dir() else "no such file"
+        message = f"dataset {dataset.name}: {dataset.path}: {what}"
+        raise SourceError(message, hint="Paths in a recipe are relative to the file that states them.")
+    reader(dataset).check(dataset)
+
+
+def reader(dataset: Dataset) -> ModuleType:
+    """The module that reads the dataset's format.
+
+    Raises:
+        SourceError: there is no such format.
+    """
+    if dataset.format not in FORMATS:
+        message = f"dataset {dataset.name}: {missing('format', dataset.format, FORMATS)}"
+        raise SourceError(message)
+    return importlib.import_module(FORMATS[dataset.format])
+
+
+def read_text(dataset: Dataset) -> list[str]:
+    """The rows of a text dataset, those with nothing but white space left out; a txt file is one row.
+
+    Raises:
+        SourceError: the dataset holds no text, or can't be read.
+    """
+    rows: list[str] = _read(dataset, "text", "a txt file, or a jsonl file with `column`")
+    return rows
+
+
+def read_pairs(dataset: Dataset) -> list[tuple[str, str]]:
+    """The (prompt, reply) rows of a jsonl dataset.
+
+    Raises:
+        SourceError: the dataset holds no pairs, or can't be read.
+    """
+    pairs: list[tuple[str, str]] = _read(dataset, "pairs", "a jsonl file with `prompt` and `reply`")
+    return pairs
+
+
+def read_arrays(dataset: Dataset) -> Arrays:
+    """The arrays of an npz dataset, as stored; batches of it come preprocessed.
+
+    Raises:
+        SourceError: the dataset holds no arrays, or can't be read.
+    """
+    arrays: Arrays = _read(dataset, "arrays", "an npz file")
+    return arrays
+
+
+def _read(dataset: Dataset, kind: str, needed: str) -> Any:
+    if kind not in kinds(dataset):
+        message = f"dataset {dataset.name} ({dataset.path.name}) gives no {kind}; what is needed here is {needed}"
+        raise SourceError(message)
+    return getattr(reader(dataset), f"read_{kind}")(dataset)

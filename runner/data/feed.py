@@ -1,0 +1,132 @@
+"""What fills a model's inputs: token windows for language models, named arrays for all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner.errors import SourceError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Feed = dict[str, "np.ndarray[Any, Any]"]
+
+_PAST = "past_key_values"
+
+
+@dataclass(frozen=True)
+class Port:
+    """One input of a model: its first name, its shape (None where dynamic, empty if the rank is), its NumPy type."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: np.dtype[Any]
+
+    def __str__(self) -> str:
+        return f"{self.name} {['?' if size is None else size for size in self.shape]}".replace("'", "")
+
+
+def ports(model: Any) -> tuple[Port, ...]:
+    """The inputs of an `ov.Model` or `ov.CompiledModel`."""
+    return tuple(
+        Port(
+            port.get_any_name() if port.get_names() else port.get_node().get_friendly_name(),
+            tuple(None if size.is_dynamic else size.get_length() for size in port.partial_shape)
+            if port.partial_shape.rank.is_static
+            else (),
+            np.dtype(port.element_type.to_dtype()),
+        )
+        for port in model.inputs
+    )
+
+
+def takes_tokens(inputs: Iterable[Port]) -> bool:
+    """Whether token ids feed this model."""
+    return any(port.name == "input_ids" for port in inputs)
+
+
+def keeps_state(inputs: Iterable[Port]) -> bool:
+    """Whether it is a decoder with a cache: in the model's state, or as inputs."""
+    return any(port.name == "beam_idx" or port.name.startswith(_PAST) for port in inputs)
+
+
+def token_feed(inputs: Iterable[Port], ids: NDArray[np.int64], past: int = 0, length: int | None = None) -> Feed:
+    """All inputs of a language model for one sequence.
+
+    Args:
+        inputs: the model's inputs.
+        ids: token ids, shape [n].
+        past: how many tokens the model's cache holds already.
+        length: tokens of `ids` that count, the rest being padding; all by default.
+
+    Raises:
+        SourceError: the model has an input that a text can't fill.
+    """
+    return {port.name: _token_input(port, ids, past, len(ids) if length is None else length) for port in inputs}
+
+
+def _token_input(port: Port, ids: NDArray[np.int64], past: int, length: int) -> np.ndarray[Any, Any]:
+    count = len(ids)
+    if port.name == "input_ids":
+        return ids.astype(port.dtype)[None]
+    if port.name == "attention_mask":
+        return (np.arange(past + count) < past + length).astype(port.dtype)[None]
+    if port.name == "position_ids":
+        return np.arange(past, past + count, dtype=port.dtype)[None]
+    if port.name == "token_type_ids":
+        return np.zeros((1, count), port.dtype)
+    if port.name == "beam_idx":
+        return np.zeros(1, port.dtype)
+    if port.name.startswith(_PAST):
+        return np.zeros(_empty_past(port), port.dtype)
+    message = f"a text can't fill the model's input {port}"
+    hint = "Text fills input_ids, attention_mask, position_ids, token_type_ids, beam_idx and past_key_values."
+    raise SourceError(message, hint=hint)
+
+
+def _empty_past(port: Port) -> tuple[int, ...]:
+    """Batch 1 and no tokens: of a past's dynamic axes the first is the batch."""
+    return tuple(size if size is not None else int(axis == 0) for axis, size in enumerate(port.shape))
+
+
+def bind(inputs: Iterable[Port], names: Iterable[str], dataset: str) -> dict[str, Port]:
+    """The model input that each of a dataset's inputs feeds; "" stands for the model's only input.
+
+    Raises:
+        SourceError: a name that the model doesn't have, or an input that stays empty.
+    """
+    by_name = {port.name: port for port in inputs}
+    wanted = list(names)
+    if wanted == [""] and len(by_name) == 1:
+        return {"": next(iter(by_name.values()))}
+    if set(wanted) != set(by_name):
+        needs = ", ".join(str(port) for port in by_name.values())
+        has = ", ".join(name or "one array for the model's only input" for name in wanted)
+        message = f"dataset {dataset} can't feed the model: the model's inputs are {needs}; the dataset has {has}"
+        hint = "In the dataset write `inputs: {<model input>: <array>}` with one line for each input of the model."
+        raise SourceError(message, hint=hint)
+    return by_name
+
+
+def array_feed(bound: Mapping[str, Port], arrays: Mapping[str, np.ndarray[Any, Any]], dataset: str) -> Feed:
+    """A batch of arrays as the model's inputs, in the model's element types.
+
+    Raises:
+        SourceError: a shape that doesn't fit, or floating-point numbers for an integer input.
+    """
+    return {port.name: _array_input(port, arrays[name], dataset) for name, port in bound.items()}
+
+
+def _array_input(port: Port, array: np.ndarray[Any, Any], dataset: str) -> np.ndarray[Any, Any]:
+    same_rank = len(port.shape) == array.ndim
+    if port.shape and not (same_rank and all(a in (None, b) for a, b in zip(port.shape[1:], array.shape[1:]))):
+        message = f"dataset {dataset} can't feed the model's input {port}: its items have shape {list(array.shape[1:])}"
+        raise SourceError(message, hint="`preprocess: {layout: NHWC->NCHW}` in the dataset changes the order of axes.")
+    if port.dtype.kind in "iu" and array.dtype.kind == "f":
+        message = f"dataset {dataset} can't feed the model's input {port}: it takes {port.dtype}, not {array.dtype}"
+        raise SourceError(message)
+    return np.ascontiguousarray(array, dtype=port.dtype)

@@ -1,0 +1,53 @@
+"""Text files: one continuous UTF-8 text, line ends as they are in the file; also the line reader for jsonl."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from runner.errors import SourceError
+from runner.recipe.types import Dataset
+
+
+def lines(dataset: Dataset) -> Iterator[tuple[int, str]]:
+    """Each line with its number from 1, line end included, a leading byte order mark left out.
+
+    Raises:
+        SourceError: the file can't be read, or a line is not UTF-8.
+    """
+    number = 0
+    try:
+        with dataset.path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        message = f"{dataset.path}:{number}:{error.start + 1}: byte 0x{error.object[error.start]:02x} is not UTF-8"
+        raise SourceError(message, hint="Save the file as UTF-8.") from error
+    except OSError as error:
+        message = f"dataset {dataset.name}: {dataset.path}: {error.strerror}"
+        raise SourceError(message) from error
+
+
+def check(dataset: Dataset) -> None:
+    """Read the lines that will be used.
+
+    Raises:
+        SourceError: not UTF-8, or nothing but white space.
+    """
+    if all(not line.strip() for _, line in _used(dataset)):
+        message = f"dataset {dataset.name}: {dataset.path} has no text"
+        raise SourceError(message)
+
+
+def read_text(dataset: Dataset) -> list[str]:
+    """The text, up to `limit` lines of it, as one row.
+
+    Raises:
+        SourceError: not UTF-8, or nothing but white space.
+    """
+    check(dataset)
+    return ["".join(line for _, line in _used(dataset))]
+
+
+def _used(dataset: Dataset) -> Iterator[tuple[int, str]]:
+    return islice(lines(dataset), dataset.limit)

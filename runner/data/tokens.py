@@ -1,0 +1,185 @@
+"""Text -> token ids -> windows, with the tokenizer in a model's folder and without torch.
+
+A dataset becomes one stream: the start token where the tokenizer adds one, then the rows, with the model's end
+token between two rows unless the first ends with it already. Windows are cut from the stream.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner.errors import SourceError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "merges.txt")
+_DEFAULT_CONTEXT = 512
+
+
+@dataclass(frozen=True)
+class Window:
+    """Tokens `start` … `stop - 1` of the stream; those from `first_new` on are new in this window."""
+
+    start: int
+    stop: int
+    first_new: int
+
+    @property
+    def scored(self) -> int:
+        """How many new tokens have a token before them in the window, so that the model predicts them."""
+        return self.stop - max(self.first_new, self.start + 1)
+
+
+class Tokenizer:
+    """The tokenizer of a model's folder, with the model's special tokens."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def encode(self, text: str, *, special: bool = False) -> list[int]:
+        """Token ids; `special` adds what the tokenizer puts around a text by itself.
+
+        Raises:
+            SourceError: the folder has no tokenizer that can be loaded.
+        """
+        found = self._backend.encode(text, add_special_tokens=special)
+        return list(found if isinstance(found, list) else found.ids)
+
+    @cached_property
+    def _backend(self) -> Any:
+        path = self.folder / "tokenizer.json"
+        try:
+            if path.is_file():
+                from tokenizers import Tokenizer as Backend
+
+                backend = Backend.from_file(str(path))
+                backend.no_truncation()
+                backend.no_padding()
+                return backend
+            from transformers import AutoTokenizer
+
+            return AutoTokenizer.from_pretrained(str(self.folder), local_files_only=True)
+        except Exception as error:
+            message = f"{self.folder}: no tokenizer can be loaded from this folder: {error}"
+            raise SourceError(message, hint="Convert the model with `conversion.tokenizer: true`.") from error
+
+    @cached_property
+    def eos(self) -> int | None:
+        """The model's end token: of config.json, generation_config.json or tokenizer_config.json."""
+        return self._special("eos")
+
+    @cached_property
+    def bos(self) -> int | None:
+        """The start token, if the tokenizer puts one before a text."""
+        bos = self._special("bos")
+        if bos is not None and self._config("tokenizer_config.json").get("add_bos_token"):
+            return bos
+        around = self.encode("", special=True)
+        return bos if bos is not None and around[:1] == [bos] else None
+
+    @cached_property
+    def pad(self) -> int:
+        """The padding token, else the end token, else 0."""
+        pad = self._special("pad")
+        return pad if pad is not None else self.eos or 0
+
+    @property
+    def positions(self) -> int | None:
+        """How many positions the model was made for, if its config.json tells."""
+        config = self._config("config.json")
+        found = [config[key] for key in _POSITIONS if isinstance(config.get(key), int)]
+        return found[0] if found else None
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 over the tokenizer's files."""
+        total = hashlib.sha256()
+        there = [self.folder / name for name in _TOKENIZER_FILES if (self.folder / name).is_file()]
+        for path in there[:1] if there and there[0].name == "tokenizer.json" else there:
+            total.update(path.read_bytes())
+        return total.hexdigest()
+
+    def _special(self, kind: str) -> int | None:
+        for name in ("config.json", "generation_config.json"):
+            value = self._config(name).get(f"{kind}_token_id")
+            value = value[0] if isinstance(value, list) and value else value
+            if isinstance(value, int):
+                return value
+        token = self._config("tokenizer_config.json").get(f"{kind}_token")
+        token = token.get("content") if isinstance(token, dict) else token
+        if not isinstance(token, str):
+            return None
+        convert = getattr(self._backend, "token_to_id", None) or self._backend.convert_tokens_to_ids
+        value = convert(token)
+        return value if isinstance(value, int) else None
+
+    def _config(self, name: str) -> Mapping[str, Any]:
+        path = self.folder / name
+        if not path.is_file():
+            return {}
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            message = f"{path}: not JSON: {error}"
+            raise SourceError(message) from error
+        return config if isinstance(config, dict) else {}
+
+
+def stream(tokenizer: Tokenizer, rows: list[str]) -> NDArray[np.int64]:
+    """All rows as one stream of token ids, shape [tokens]."""
+    ids = [tokenizer.bos] if tokenizer.bos is not None else []
+    for number, row in enumerate(rows):
+        row_ids = tokenizer.encode(row)
+        ids += row_ids
+        if number < len(rows) - 1 and tokenizer.eos is not None and row_ids[-1:] != [tokenizer.eos]:
+            ids.append(tokenizer.eos)
+    return np.asarray(ids, np.int64)
+
+
+def text_sha256(rows: list[str]) -> str:
+    """SHA-256 of the rows in UTF-8 with a zero byte between two; of a txt file, the file's own."""
+    return hashlib.sha256("\0".join(rows).encode()).hexdigest()
+
+
+def windows(tokens: int, context_length: int, stride: int) -> Iterator[Window]:
+    """Windows of `context_length` tokens, each `stride` after the one before; the last may be shorter.
+
+    Where windows overlap, a token is new in the first window that holds it. A window without a token to score
+    is left out.
+    """
+    done = 0
+    for start in range(0, tokens, stride):
+        window = Window(start, min(start + context_length, tokens), max(start, done))
+        if window.scored > 0:
+            yield window
+        done = window.stop
+        if done == tokens:
+            return
+
+
+def context(tokenizer: Tokenizer, params: Mapping[str, Any]) -> tuple[int, int]:
+    """The context length and the stride to use, from a check's parameters and the model's positions.
+
+    Raises:
+        SourceError: more than the model's positions, fewer than 2 tokens, or a stride beyond the context.
+    """
+    limit = tokenizer.positions
+    length = int(params.get("context_length") or min(_DEFAULT_CONTEXT, limit or _DEFAULT_CONTEXT))
+    stride = int(params.get("stride") or length)
+    if length < 2 or (limit and length > limit):
+        message = f"context_length {length} doesn't fit the model; allowed is 2 to {limit or 'its number of positions'}"
+        raise SourceError(message)
+    if not 1 <= stride <= length:
+        message = f"stride {stride} doesn't fit context_length {length}; allowed is 1 to {length}"
+        raise SourceError(message)
+    return length, stride

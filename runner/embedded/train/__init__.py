@@ -1,0 +1,1 @@
+"""How the embedded models and their data are made; needs the `train` extra."""

@@ -1,0 +1,140 @@
+"""One stage in a process of its own: start it, follow its events, measure it, end it.
+
+A fresh process makes a stage's output independent of what ran before it (OpenVINO numbers its nodes by process),
+keeps library chatter off the console, gives the exact peak memory, and frees everything at its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import pickle
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.errors import OvrunError, Problem, RecipeError, SourceError, StageError
+from runner.stages import Progress, Task
+from runner.store import cannot_write
+
+_QUIET = {
+    "NNCF_CI": "1",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+    "PYTHONUNBUFFERED": "1",
+    "NO_COLOR": "1",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a stage told and what it cost: seconds of wall and CPU time, peak resident memory in bytes."""
+
+    result: dict[str, Any]
+    seconds: float
+    cpu_seconds: float
+    peak_memory: int
+
+
+def run_task(task: Task, log: Path, progress: Progress) -> Measured:
+    """Run a stage in a new process.
+
+    Raises:
+        OvrunError: the stage's own, or a StageError that names the log.
+        KeyboardInterrupt: passed on after the process has ended.
+    """
+    start = time.monotonic()
+    with log.open("ab", buffering=0) as stream:
+        stream.write(f"\n--- {task.stage} {time.strftime('%H:%M:%S')} ---\n".encode())
+        child = subprocess.Popen(
+            [sys.executable, "-m", "runner.engine.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stream,
+            env={**os.environ, **_QUIET},
+            start_new_session=True,
+        )
+    try:
+        _give(child, task)
+        outcome = _follow(child, progress)
+        status, usage = _wait(child)
+    except BaseException:
+        child.kill()
+        child.wait()
+        raise
+    finally:
+        for pipe in (child.stdin, child.stdout):
+            if pipe:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    if outcome is None:
+        raise _died(task.stage, status, peak, log)
+    if "error" in outcome:
+        raise rebuild(outcome["error"], task.stage, log)
+    return Measured(outcome["result"], time.monotonic() - start, usage.ru_utime + usage.ru_stime, peak)
+
+
+def _give(child: subprocess.Popen[bytes], task: Task) -> None:
+    """Send the task; the pipe stays open, for its end tells the child that the parent is gone."""
+    assert child.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        pickle.dump(task, child.stdin)
+        child.stdin.flush()
+
+
+def _follow(child: subprocess.Popen[bytes], progress: Progress) -> dict[str, Any] | None:
+    assert child.stdout is not None
+    outcome = None
+    for line in child.stdout:
+        event = json.loads(line)
+        if "progress" in event:
+            progress(*event["progress"])
+        else:
+            outcome = event
+    return outcome
+
+
+def _wait(child: subprocess.Popen[bytes]) -> tuple[int, resource.struct_rusage]:
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    return child.returncode, usage
+
+
+def _died(stage: str, status: int, peak: int, log: Path) -> StageError:
+    if status == -signal.SIGKILL:
+        message = f"{stage} was killed after using {peak / 2**20:.0f} MB, most likely because memory ran out"
+        return StageError(message, hint=f"Free some memory and run again: finished stages are kept. Log: {log}")
+    how = f"by signal {signal.Signals(-status).name}" if status < 0 else f"with exit code {status}"
+    message = f"{stage} ended {how} and left no result"
+    return StageError(message, hint=f"Log: {log}")
+
+
+def rebuild(error: Mapping[str, Any], stage: str, log: Path) -> OvrunError:
+    """The exception that a child described."""
+    if error["type"] == "SourceError":
+        return SourceError(error["message"], hint=error["hint"])
+    if error["type"] == "StageError":
+        return StageError(error["message"], hint=error["hint"] or f"Log: {log}")
+    if "problems" in error:
+        return RecipeError([Problem(**problem) for problem in error["problems"]], hint=error["hint"])
+    if error["type"] == "OSError" and error["errno"] in (errno.ENOSPC, errno.EROFS, errno.EDQUOT):
+        return cannot_write(log.parent, OSError(error["errno"], os.strerror(error["errno"])))
+    if error["type"] == "MemoryError":
+        message = f"{stage} ran out of memory"
+        return StageError(message, hint=f"Log: {log}")
+    first = (error["message"].strip().splitlines() or ["no message"])[0]
+    message = f"{stage} failed: {error['type']}: {first}"
+    return StageError(message, hint=f"The whole story is in the log: {log}")

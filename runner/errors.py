@@ -1,0 +1,94 @@
+"""The exceptions of ovrun and the exit code of each.
+
+    OvrunError
+    ├── RecipeError          2   the recipe is wrong: every problem found, each with its place
+    │   └── UsageError       2   the command line is wrong
+    ├── AccuracyError        3   the model was made, and missed a gate of its recipe
+    ├── SourceError          4   a model or a dataset can't be had or can't be read
+    └── StageError           5   a stage failed, or the outputs folder can't be written
+
+An interrupt (Ctrl-C) ends with 130. Anything else that escapes is a bug of ovrun: exit code 5, with the
+traceback in the log. Library exceptions are turned into these where they arise, with `raise … from`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+INTERRUPTED = 130
+
+
+class OvrunError(Exception):
+    """A message for the person who runs ovrun.
+
+    Args:
+        message: what is wrong and where, in one sentence.
+        hint: what to do about it, shown after a blank line.
+    """
+
+    exit_code = 5
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a recipe, worded `where: key: what; allowed (did you mean …)`.
+
+    Attributes:
+        where: `file:line:col`, or `command line` for a value given there.
+        key: the dotted key, such as `compression.ratio`; empty where none applies.
+        what: what is wrong.
+        allowed: what is allowed there.
+        suggestion: the nearest thing that would be right.
+    """
+
+    where: str
+    key: str
+    what: str
+    allowed: str | None = None
+    suggestion: str | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.key}: {self.what}" if self.key else f"{self.where}: {self.what}"
+        if self.allowed:
+            text += f"; {self.allowed}"
+        if self.suggestion:
+            text += f" (did you mean {self.suggestion}?)"
+        return text
+
+
+class RecipeError(OvrunError):
+    """One or more mistakes in a recipe; all that were found, in the order of their places."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Iterable[Problem], *, hint: str | None = None) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems), hint=hint)
+
+
+class UsageError(RecipeError):
+    """The command line itself is wrong."""
+
+
+class AccuracyError(OvrunError):
+    """The optimized model missed a gate of its recipe; it was kept aside and not published."""
+
+    exit_code = 3
+
+
+class SourceError(OvrunError):
+    """A model or a dataset can't be had (no such file, no network) or can't be read (truncated, wrong format)."""
+
+    exit_code = 4
+
+
+class StageError(OvrunError):
+    """A stage failed, or what it made can't be written."""
+
+    exit_code = 5

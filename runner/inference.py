@@ -1,0 +1,321 @@
+"""Runs a model folder with OpenVINO's runtime: compiles with the recipe's properties, tells what the runtime made
+of them, and feeds decoders with windows of tokens."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.data.words import missing
+from runner.errors import Problem, RecipeError, SourceError, StageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from runner.data.feed import Feed, Port
+
+DEFAULT_RUNTIME: Mapping[str, Any] = {
+    "INFERENCE_PRECISION_HINT": "f32",
+    "KV_CACHE_PRECISION": "f32",
+    "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+}
+
+_TOLD = (*DEFAULT_RUNTIME, "EXECUTION_MODE_HINT", "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS")
+_LOGITS_BYTES = 64 << 20
+_REFUSED = re.compile(r"(?:Unsupported property|property key) (\w+)")
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled model.
+
+    Attributes:
+        folder: where it comes from.
+        model: the `ov.CompiledModel`.
+        inputs: its inputs.
+        runtime: properties as the runtime really has them, and the runtime's version.
+    """
+
+    folder: Path
+    model: Any
+    inputs: tuple[Port, ...]
+    runtime: Mapping[str, Any]
+
+    @cached_property
+    def request(self) -> Any:
+        """One inference request, kept."""
+        return self.model.create_infer_request()
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs' first names, or `output <index>` where one has none."""
+        return tuple(
+            port.get_any_name() if port.get_names() else f"output {index}"
+            for index, port in enumerate(self.model.outputs)
+        )
+
+    def infer(self, feed: Feed) -> list[NDArray[Any]]:
+        """The outputs in order; views that the next inference overwrites.
+
+        Raises:
+            StageError: the runtime fails.
+        """
+        try:
+            self.request.infer(feed, share_inputs=True)
+        except RuntimeError as error:
+            message = f"{self.folder}: inference failed: {reason(error)}"
+            raise StageError(message) from error
+        return [self.request.get_output_tensor(index).data for index in range(len(self.outputs))]
+
+
+def model_xml(folder: Path) -> Path:
+    """The IR in a model folder: openvino_model.xml, or the only .xml there is.
+
+    Raises:
+        SourceError: none, or several.
+    """
+    named = folder / "openvino_model.xml"
+    found = [named] if named.is_file() else sorted(folder.glob("*.xml"))
+    if len(found) != 1:
+        message = f"{folder}: {len(found) or 'no'} OpenVINO models (.xml) where one is expected"
+        raise SourceError(message)
+    return found[0]
+
+
+def compile_folder(folder: Path, runtime: Mapping[str, Any] | None = None, device: str = "CPU") -> Compiled:
+    """Read and compile the model of a folder.
+
+    Args:
+        folder: a complete model folder.
+        runtime: OpenVINO properties; `DEFAULT_RUNTIME` by default.
+        device: an OpenVINO device name.
+
+    Raises:
+        SourceError: the model can't be read or compiled.
+        RecipeError: a property that OpenVINO doesn't know, or a value that it refuses.
+    """
+    import openvino as ov
+
+    from runner.data.feed import ports
+
+    core = ov.Core()
+    try:
+        model = core.read_model(model_xml(folder))
+    except RuntimeError as error:
+        message = f"{folder}: OpenVINO can't read the model: {reason(error)}"
+        raise SourceError(message) from error
+    properties = dict(DEFAULT_RUNTIME if runtime is None else runtime)
+    try:
+        compiled = core.compile_model(model, device, properties)
+    except RuntimeError as error:
+        raise _refusal(error, folder, properties, device) from error
+    return Compiled(folder, compiled, ports(compiled), _read_back(compiled, properties))
+
+
+def reason(error: RuntimeError) -> str:
+    """OpenVINO's message without the places in its own source."""
+    told = [line.strip() for line in str(error).splitlines()]
+    kept = [line for line in told if line and not line.startswith(("Exception from ", "Check '"))]
+    return " ".join(kept) or str(error).strip()
+
+
+def refused_property(error: RuntimeError, properties: Mapping[str, Any]) -> str | None:
+    """The name of the property that OpenVINO's error is about, if it is one of `properties`."""
+    found = _REFUSED.search(str(error))
+    return found[1] if found and found[1] in properties else None
+
+
+def _refusal(
+    error: RuntimeError, folder: Path, properties: Mapping[str, Any], device: str
+) -> RecipeError | SourceError:
+    """The person's mistake behind OpenVINO's refusal: a property of the recipe, else the model."""
+    name = refused_property(error, properties)
+    if name is None:
+        return SourceError(f"{folder}: OpenVINO can't load the model: {reason(error)}")
+    unknown = "Unsupported property" in str(error)
+    what = missing("OpenVINO property", name, _writable(device)) if unknown else reason(error)
+    return RecipeError([Problem("recipe", f"accuracy.runtime.{name}", what)])
+
+
+def _writable(device: str) -> list[str]:
+    import openvino as ov
+
+    supported = ov.Core().get_property(device, "SUPPORTED_PROPERTIES")
+    return sorted(name for name, access in supported.items() if access == "RW")
+
+
+def _read_back(compiled: Any, requested: Mapping[str, Any]) -> dict[str, Any]:
+    """What the runtime made of the properties: it changes some without a word, such as f16 to bf16."""
+    import openvino as ov
+
+    there = set(compiled.get_property("SUPPORTED_PROPERTIES"))
+    names = [name for name in dict.fromkeys([*requested, *_TOLD]) if name in there]
+    return {name: _plain(compiled.get_property(name)) for name in names} | {"openvino": ov.__version__}
+
+
+def _plain(value: Any) -> Any:
+    """A property's value as plain data: an element type is `f32`, an enum its name."""
+    if isinstance(value, bool | int | float | str):
+        return value
+    if hasattr(value, "get_type_name"):
+        return value.get_type_name()
+    return getattr(value, "name", str(value))
+
+
+def logits(compiled: Compiled, ids: NDArray[np.int64], chunk: int | None = None) -> Iterator[NDArray[np.float32]]:
+    """The logits of one window of tokens, in blocks of [tokens, vocabulary] that the next block overwrites.
+
+    A model with its cache in the state gets the window in chunks, so that the logits of a large vocabulary need no
+    more than about 64 MB; one without gets it whole.
+
+    Args:
+        compiled: a language model.
+        ids: the window, shape [tokens].
+        chunk: tokens a chunk; by default by the vocabulary's size.
+
+    Raises:
+        SourceError: an input that a text can't fill.
+        StageError: the runtime fails.
+    """
+    from runner.data.feed import token_feed
+
+    stateful = any(port.name == "beam_idx" for port in compiled.inputs)
+    if stateful:
+        compiled.request.reset_state()
+    step = (chunk or chunk_tokens(compiled)) if stateful else len(ids)
+    for start in range(0, len(ids), step):
+        part = ids[start : start + step]
+        yield compiled.infer(token_feed(compiled.inputs, part, start))[0][0]
+
+
+def chunk_tokens(compiled: Compiled) -> int:
+    """How many tokens' logits fit in 64 MB, at least 16."""
+    size = compiled.model.outputs[0].partial_shape[-1]
+    vocabulary = size.get_length() if size.is_static else 1 << 16
+    return max(16, int(_LOGITS_BYTES // (4 * vocabulary)))
+
+
+@dataclass(frozen=True)
+class Generator:
+    """Greedy text generation by OpenVINO GenAI; `backend` is the attention it runs: paged, or sdpa."""
+
+    folder: Path
+    pipeline: Any
+    backend: str
+
+    def __call__(self, prompts: list[str], max_new_tokens: int) -> list[str]:
+        """One reply a prompt; the prompt goes in as it is, without a chat template.
+
+        Raises:
+            StageError: the runtime fails.
+        """
+        config = self.pipeline.get_generation_config()
+        config.do_sample, config.num_beams, config.apply_chat_template = False, 1, False
+        config.max_new_tokens = max_new_tokens
+        batches = [prompts] if self.backend == "paged" else [[prompt] for prompt in prompts]
+        try:
+            return [text for batch in batches for text in self.pipeline.generate(batch, config).texts]
+        except RuntimeError as error:
+            message = f"{self.folder}: generation failed: {reason(error)}"
+            raise StageError(message) from error
+
+
+def generator(folder: Path, runtime: Mapping[str, Any] | None = None, device: str = "CPU") -> Generator:
+    """Load a language model's folder in OpenVINO GenAI, with prefix caching off.
+
+    Paged attention takes prompts in batches and gives each the answer that it gets alone; a model that it can't run
+    gets the plain attention, one prompt at a time.
+
+    Raises:
+        SourceError: GenAI isn't installed, or can't load the folder.
+        RecipeError: a property that OpenVINO doesn't know, or a value that it refuses.
+    """
+    try:
+        import openvino_genai as genai
+    except ImportError as error:
+        message = "OpenVINO GenAI isn't installed, and text generation needs it"
+        raise SourceError(message, hint='Install it with: pip install "ovrun[genai]"') from error
+    scheduler = genai.SchedulerConfig()
+    scheduler.enable_prefix_caching = False
+    properties = dict(DEFAULT_RUNTIME if runtime is None else runtime)
+    attempts = {"paged": {"scheduler_config": scheduler}, "sdpa": {"ATTENTION_BACKEND": "SDPA"}}
+    for backend, extra in attempts.items():
+        try:
+            return Generator(folder, genai.LLMPipeline(str(folder), device, properties | extra), backend)
+        except RuntimeError as error:
+            if refused_property(error, properties) or backend == "sdpa":
+                raise _refusal(error, folder, properties, device) from error
+    raise AssertionError
+
+
+def smoke(folder: Path) -> dict[str, Any]:
+    """Load a model folder with the runtime's own defaults, as its users will, and run it once.
+
+    A language model generates a few tokens, by OpenVINO GenAI too where that is installed; any other model infers
+    once, on zeros.
+
+    Returns:
+        {"by": the libraries, "ran": what was run} for the manifest.
+
+    Raises:
+        SourceError: it can't be loaded.
+        StageError: it fails, or its outputs aren't finite numbers.
+    """
+    from runner.data.feed import keeps_state, takes_tokens
+
+    compiled = compile_folder(folder, {})
+    if not (takes_tokens(compiled.inputs) and keeps_state(compiled.inputs)):
+        return {"by": ["openvino"], "ran": _infer_zeros(compiled)}
+    ran = {"by": ["openvino"], "ran": f"generated {_decode(compiled, 4)} tokens"}
+    if importlib.util.find_spec("openvino_genai") and (folder / "openvino_tokenizer.xml").is_file():
+        generator(folder, {})(["Hello"], 4)
+        ran["by"] = ["openvino", "openvino_genai"]
+    return ran
+
+
+def _decode(compiled: Compiled, count: int) -> int:
+    """Generate greedily from token 0 on; each step feeds the whole sequence."""
+    import numpy as np
+
+    ids = [0]
+    for _ in range(count):
+        last = [block[-1] for block in logits(compiled, np.asarray(ids, np.int64))][-1]
+        _check_finite(compiled, "logits", last)
+        ids.append(int(last.argmax()))
+    return count
+
+
+def _infer_zeros(compiled: Compiled) -> str:
+    """One inference on zeros: batch 1, 224 for an image's open sizes, 16 for a sequence's."""
+    import numpy as np
+
+    from runner.data.feed import takes_tokens, token_feed
+
+    if takes_tokens(compiled.inputs):
+        fixed = next(port.shape[1] for port in compiled.inputs if port.name == "input_ids")
+        feed = token_feed(compiled.inputs, np.zeros(fixed or 16, np.int64))
+    else:
+        feed = {port.name: np.zeros(concrete(port.shape), port.dtype) for port in compiled.inputs}
+    for name, output in zip(compiled.outputs, compiled.infer(feed), strict=True):
+        _check_finite(compiled, name, output)
+    return "inferred once on zeros of shape " + ", ".join(str(list(array.shape)) for array in feed.values())
+
+
+def concrete(shape: tuple[int | None, ...]) -> tuple[int, ...]:
+    """A shape with its open sizes filled: 1 for the batch, else 224 in four and more axes and 16 in fewer."""
+    size = 224 if len(shape) >= 4 else 16
+    return tuple(known if known is not None else (1 if axis == 0 else size) for axis, known in enumerate(shape))
+
+
+def _check_finite(compiled: Compiled, name: str, values: NDArray[Any]) -> None:
+    import numpy as np
+
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        message = f"{compiled.folder}: the model's output {name} has values that aren't finite numbers"
+        raise StageError(message)

@@ -1,0 +1,145 @@
+"""The metrics that a check can name, by family; a family is one module, imported when it is used.
+
+A new metric is one line here; a new family one more, and its module.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+if TYPE_CHECKING:
+    from runner.recipe.types import Dataset
+
+Progress = Callable[[int, int], None]
+
+LIMITS = frozenset({"max", "min"})
+RELATIVE = frozenset({"max_drop", "max_relative_increase"})
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """What a recipe may say about a metric.
+
+    Attributes:
+        name: as checks name it.
+        family: the module that measures it.
+        better: which direction is better.
+        unit: of the value; "" for a share or a ratio.
+        gates: the gates that it takes; those that compare with the reference only where it has a value there.
+        params: the settings that a check may give.
+        data: the kinds of data that it works on, any of them; `runner.data.kinds` tells what a dataset gives.
+    """
+
+    name: str
+    family: str
+    better: Literal["lower", "higher"]
+    unit: str
+    gates: frozenset[str]
+    params: frozenset[str]
+    data: frozenset[str]
+
+
+class Family(Protocol):
+    """What a family's module has.
+
+    `model` is a complete model folder. `params` are a check's settings, `runtime` the OpenVINO properties.
+    `progress(done, total)` is called now and then, and at the end with done == total.
+    """
+
+    REVISION: int
+    """Goes up when the family's results change."""
+
+    LIBRARIES: tuple[str, ...]
+    """Distributions whose versions shape the results."""
+
+    NEEDS_REFERENCE: bool
+    """Whether `evaluate` can't do without a reference; with False, one still gives `reference_values`."""
+
+    def reference(
+        self,
+        model: Path,
+        dataset: Dataset,
+        params: Mapping[str, Any],
+        runtime: Mapping[str, Any],
+        out: Path,
+        progress: Progress,
+    ) -> None:
+        """Store what `evaluate` compares with, from the uncompressed model, in the empty folder `out`.
+
+        Raises:
+            SourceError: the dataset or the parameters don't fit the model.
+            RecipeError: a property of `runtime` that OpenVINO refuses.
+            OSError: the disk is full; found before the work where the size is known.
+        """
+
+    def evaluate(
+        self,
+        model: Path,
+        dataset: Dataset,
+        params: Mapping[str, Any],
+        runtime: Mapping[str, Any],
+        reference: Path | None,
+        progress: Progress,
+    ) -> dict[str, Any]:
+        """Measure all metrics of the family.
+
+        Returns:
+            {"values": {metric: number}, "reference_values": {metric: number}, "protocol": {…}, "details": {…}}, plain
+            data for JSON. `reference_values` has the metrics that the reference model has a value of its own for.
+
+        Raises:
+            as `reference`.
+        """
+
+
+_CONTEXT = frozenset({"context_length", "stride"})
+_OWN_VALUE = frozenset({"perplexity", "exact_match", "accuracy"})
+
+_FAMILIES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    "divergence": (_CONTEXT, frozenset({"text"})),
+    "exact_match": (frozenset({"max_new_tokens"}), frozenset({"pairs"})),
+    "classification": (frozenset(), frozenset({"labels"})),
+    "output_error": (frozenset({"context_length"}), frozenset({"text", "arrays"})),
+}
+
+
+def _metric(family: str, name: str, better: Literal["lower", "higher"], unit: str = "") -> MetricInfo:
+    params, data = _FAMILIES[family]
+    gates = LIMITS | RELATIVE if name in _OWN_VALUE else LIMITS
+    return MetricInfo(name, family, better, unit, gates, params, data)
+
+
+METRICS: Mapping[str, MetricInfo] = {
+    info.name: info
+    for info in (
+        _metric("divergence", "kl_divergence", "lower", "nats"),
+        _metric("divergence", "kl_divergence_median", "lower", "nats"),
+        _metric("divergence", "kl_divergence_p95", "lower", "nats"),
+        _metric("divergence", "kl_divergence_p99", "lower", "nats"),
+        _metric("divergence", "kl_divergence_p999", "lower", "nats"),
+        _metric("divergence", "kl_divergence_max", "lower", "nats"),
+        _metric("divergence", "same_top_token", "higher"),
+        _metric("divergence", "ln_ppl_ratio", "lower"),
+        _metric("divergence", "perplexity", "lower"),
+        _metric("exact_match", "exact_match", "higher"),
+        _metric("classification", "accuracy", "higher"),
+        _metric("output_error", "relative_l2", "lower"),
+        _metric("output_error", "cosine_similarity", "higher"),
+        _metric("output_error", "sqnr", "higher", "dB"),
+    )
+}
+
+
+def family(name: str) -> Family:
+    """The module of a family.
+
+    Raises:
+        KeyError: there is no such family.
+    """
+    if name not in _FAMILIES:
+        raise KeyError(name)
+    return cast(Family, importlib.import_module(f"runner.metrics.{name}"))

@@ -1,0 +1,81 @@
+"""Exact match: the share of prompts whose greedy reply is the known one, white space around both left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from runner.data import read_pairs
+from runner.inference import Generator, generator
+from runner.metrics import Progress
+from runner.metrics.stored import load, save
+from runner.recipe.types import Dataset
+
+REVISION = 1
+LIBRARIES = ("openvino", "openvino-genai", "openvino-tokenizers")
+NEEDS_REFERENCE = False
+
+_BATCH = 32
+_SHOWN = 5
+_MAX_NEW_TOKENS = 64
+
+
+def reference(
+    model: Path, dataset: Dataset, params: Mapping[str, Any], runtime: Mapping[str, Any], out: Path, progress: Progress
+) -> None:
+    """Store the uncompressed model's own result."""
+    save(out, evaluate(model, dataset, params, runtime, None, progress))
+
+
+def evaluate(
+    model: Path,
+    dataset: Dataset,
+    params: Mapping[str, Any],
+    runtime: Mapping[str, Any],
+    reference: Path | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Generate a reply to each prompt and compare.
+
+    Raises:
+        SourceError: GenAI isn't installed, or the model or the dataset can't be read.
+        RecipeError: a property that OpenVINO refuses.
+        StageError: the generation fails.
+    """
+    pairs = read_pairs(dataset)
+    limit = int(params.get("max_new_tokens") or _MAX_NEW_TOKENS)
+    generate = generator(model, runtime)
+    replies = _replies(generate, [prompt for prompt, _ in pairs], limit, progress)
+    wrong = [
+        {"prompt": prompt, "expected": expected, "got": reply}
+        for (prompt, expected), reply in zip(pairs, replies, strict=True)
+        if reply.strip() != expected.strip()
+    ]
+    return {
+        "values": {"exact_match": 1 - len(wrong) / len(pairs)},
+        "reference_values": load(reference)["values"] if reference else {},
+        "protocol": _protocol(generate, len(pairs), limit, runtime),
+        "details": {"matches": len(pairs) - len(wrong), "mismatches": wrong[:_SHOWN]},
+    }
+
+
+def _replies(generate: Generator, prompts: list[str], limit: int, progress: Progress) -> list[str]:
+    replies: list[str] = []
+    for start in range(0, len(prompts), _BATCH):
+        replies += generate(prompts[start : start + _BATCH], limit)
+        progress(len(replies), len(prompts))
+    return replies
+
+
+def _protocol(generate: Generator, prompts: int, limit: int, runtime: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "prompts": prompts,
+        "decoding": "greedy",
+        "max_new_tokens": limit,
+        "attention": generate.backend,
+        "prefix_caching": False,
+        "runtime": json.loads(json.dumps(dict(runtime))) | {"openvino_genai": version("openvino-genai")},
+    }

@@ -1,0 +1,70 @@
+"""A check's gates against what was measured; pure, so a changed gate re-judges without a new measurement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runner.recipe.types import Check
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One gate's answer.
+
+    Attributes:
+        value: the metric on the optimized model; NaN if it has none.
+        gate: `max`, `min`, `max_drop` or `max_relative_increase`; None for a check without a gate.
+        limit: the gate's number.
+        reference_value: the metric on the reference model, where it has one.
+        measured: the number held against the limit: the value, the drop, or the relative increase.
+        passed: False for NaN; without a gate, whether the value is a number.
+    """
+
+    metric: str
+    value: float
+    gate: str | None
+    limit: float | None
+    reference_value: float | None
+    measured: float
+    passed: bool
+
+
+_MEASURES: Mapping[str, Callable[[float, float], float]] = {
+    "max": lambda value, _: value,
+    "min": lambda value, _: value,
+    "max_drop": lambda value, reference: reference - value,
+    "max_relative_increase": lambda value, reference: value / reference - 1 if reference else math.nan,
+}
+
+
+def judge(check: Check, result: Mapping[str, Any]) -> tuple[Verdict, ...]:
+    """One verdict a gate that is set on the check, or one without a gate; limits are inclusive.
+
+    Args:
+        check: the gates.
+        result: what the metric's family returned.
+    """
+    value = _number(result["values"].get(check.metric))
+    reference = _number(result.get("reference_values", {}).get(check.metric))
+    own = None if math.isnan(reference) else reference
+    limits = {gate: getattr(check, gate) for gate in _MEASURES if getattr(check, gate) is not None}
+    if not limits:
+        return (Verdict(check.metric, value, None, None, own, value, not math.isnan(value)),)
+    measured = {gate: _MEASURES[gate](value, reference) for gate in limits}
+    return tuple(
+        Verdict(check.metric, value, gate, limit, own, measured[gate], _passes(gate, measured[gate], limit))
+        for gate, limit in limits.items()
+    )
+
+
+def _passes(gate: str, measured: float, limit: float) -> bool:
+    """Comparisons with NaN are false, so NaN passes nothing; a rounding error on the limit counts as the limit."""
+    beyond = measured >= limit if gate == "min" else measured <= limit
+    return beyond or math.isclose(measured, limit, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)

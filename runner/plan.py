@@ -1,0 +1,271 @@
+"""Plan: a recipe becomes a chain of stages, each with a key made of all that shapes its output.
+
+A key is SHA-256 over the stage's name and revision, its parameters, the keys of the stages it reads, the digests of
+the files and datasets it reads, and the versions of the libraries that it says shape its output. A gate's limit is
+no part of any key: moving a gate judges the same measurements again.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import runner.files as fs
+from runner import data, metrics, sources, stages
+from runner.errors import Problem, RecipeError
+from runner.nncf_process import as_params
+from runner.recipe import check_against_config
+from runner.recipe.types import Check, Dataset, Quantization, Recipe, WeightCompression
+from runner.sources import Located
+from runner.store import Store
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a plan.
+
+    Attributes:
+        name: which module of `runner.stages` runs it.
+        label: what a person sees.
+        section: the recipe's key that it stems from, to place an error.
+        key: 64 hex digits.
+        document: what the key was made from.
+        after: role -> key of the stage whose folder it reads.
+        files: role -> path outside the store that it reads (its digest is in the document).
+    """
+
+    name: str
+    label: str
+    section: str
+    key: str
+    document: Mapping[str, Any]
+    params: Mapping[str, Any]
+    after: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A check, the key of the stage that measures it, and of the one that measures the reference for it."""
+
+    check: Check
+    key: str
+    reference_key: str | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The stages of a recipe in the order of their data, and which of them make its result.
+
+    Attributes:
+        converted: key of the uncompressed OpenVINO model.
+        model: key of the optimized model.
+        verified: key of the stage that loads it.
+    """
+
+    recipe: Recipe
+    located: Located
+    stages: tuple[Stage, ...]
+    converted: str
+    model: str
+    verified: str
+    measurements: tuple[Measurement, ...]
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The keys whose folders or results the artifact is made of."""
+        measured = (key for m in self.measurements for key in (m.key, m.reference_key) if key)
+        return tuple(dict.fromkeys([self.model, self.verified, *measured]))
+
+    def stage(self, key: str) -> Stage:
+        """The stage of a key."""
+        return next(stage for stage in self.stages if stage.key == key)
+
+
+@cache
+def version_of(distribution: str) -> str:
+    """The installed version of a distribution, or `absent`."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
+
+
+class _Builder:
+    """Collects the stages of one recipe; equal keys are one stage."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.stages: dict[str, Stage] = {}
+
+    def add(
+        self,
+        name: str,
+        label: str,
+        section: str,
+        params: Mapping[str, Any],
+        *,
+        after: Mapping[str, str] | None = None,
+        files: Mapping[str, tuple[Path, str]] | None = None,
+        datasets: Mapping[str, Dataset] | None = None,
+    ) -> str:
+        module = stages.module(name)
+        files, datasets, after = files or {}, datasets or {}, after or {}
+        document = {
+            "stage": name,
+            "revision": module.REVISION,
+            "params": dict(params),
+            "inputs": dict(after),
+            "files": {role: digest for role, (_, digest) in files.items()},
+            "datasets": {role: data.digest(dataset) for role, dataset in datasets.items()},
+            "versions": {library: version_of(library) for library in sorted(module.libraries(params))},
+        }
+        if datasets:
+            document["seed"] = self.seed
+        key = fs.sha256_json(document)
+        paths = {role: path for role, (path, _) in files.items()}
+        self.stages.setdefault(key, Stage(name, label, section, key, document, params, after, paths, datasets))
+        return key
+
+
+def make_plan(recipe: Recipe, store: Store) -> Plan:
+    """Plan a recipe: find its model and data, check them, and give every stage its key.
+
+    Raises:
+        SourceError: the model or a dataset can't be had or read.
+        RecipeError: the recipe does not fit its model, as far as can be known now.
+    """
+    located = sources.locate(recipe.model, store.digest_memory)
+    for name in _used_datasets(recipe):
+        data.check(recipe.datasets[name])
+    refuse_misfit(recipe, located.config)
+    builder = _Builder(recipe.seed)
+    converted = _convert(builder, recipe, located)
+    model = converted
+    for position, algorithm in enumerate(recipe.compression):
+        model = _optimize(builder, recipe, model, algorithm, position)
+    verified = builder.add("verify", "verify", "", {}, after={"model": model})
+    measurements = tuple(_measure(builder, recipe, check, i, converted, model) for i, check in _checks(recipe))
+    return Plan(recipe, located, tuple(builder.stages.values()), converted, model, verified, measurements)
+
+
+def refuse_misfit(recipe: Recipe, config: Mapping[str, Any] | None) -> None:
+    """Refuse what the model's config.json shows to be impossible.
+
+    Raises:
+        RecipeError: with every such problem.
+    """
+    problems: list[Problem] = check_against_config(recipe, config) if config else []
+    if problems:
+        raise RecipeError(problems)
+
+
+def _used_datasets(recipe: Recipe) -> list[str]:
+    wanted: Iterable[str | None] = [
+        *(algorithm.dataset for algorithm in recipe.compression),
+        *(check.dataset for check in recipe.accuracy.checks),
+    ]
+    return list(dict.fromkeys(name for name in wanted if name))
+
+
+def _convert(builder: _Builder, recipe: Recipe, located: Located) -> str:
+    params = {
+        "reader": located.reader,
+        "task": located.task,
+        "precision": recipe.conversion.precision,
+        "stateful": recipe.conversion.stateful,
+        "tokenizer": recipe.conversion.tokenizer,
+        "trust_remote_code": recipe.model.trust_remote_code,
+        "allow_pickle": recipe.model.allow_pickle,
+        "shapes": [] if located.reader == "transformers" else [asdict(info) for info in recipe.input_info],
+    }
+    label = f"convert to {recipe.conversion.precision}"
+    if located.fetch is not None:
+        fetched = builder.add("fetch", f"fetch {located.identity['id']}", "model", located.fetch)
+        return builder.add("convert", label, "conversion", params, after={"source": fetched})
+    assert located.path is not None and located.digest is not None
+    return builder.add("convert", label, "conversion", params, files={"source": (located.path, located.digest)})
+
+
+def _optimize(
+    builder: _Builder,
+    recipe: Recipe,
+    model: str,
+    algorithm: WeightCompression | Quantization,
+    position: int,
+) -> str:
+    section = f"compression[{position}]" if isinstance(recipe.resolved.get("compression"), list) else "compression"
+    params = {k: v for k, v in asdict(algorithm).items() if k not in ("algorithm", "ignored_scope")}
+    params["ignored_scope"] = as_params(algorithm.ignored_scope)
+    params["sequence_length"] = _sequence_length(recipe)
+    datasets = {"calibration": recipe.datasets[algorithm.dataset]} if algorithm.dataset else {}
+    params["dataset"] = bool(datasets)
+    if isinstance(algorithm, WeightCompression):
+        label = f"compress to {algorithm.mode}"
+        return builder.add("compress", label, section, params, after={"model": model}, datasets=datasets)
+    params["target_device"] = recipe.target_device
+    return builder.add("quantize", "quantize to int8", section, params, after={"model": model}, datasets=datasets)
+
+
+def _sequence_length(recipe: Recipe) -> int | None:
+    """The calibration length in tokens that NNCF's `input_info` asks for."""
+    return recipe.input_info[0].sample_size[-1] if recipe.input_info else None
+
+
+def _checks(recipe: Recipe) -> list[tuple[int, Check]]:
+    return list(enumerate(recipe.accuracy.checks))
+
+
+def _measure(builder: _Builder, recipe: Recipe, check: Check, position: int, converted: str, model: str) -> Measurement:
+    info = metrics.METRICS[check.metric]
+    family = metrics.family(info.family)
+    dataset = {"data": recipe.datasets[check.dataset]}
+    section = f"accuracy.checks[{position}]"
+    params = {
+        "family": info.family,
+        "family_revision": family.REVISION,
+        "params": dict(check.params),
+        "runtime": dict(recipe.accuracy.runtime),
+    }
+    what = f"{info.family.replace('_', ' ')} on {check.dataset}"
+    if family.NEEDS_REFERENCE:
+        after = {"model": converted}
+        reference = builder.add("reference", f"reference for {what}", section, params, after=after, datasets=dataset)
+        after = {"model": model, "reference": reference}
+        key = builder.add("evaluate", f"evaluate {what}", section, params, after=after, datasets=dataset)
+        return Measurement(check, key, None)
+    base = None
+    if check.max_drop is not None or check.max_relative_increase is not None:
+        base = builder.add(
+            "evaluate", f"evaluate {what} (reference)", section, params, after={"model": converted}, datasets=dataset
+        )
+    key = builder.add("evaluate", f"evaluate {what}", section, params, after={"model": model}, datasets=dataset)
+    return Measurement(check, key, base)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What changed between two key documents, in words: `ratio 0.8 → 0.6`, `nncf 3.3.0 → 3.4.0`, `model`."""
+    found = []
+    for part in ("params", "versions"):
+        before, after = old.get(part, {}), new.get(part, {})
+        for name in sorted({*before, *after}):
+            if before.get(name) != after.get(name):
+                found.append(f"{name} {_short(before.get(name))} → {_short(after.get(name))}")
+    if old.get("revision") != new.get("revision"):
+        found.append("ovrun does this stage differently now")
+    if old.get("seed") != new.get("seed"):
+        found.append(f"seed {_short(old.get('seed'))} → {_short(new.get('seed'))}")
+    for part, words in (("files", "content"), ("datasets", "dataset"), ("inputs", "input")):
+        before, after = old.get(part, {}), new.get(part, {})
+        found += [f"{words} {name}" for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    return found
+
+
+def _short(value: Any) -> str:
+    text = "default" if value is None else str(value)
+    return text if len(text) <= 40 else text[:37] + "…"

@@ -1,0 +1,185 @@
+"""A validated recipe as frozen dataclasses: what the rest of the runner works with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+FILE_SOURCES = ("openvino", "onnx", "tflite", "tensorflow", "paddle")
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where the model comes from. `path` is absolute; `task` is an Optimum task name."""
+
+    source: str
+    id: str | None = None
+    revision: str | None = None
+    path: Path | None = None
+    task: str | None = None
+    trust_remote_code: bool = False
+    allow_pickle: bool = False
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How a stored array becomes a model input: `(x * scale - mean) / std`, then the layout, then the dtype.
+
+    `mean` and `std` have one value, or one a channel of the stored layout's C axis.
+    """
+
+    scale: float = 1.0
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    layout: tuple[str, str] | None = None
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Data for calibration or checks.
+
+    `format` is txt, jsonl or npz; text has `column`, or `prompt` and `reply`, as column names; arrays have
+    `inputs` (model input name -> array name; the key "" stands for the model's only input) and `labels`.
+    """
+
+    name: str
+    source: str
+    path: Path
+    format: str
+    id: str | None = None
+    column: str | None = None
+    prompt: str | None = None
+    reply: str | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    labels: str | None = None
+    limit: int | None = None
+    preprocess: Preprocess | None = None
+
+
+@dataclass(frozen=True)
+class InputInfo:
+    """One input of NNCF's `input_info`: shape, element type and name."""
+
+    sample_size: tuple[int, ...]
+    type: str = "float"
+    keyword: str | None = None
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How the source becomes an OpenVINO IR."""
+
+    precision: Literal["fp32", "fp16"] = "fp16"
+    stateful: bool = True
+    tokenizer: bool = True
+
+
+@dataclass(frozen=True)
+class IgnoredScope:
+    """Operations left as they are, as `nncf.IgnoredScope` names them."""
+
+    names: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    validate: bool = True
+
+
+@dataclass(frozen=True)
+class WeightCompression:
+    """Parameters of `nncf.compress_weights`; None leaves NNCF's own default."""
+
+    mode: str
+    ratio: float | None = None
+    group_size: int | None = None
+    all_layers: bool | None = None
+    ignored_scope: IgnoredScope | None = None
+    backup_mode: str | None = None
+    sensitivity_metric: str | None = None
+    dataset: str | None = None
+    subset_size: int = 128
+    awq: bool | None = None
+    scale_estimation: bool | None = None
+    gptq: bool | None = None
+    lora_correction: bool | None = None
+    algorithm: Literal["weight_compression"] = "weight_compression"
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Parameters of `nncf.quantize`; None leaves NNCF's own default. `dataset` is the calibration data."""
+
+    dataset: str
+    preset: str | None = None
+    subset_size: int = 300
+    fast_bias_correction: bool = True
+    model_type: str | None = None
+    ignored_scope: IgnoredScope | None = None
+    overflow_fix: str | None = None
+    quantize_outputs: bool = False
+    smooth_quant_alpha: float | None = None
+    activations_range_estimator: str | None = None
+    weights_range_estimator: str | None = None
+    algorithm: Literal["quantization"] = "quantization"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One gate on one metric: `max`/`min` on its value, the others on its distance from the reference's value.
+
+    `max_drop` is reference - value; `max_relative_increase` is value / reference - 1.
+    `params` are the metric's own settings, such as `context_length`, `stride`, `max_new_tokens`.
+    """
+
+    metric: str
+    dataset: str
+    max: float | None = None
+    min: float | None = None
+    max_drop: float | None = None
+    max_relative_increase: float | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The checks of a recipe, and the OpenVINO properties that they run with."""
+
+    checks: tuple[Check, ...] = ()
+    runtime: Mapping[str, Any] = field(default_factory=dict)
+    reference: Literal["converted"] = "converted"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe, composed, resolved and valid.
+
+    Attributes:
+        resolved: the whole recipe as plain data, without `defaults`; what manifest.json and recipe.yaml hold.
+        origins: dotted key -> `file:line:col` or `command line`, for every value of `resolved`.
+        notes: remarks for the person, such as an old key that today's NNCF has no need of.
+    """
+
+    name: str
+    path: Path
+    model: ModelSource
+    description: str = ""
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
+    input_info: tuple[InputInfo, ...] = ()
+    conversion: Conversion = field(default_factory=Conversion)
+    compression: tuple[WeightCompression | Quantization, ...] = ()
+    accuracy: Accuracy = field(default_factory=Accuracy)
+    target_device: str = "ANY"
+    seed: int = 0
+    resolved: Mapping[str, Any] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def where(self, key: str) -> str:
+        """The place of `key`, or of its nearest parent that has one: `file:line:col` or `command line`."""
+        while key and key not in self.origins:
+            key = key.rpartition(".")[0]
+        return self.origins.get(key, str(self.path))
+
+

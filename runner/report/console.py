@@ -1,0 +1,150 @@
+"""The console of a run: one line a stage with its time and peak memory, a bar on long work, a last block that says it all."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from runner.manifest import read_manifest
+from runner.report.words import gate_text, megabytes, number, plural, seconds
+
+if TYPE_CHECKING:
+    from runner.plan import Stage
+    from runner.recipe.types import Recipe
+    from runner.run import Outcome
+    from runner.store import Entry
+
+_WIDTH = 46
+
+
+def make_console() -> Console:
+    """The console for people: standard error when standard output carries data, plain without a terminal."""
+    return Console(file=sys.stdout, highlight=False, soft_wrap=True)
+
+
+class RunConsole:
+    """Shows one run; an `Observer` of the engine."""
+
+    def __init__(self, console: Console, recipe: Recipe) -> None:
+        self.console = console
+        self.recipe = recipe
+        self.bar: Progress | None = None
+        self.task: TaskID | None = None
+
+    def heading(self) -> None:
+        """The recipe that runs, and what is worth knowing of it."""
+        self.console.print(Text(self.recipe.name, style="bold"), end="")
+        self.console.print(Text(f"  {self.recipe.description}" if self.recipe.description else "", style="dim"))
+        for note in self.recipe.notes:
+            self.console.print(Text(f"  note: {note}", style="yellow"))
+
+    def started(self, stage: Stage) -> None:
+        """Show that a stage runs; only on a terminal, where the line can be taken back."""
+        self._stop()
+        if self.console.is_terminal:
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+            self.bar = Progress(*columns, console=self.console, transient=True)
+            self.task = self.bar.add_task(stage.label, total=None)
+            self.bar.start()
+
+    def waiting(self, stage: Stage) -> None:
+        """Say why nothing happens."""
+        self.console.print(f"  … another run is making: {stage.label}; waiting for it")
+
+    def progress(self, done: int, total: int) -> None:
+        """Move the bar."""
+        if self.bar is not None and self.task is not None:
+            self.bar.update(self.task, completed=done, total=total)
+
+    def finished(self, stage: Stage, entry: Entry, reused: bool) -> None:
+        """The stage's line."""
+        self._stop()
+        if reused:
+            self._line("○", "dim", stage.label, "cached")
+            return
+        cost = f"{seconds(entry.record['seconds']):>9}  {megabytes(entry.record['peak_memory']):>8} peak"
+        self._line("✓", "green", stage.label, cost)
+
+    def failed(self, stage: Stage) -> None:
+        """The line of a stage that did not finish."""
+        self._stop()
+        self._line("✗", "red", stage.label, "")
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._stop()
+
+    def summary(self, outcome: Outcome) -> None:
+        """What was made, how big it is, what each check measured, and where it lies."""
+        manifest = read_manifest(outcome.path) or {}
+        reused = [s for s in outcome.plan.stages if s.key not in outcome.ran]
+        if reused:
+            self._line("○", "dim", plural(len(reused), "stage"), "done before, not repeated")
+        self.console.print()
+        self._headline(outcome)
+        self._sizes(manifest.get("size", {}))
+        for check in manifest.get("checks", []):
+            self._check(check)
+        if outcome.log is not None:
+            self.console.print(Text(f"  log      {shown(outcome.log)}", style="dim"))
+
+    def _headline(self, outcome: Outcome) -> None:
+        words = {
+            "published": ("Published", "bold green"),
+            "up to date": ("Up to date:", "bold green"),
+            "rejected": ("Not published, a gate was missed; kept in", "bold red"),
+        }
+        word, style = words[outcome.status]
+        self.console.print(Text(word, style=style), Text(str(shown(outcome.path)), style="bold"), end="")
+        self.console.print(Text(f"  in {seconds(outcome.seconds)}", style="dim"))
+
+    def _sizes(self, size: dict[str, Any]) -> None:
+        if not size:
+            return
+        text = f"  size     {megabytes(size['optimized'])}"
+        if size["converted"] and size["converted"] != size["optimized"]:
+            ratio = size["optimized"] / size["converted"]
+            text += f", {ratio:.2f} x the converted model ({megabytes(size['converted'])})"
+        self.console.print(text)
+
+    def _check(self, check: dict[str, Any]) -> None:
+        for gate in check["gates"]:
+            mark, style = ("met", "green") if gate["passed"] else ("MISSED", "bold red")
+            against = "" if check["reference_value"] is None else f" (reference {number(check['reference_value'])})"
+            text = Text(f"  {check['metric']:<20} {number(check['value']):>9}{against}  {gate_text(gate)}  ")
+            self.console.print(text.append(mark, style=style))
+
+    def _line(self, mark: str, style: str, label: str, rest: str) -> None:
+        self.console.print(Text(f"  {mark} ", style=style).append(f"{label:<{_WIDTH}} {rest}", style=""))
+
+    def _stop(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = self.task = None
+
+
+class Silent:
+    """An observer that shows nothing."""
+
+    def started(self, stage: Stage) -> None: ...
+
+    def waiting(self, stage: Stage) -> None: ...
+
+    def progress(self, done: int, total: int) -> None: ...
+
+    def finished(self, stage: Stage, entry: Entry, reused: bool) -> None: ...
+
+    def failed(self, stage: Stage) -> None: ...
+
+
+def shown(path: Path) -> Path:
+    """A path as short as it can be said from here."""
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return path

@@ -1,0 +1,123 @@
+"""`ovrun list` and `ovrun show`: recipes, published versions, one version's manifest."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.artifact import versions
+from runner.errors import Problem, UsageError
+from runner.manifest import read_manifest
+from runner.recipe import list_recipes
+from runner.report.words import gate_text, megabytes, number, seconds
+
+
+def listing(recipes_dir: Path | None, outputs: Path) -> list[dict[str, Any]]:
+    """Recipes with their versions, then the names in `outputs` that no recipe stands for."""
+    rows = []
+    for entry in list_recipes(recipes_dir):
+        rows.append(_row(entry.name, entry.description, "built in" if entry.builtin else str(entry.path), outputs))
+    known = {row["name"] for row in rows}
+    rows += [_row(name, "", None, outputs) for name in _published(outputs) if name not in known]
+    return rows
+
+
+def _published(outputs: Path) -> list[str]:
+    if not outputs.is_dir():
+        return []
+    names = sorted(path.name for path in outputs.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [name for name in names if any(versions(outputs / name))]
+
+
+def _row(name: str, description: str, origin: str | None, outputs: Path) -> dict[str, Any]:
+    found = list(versions(outputs / name))
+    manifest = read_manifest(found[-1][1]) if found else None
+    return {
+        "name": name,
+        "description": description,
+        "recipe": origin,
+        "versions": [n for n, _ in found],
+        "size": manifest["size"]["optimized"] if manifest else None,
+        "created": manifest["created"] if manifest else None,
+    }
+
+
+def print_listing(rows: list[dict[str, Any]]) -> None:
+    """Print the table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for header in ("recipe", "from", "versions", "size"):
+        table.add_column(header, no_wrap=True)
+    table.add_column("description", style="dim")
+    for row in rows:
+        made = ", ".join(map(str, row["versions"][-4:])) or "–"
+        size = megabytes(row["size"]) if row["size"] else "–"
+        origin = "built in" if row["recipe"] == "built in" else "yours" if row["recipe"] else "no recipe"
+        table.add_row(row["name"], origin, made, size, row["description"])
+    Console(highlight=False).print(table)
+
+
+def find_version(word: str, outputs: Path) -> tuple[dict[str, Any], Path]:
+    """The manifest and folder of `NAME` (its latest version) or `NAME/N`.
+
+    Raises:
+        UsageError: there is no such version.
+    """
+    name, _, wanted = word.strip("/").partition("/")
+    found = dict(versions(outputs / name)) if name not in ("", "..", ".") else {}
+    chosen = found.get(int(wanted)) if wanted.isdecimal() else None if wanted else max_version(found)
+    manifest = read_manifest(chosen) if chosen else None
+    if chosen is None or manifest is None:
+        raise _unknown(word, name, found, outputs)
+    return manifest, chosen
+
+
+def max_version(found: Mapping[int, Path]) -> Path | None:
+    """The folder of the highest number."""
+    return found[max(found)] if found else None
+
+
+def _unknown(word: str, name: str, found: Mapping[int, Path], outputs: Path) -> UsageError:
+    if found:
+        allowed = f"{name} has versions {', '.join(map(str, found))}"
+        return UsageError([Problem("command line", "", f"there is no version {word}", allowed)])
+    near = difflib.get_close_matches(name, _published(outputs), n=1)
+    what = f"{outputs}/ holds no published version of {name}"
+    problem = Problem("command line", "", what, None, near[0] if near else None)
+    return UsageError([problem], hint=f"Make one with `ovrun optimize {name}`; `ovrun list` shows what there is.")
+
+
+def print_version(manifest: Mapping[str, Any], path: Path) -> None:
+    """Print one manifest so that a person sees what it is, how it was made and what it measured."""
+    model, size = manifest["model"], manifest["size"]
+    origin = model.get("id") or model.get("path")
+    print(f"{manifest['name']}/{manifest['version']}  {path}")
+    print(f"  {manifest['description']}") if manifest["description"] else None
+    print(f"  model     {origin} ({model['source']}){_revision(model)}, {model['task'] or 'no task'}")
+    print(f"  made      {manifest['created']} by ovrun {manifest['ovrun']} on {manifest['hardware']['cpu']}")
+    ratio = f", {size['optimized'] / size['converted']:.2f} x converted" if size["converted"] else ""
+    print(f"  size      {megabytes(size['optimized'])}{ratio}")
+    print("\n  stages")
+    for stage in manifest["stages"]:
+        cost = f"{seconds(stage['seconds']):>9}  {megabytes(stage['peak_memory']):>8} peak"
+        print(f"    {stage['label']:<46} {cost}  {stage['key'][:12]}")
+    if manifest["checks"]:
+        print("\n  checks")
+    for check in manifest["checks"]:
+        for gate in check["gates"]:
+            against = f" (reference {number(check['reference_value'])})" if check["reference_value"] is not None else ""
+            met = "met" if gate["passed"] else "MISSED"
+            print(f"    {check['metric']:<20} {number(check['value']):>9}{against}  {gate_text(gate)}  {met}")
+    print("\n  files")
+    for name, described in sorted(manifest["files"].items()):
+        print(f"    {described['sha256'][:12]}  {megabytes(described['size']):>8}  {name}")
+    print("\n  libraries")
+    print("    " + ", ".join(f"{name} {version}" for name, version in manifest["libraries"].items()))
+
+
+def _revision(model: Mapping[str, Any]) -> str:
+    return f" at {model['revision'][:12]}" if "revision" in model else ""

@@ -1,0 +1,44 @@
+"""Numbers in words that a person reads at a glance; used by the console and the model card alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def megabytes(size: float) -> str:
+    """Bytes as MB or GB (powers of ten), three digits."""
+    if size >= 1e9:
+        return f"{size / 1e9:.2f} GB"
+    return f"{size / 1e6:.3g} MB" if size < 1e8 else f"{size / 1e6:.0f} MB"
+
+
+def seconds(duration: float) -> str:
+    """A duration: `0.4 s`, `12 s`, `3 min 05 s`."""
+    if duration < 10:
+        return f"{duration:.1f} s"
+    if duration < 60:
+        return f"{duration:.0f} s"
+    return f"{int(duration // 60)} min {int(duration % 60):02d} s"
+
+
+def number(value: float | None) -> str:
+    """A metric's value with four significant digits; a dash where there is none."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:.4g}"
+
+
+def gate_text(gate: Mapping[str, Any]) -> str:
+    """A gate as a person says it: `max 0.15`, `max drop 0.01, measured 0.003`."""
+    if gate["gate"] is None:
+        return "–"
+    text = f"{gate['gate'].replace('_', ' ')} {number(gate['limit'])}"
+    if gate["gate"] not in ("max", "min"):
+        text += f", measured {number(gate['measured'])}"
+    return text
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 stage`, `3 stages`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,63 @@
+"""Where models come from: one module a kind, each with `locate(model, memory) -> Located`.
+
+Locating is cheap and comes before any work: it finds the files, tells their digest (or the commit to fetch), and
+refuses what can't be had. To add a kind: write the module and add its line to `SOURCES`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from runner.recipe.types import ModelSource
+
+SOURCES = {
+    "huggingface": "runner.sources.huggingface",
+    "local": "runner.sources.folder",
+    "embedded": "runner.sources.embedded",
+    "openvino": "runner.sources.file",
+    "onnx": "runner.sources.file",
+    "tflite": "runner.sources.file",
+    "tensorflow": "runner.sources.file",
+    "paddle": "runner.sources.file",
+}
+
+
+@dataclass(frozen=True)
+class Located:
+    """What is known of a model before any work.
+
+    Attributes:
+        reader: `transformers` (a Hugging Face folder, exported by Optimum) or `openvino` (read by OpenVINO itself).
+        path: the folder or file, or None while it has to be fetched.
+        digest: SHA-256 over the files that are read, or None while they have to be fetched.
+        fetch: parameters of the fetch stage, or None.
+        task: the Optimum task, or None for models that OpenVINO reads.
+        config: the model's config.json, or None where there is none yet.
+        identity: what a manifest says of the model's origin.
+    """
+
+    reader: str
+    identity: Mapping[str, Any]
+    path: Path | None = None
+    digest: str | None = None
+    fetch: Mapping[str, Any] | None = None
+    task: str | None = None
+    config: Mapping[str, Any] | None = None
+
+
+Memory = Callable[[str], Path]
+"""Name of a source -> the file that remembers its digests."""
+
+
+def locate(model: ModelSource, memory: Memory) -> Located:
+    """Find a model.
+
+    Raises:
+        SourceError: it is not there, or is visibly broken.
+    """
+    source = importlib.import_module(SOURCES[model.source])
+    return cast(Located, source.locate(model, memory))

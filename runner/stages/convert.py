@@ -1,0 +1,95 @@
+"""Convert: a model as its framework saved it becomes an OpenVINO IR folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import runner.files as fs
+from runner.errors import Problem, RecipeError, SourceError
+from runner.stages import Progress, Task
+
+REVISION = 1
+
+
+def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """OpenVINO alone reads model files; Hugging Face folders go through the exporter's whole stack."""
+    if params["reader"] == "openvino":
+        return ("openvino",)
+    return ("openvino", "openvino-tokenizers", "optimum", "optimum-intel", "torch", "transformers")
+
+
+def run(task: Task, progress: Progress) -> dict[str, Any]:
+    """Fill `task.out` with `openvino_model.xml/.bin` and all that belongs to it."""
+    source = task.inputs["source"]
+    if task.params["reader"] == "openvino":
+        return _read_file(source, task.out, task.params)
+    from runner.export import export_folder
+
+    steps: list[str] = []
+
+    def step(name: str) -> None:
+        steps.append(name)
+
+    seconds = export_folder(
+        source,
+        task.out,
+        task=task.params["task"],
+        precision=task.params["precision"],
+        stateful=task.params["stateful"],
+        tokenizer=task.params["tokenizer"],
+        trust_remote_code=task.params["trust_remote_code"],
+        allow_pickle=task.params["allow_pickle"],
+        progress=step,
+    )
+    return {"steps": seconds}
+
+
+def _read_file(source: Path, out: Path, params: Mapping[str, Any]) -> dict[str, Any]:
+    import openvino as ov
+
+    try:
+        model = ov.Core().read_model(source)
+    except RuntimeError as error:
+        message = f"OpenVINO can't read {source}: {_reason(error)}"
+        raise SourceError(
+            message, hint="The file may be truncated, or of another framework than model.source says."
+        ) from error
+    _reshape(model, params["shapes"])
+    ov.save_model(model, out / "openvino_model.xml", compress_to_fp16=params["precision"] == "fp16")
+    for path in _companions(source):
+        fs.link_file(path, out / path.name)
+    return {"steps": {}}
+
+
+def _companions(source: Path) -> list[Path]:
+    """Tokenizer and configuration that lie beside the IR of a language model."""
+    from runner.sources.file import companions
+
+    return companions(source)
+
+
+def _reshape(model: Any, shapes: list[dict[str, Any]]) -> None:
+    """Give the inputs the shapes of NNCF's `input_info`, by keyword or in order."""
+    if not shapes:
+        return
+    names = [port.any_name for port in model.inputs]
+    wanted = {}
+    for position, shape in enumerate(shapes):
+        name = shape["keyword"] or (names[position] if position < len(names) else None)
+        if name not in names:
+            what = f"the model has no input {name}" if name else f"the model has only {len(names)} inputs"
+            raise RecipeError([Problem("", "input_info", what, f"its inputs are {', '.join(names)}")])
+        wanted[name] = shape["sample_size"]
+    try:
+        model.reshape(wanted)
+    except RuntimeError as error:
+        what = f"the model can't take the shapes {wanted}: {_reason(error)}"
+        raise RecipeError([Problem("", "input_info", what)]) from error
+
+
+def _reason(error: RuntimeError) -> str:
+    """The last line of an OpenVINO message, which says what was wrong rather than where in its sources."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

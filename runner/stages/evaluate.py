@@ -1,0 +1,32 @@
+"""Evaluate: the metrics of one family, for one model on one dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import runner.files as fs
+from runner import metrics
+from runner.stages import Progress, Task
+
+REVISION = 1
+
+
+def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """The metric family's own."""
+    return tuple(metrics.family(params["family"]).LIBRARIES)
+
+
+def run(task: Task, progress: Progress) -> dict[str, Any]:
+    """Measure, and keep the result in `metrics.json`."""
+    family = metrics.family(task.params["family"])
+    result = family.evaluate(
+        task.inputs["model"],
+        task.datasets["data"],
+        task.params["params"],
+        task.params["runtime"],
+        task.inputs.get("reference"),
+        progress,
+    )
+    fs.write_json(task.out / "metrics.json", result)
+    return dict(result)

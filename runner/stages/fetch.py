@@ -1,0 +1,22 @@
+"""Fetch: bring the needed files of a hub model, at one commit, into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from runner.stages import Progress, Task
+
+REVISION = 1
+
+
+def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """The commit alone tells what is fetched."""
+    return ()
+
+
+def run(task: Task, progress: Progress) -> dict[str, Any]:
+    """Download what is not in the hub's local cache, and link the files into the output folder."""
+    from runner.sources import huggingface
+
+    return huggingface.fetch(task.params, task.out, progress)

@@ -1,0 +1,25 @@
+"""Reference: the outputs of the uncompressed model on a dataset, once for all models that are held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from runner import metrics
+from runner.stages import Progress, Task
+
+REVISION = 1
+
+
+def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """The metric family's own."""
+    return tuple(metrics.family(params["family"]).LIBRARIES)
+
+
+def run(task: Task, progress: Progress) -> dict[str, Any]:
+    """Fill `task.out` with the outputs, in the metric family's own form."""
+    family = metrics.family(task.params["family"])
+    family.reference(
+        task.inputs["model"], task.datasets["data"], task.params["params"], task.params["runtime"], task.out, progress
+    )
+    return {}

@@ -1,0 +1,22 @@
+"""Verify: load the finished folder as its users will, and generate or infer once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from runner.stages import Progress, Task
+
+REVISION = 1
+
+
+def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """What loads the model."""
+    return ("openvino", "openvino-genai")
+
+
+def run(task: Task, progress: Progress) -> dict[str, Any]:
+    """Tell what was loaded and what came out."""
+    from runner.inference import smoke
+
+    return smoke(task.inputs["model"])
