@@ -6,6 +6,8 @@ import argparse
 import json
 import signal
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -26,31 +28,28 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="ovrun",
-        description="A declarative batch optimizer for OpenVINO: one YAML recipe in, one checked, versioned model folder out.",
+        description="A batch optimizer for OpenVINO: one YAML recipe in, one checked and versioned model folder out.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"ovrun {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     optimize = _command(commands, "optimize", "convert, optimize, check and publish the model of a recipe")
-    _words(optimize, "NAME [key=value …]", "recipes, and values that replace theirs")
+    _recipe_words(optimize)
     _places(optimize)
-    optimize.add_argument(
-        "--quiet", "-q", action="store_true", help="print nothing but errors and the artifact's folder"
-    )
     _remote_code(optimize)
     plan = _command(commands, "plan", "show each stage, its key, whether it is cached, and why not")
-    _words(plan, "NAME [key=value …]", "recipes, and values that replace theirs")
+    _recipe_words(plan)
     _places(plan)
     _remote_code(plan)
     validate = _command(commands, "validate", "check recipes, and do nothing else")
-    _words(validate, "NAME [key=value …]", "recipes, and values that replace theirs", optional=True)
+    _recipe_words(validate)
     validate.add_argument("--all", action="store_true", help="check every recipe there is")
     _places(validate)
     listing = _command(commands, "list", "show the recipes and the published versions")
     _places(listing)
     show = _command(commands, "show", "show a published version: how it was made and what it measured")
-    _words(show, "NAME[/N]", "a recipe's latest version, or its version N")
+    show.add_argument("words", nargs="+", metavar="NAME[/N]", help="a recipe's latest version, or its version N")
     _places(show)
     return parser
 
@@ -66,14 +65,21 @@ def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _words(parser: argparse.ArgumentParser, metavar: str, text: str, *, optional: bool = False) -> None:
-    parser.add_argument("words", nargs="*" if optional else "+", metavar=metavar, help=text)
+def _recipe_words(parser: argparse.ArgumentParser) -> None:
+    """Recipes and overrides are told apart by their form, so they may come in any order."""
+    parser.usage = f"{parser.prog} NAME… [key=value …] [options]"
+    parser.add_argument(
+        "words", nargs="*", metavar="NAME, key=value", help="recipes by name or path; values that replace theirs"
+    )
 
 
 def _places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipes", type=Path, metavar="DIR", help="where your recipes are (default: ./recipes)")
     parser.add_argument(
         "--outputs", type=Path, default=Path("outputs"), metavar="DIR", help="artifacts and store (default: ./outputs)"
+    )
+    parser.add_argument(
+        "--quiet", "-q", action="store_true", help="print only errors, and of optimize the artifact's folder"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
 
@@ -86,9 +92,21 @@ def _remote_code(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line; `words` may stand before, between and after options."""
+    parser = build_parser()
+    arguments, rest = parser.parse_known_args(argv)
+    wrong = [word for word in rest if word.startswith("-") or not hasattr(arguments, "words")]
+    if wrong:
+        parser.error(f"unrecognized arguments: {' '.join(wrong)}")
+    if hasattr(arguments, "words"):
+        arguments.words += rest
+    return arguments
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    arguments = build_parser().parse_args(argv)
+    arguments = parse(argv)
     signal.signal(signal.SIGTERM, _interrupt)
     from runner import commands
 
@@ -103,6 +121,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except Exception:
+        return _bug()
+
+
+def _bug() -> int:
+    """An error that nothing was prepared for: tell it in a line, and keep the traceback for a report."""
+    text = traceback.format_exc()
+    handle, path = tempfile.mkstemp(prefix="ovrun-", suffix=".log", text=True)
+    with open(handle, "w", encoding="utf-8") as stream:  # noqa: PTH123
+        stream.write(text)
+    print(f"error: this is a mistake in ovrun itself: {text.strip().splitlines()[-1]}", file=sys.stderr)
+    print(f"\nhint: the whole story is in {path}; please report it", file=sys.stderr)
+    return OvrunError.exit_code
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -116,8 +147,16 @@ def report(error: OvrunError, *, as_json: bool) -> None:
         print(f"error: {problem}", file=sys.stderr)
     if error.hint:
         print(f"\nhint: {error.hint}", file=sys.stderr)
+    if error.log:
+        print(f"\nlog: {error.log}", file=sys.stderr)
     if as_json:
-        document = {"status": "error", "exit_code": error.exit_code, "errors": problems, "hint": error.hint}
+        document = {
+            "status": "error",
+            "exit_code": error.exit_code,
+            "errors": problems,
+            "hint": error.hint,
+            "log": error.log and str(error.log),
+        }
         print(json.dumps(document, ensure_ascii=False, indent=2))
 
 

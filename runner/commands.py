@@ -150,7 +150,7 @@ def do_validate(arguments: Namespace) -> int:
     recipes = load_all(arguments)
     if arguments.json:
         print(json.dumps({"status": "valid", "recipes": [recipe.name for recipe in recipes]}, indent=2))
-    else:
+    elif not arguments.quiet:
         for recipe in recipes:
             print(f"{recipe.name}: valid")
             for note in recipe.notes:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 INTERRUPTED = 130
 
@@ -25,9 +26,13 @@ class OvrunError(Exception):
     Args:
         message: what is wrong and where, in one sentence.
         hint: what to do about it, shown after a blank line.
+
+    Attributes:
+        log: the file that holds the whole story, once there is one.
     """
 
     exit_code = 5
+    log: Path | None = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

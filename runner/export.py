@@ -5,10 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from runner.export_check import check_folder
+from runner.export_convert import convert, convert_by_main_export
+from runner.export_imports import import_exporter
+from runner.export_model import Request, load_config, load_model, supported_task, uses_main_export
+from runner.export_tokenizer import convert_tokenizer, load_preprocessors
 
 __all__ = ["check_folder", "export_folder"]
 
@@ -25,7 +30,7 @@ class _Steps:
         self._progress(name)
         start = time.perf_counter()
         yield
-        self.seconds[name] = time.perf_counter() - start
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
 def export_folder(
@@ -58,14 +63,37 @@ def export_folder(
     Raises:
         SourceError: the folder, its model type, its task or its tokenizer cannot be converted.
     """
+    request = Request(
+        source,
+        out,
+        task,
+        precision,
+        stateful,
+        tokenizer,
+        trust_remote_code=trust_remote_code,
+        allow_pickle=allow_pickle,
+    )
     check_folder(source, allow_pickle)
     steps = _Steps(progress)
     with steps("import"):
-        from runner import export_optimum
+        import_exporter()
     with steps("load"):
-        loaded = export_optimum.load(source, task, precision, trust_remote_code, allow_pickle)
-    with steps("tokenizers"):
-        export_optimum.save_tokenizers(loaded, out, convert=tokenizer)
-    with steps("convert"):
-        export_optimum.convert(loaded, out, precision, stateful)
+        config = load_config(request)
+        request = replace(request, task=supported_task(config, task))
+    if uses_main_export(request, config):
+        with steps("convert"):
+            convert_by_main_export(request)
+    else:
+        _export(request, config, steps)
     return steps.seconds
+
+
+def _export(request: Request, config: Any, steps: _Steps) -> None:
+    with steps("load"):
+        model = load_model(request, config)
+        preprocessors = load_preprocessors(request)
+    with steps("convert"):
+        convert(request, model, preprocessors)
+    if request.tokenizer:
+        with steps("tokenizers"):
+            convert_tokenizer(request, preprocessors)

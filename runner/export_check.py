@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ def read_config(source: Path) -> dict[str, Any]:
     path = source / "config.json"
     if not path.is_file():
         message = f"{source}: not a Hugging Face model folder: it has no config.json"
-        hint = "Give the folder that holds config.json and model.safetensors; a hub cache keeps it under snapshots/<revision>."
+        hint = "Give the folder that holds config.json and the weights; a hub cache has it at snapshots/<revision>."
         raise SourceError(message, hint=hint)
     config = _read_json(path)
     if not isinstance(config.get("model_type"), str):
@@ -106,34 +105,41 @@ def check_safetensors(path: Path) -> None:
         SourceError: the file is truncated, longer than its header says, or no safetensors file.
     """
     size = path.stat().st_size
-    with path.open("rb") as stream:
-        start = stream.read(8)
-        _refuse_pointer(path, start)
-        length = int.from_bytes(start, "little")
-        if len(start) < 8 or not 0 < length <= _MAX_HEADER:
-            message = f"{path}: no safetensors file ({size} bytes)"
-            raise SourceError(message)
-        header = stream.read(length)
-    expected = 8 + length + (_data_length(path, header) if len(header) == length else 0)
-    if len(header) < length or size != expected:
-        what = "truncated" if size < expected or len(header) < length else "damaged"
+    length, header = _read_header(path)
+    expected = 8 + length + max((int(entry["data_offsets"][1]) for entry in header.values()), default=0)
+    if size != expected:
+        what = "truncated" if size < expected else "damaged"
         message = f"{path}: {what}: its header stands for {expected} bytes, the file has {size}"
         raise SourceError(message, hint="Download or copy the file again.")
 
 
-def _refuse_pointer(path: Path, start: bytes) -> None:
+def safetensors_dtypes(path: Path) -> set[str]:
+    """The floating-point types in a safetensors file, by the format's own names: F32, F16, BF16 …"""
+    return {entry["dtype"] for entry in _read_header(path)[1].values() if "F" in entry["dtype"]}
+
+
+def _read_header(path: Path) -> tuple[int, dict[str, Any]]:
+    """The header's length in bytes and its entries by tensor name."""
+    with path.open("rb") as stream:
+        start = stream.read(8)
+        length = int.from_bytes(start, "little")
+        raw = stream.read(length) if length <= _MAX_HEADER else b""
     if start == b"version ":
         message = f"{path}: a Git LFS pointer stands in place of the weights"
-        raise SourceError(message, hint=f"Run `git lfs pull` in {os.fspath(path.parent)}.")
+        raise SourceError(message, hint=f"Run `git lfs pull` in {path.parent}.")
+    if len(start) < 8 or not 0 < len(raw) == length:
+        message = f"{path}: truncated, or no safetensors file: it ends before its header does"
+        raise SourceError(message, hint="Download or copy the file again.")
+    return length, _entries(path, raw)
 
 
-def _data_length(path: Path, header: bytes) -> int:
-    """The bytes of data that a safetensors header accounts for."""
+def _entries(path: Path, raw: bytes) -> dict[str, Any]:
     try:
-        entries = json.loads(header)
-        return max(
-            (int(entry["data_offsets"][1]) for key, entry in entries.items() if key != "__metadata__"), default=0
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        entries = {name: entry for name, entry in json.loads(raw).items() if name != "__metadata__"}
+        valid = all(isinstance(entry["dtype"], str) and len(entry["data_offsets"]) == 2 for entry in entries.values())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        valid = False
+    if not valid:
         message = f"{path}: no safetensors file: its header cannot be read"
-        raise SourceError(message) from error
+        raise SourceError(message)
+    return entries

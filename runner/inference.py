@@ -114,7 +114,7 @@ def compile_folder(folder: Path, runtime: Mapping[str, Any] | None = None, devic
     try:
         compiled = core.compile_model(model, device, properties)
     except RuntimeError as error:
-        raise _refusal(error, folder, properties, device) from error
+        raise refusal(error, folder, properties, device) from error
     return Compiled(folder, compiled, ports(compiled), _read_back(compiled, properties))
 
 
@@ -131,9 +131,7 @@ def refused_property(error: RuntimeError, properties: Mapping[str, Any]) -> str 
     return found[1] if found and found[1] in properties else None
 
 
-def _refusal(
-    error: RuntimeError, folder: Path, properties: Mapping[str, Any], device: str
-) -> RecipeError | SourceError:
+def refusal(error: RuntimeError, folder: Path, properties: Mapping[str, Any], device: str) -> RecipeError | SourceError:
     """The person's mistake behind OpenVINO's refusal: a property of the recipe, else the model."""
     name = refused_property(error, properties)
     if name is None:
@@ -157,6 +155,24 @@ def _read_back(compiled: Any, requested: Mapping[str, Any]) -> dict[str, Any]:
     there = set(compiled.get_property("SUPPORTED_PROPERTIES"))
     names = [name for name in dict.fromkeys([*requested, *_TOLD]) if name in there]
     return {name: _plain(compiled.get_property(name)) for name in names} | {"openvino": ov.__version__}
+
+
+def effective(runtime: Mapping[str, Any], device: str = "CPU") -> dict[str, Any]:
+    """What the runtime makes of properties, whatever the model: read back from an empty one.
+
+    Raises:
+        RecipeError: a property that OpenVINO doesn't know, or a value that it refuses.
+    """
+    import numpy as np
+    import openvino as ov
+    from openvino import opset13 as opset
+
+    parameter = opset.parameter([1], np.float32)
+    try:
+        compiled = ov.Core().compile_model(ov.Model([opset.relu(parameter)], [parameter]), device, dict(runtime))
+    except RuntimeError as error:
+        raise refusal(error, Path(), runtime, device) from error
+    return _read_back(compiled, runtime)
 
 
 def _plain(value: Any) -> Any:
@@ -201,59 +217,6 @@ def chunk_tokens(compiled: Compiled) -> int:
     return max(16, int(_LOGITS_BYTES // (4 * vocabulary)))
 
 
-@dataclass(frozen=True)
-class Generator:
-    """Greedy text generation by OpenVINO GenAI; `backend` is the attention it runs: paged, or sdpa."""
-
-    folder: Path
-    pipeline: Any
-    backend: str
-
-    def __call__(self, prompts: list[str], max_new_tokens: int) -> list[str]:
-        """One reply a prompt; the prompt goes in as it is, without a chat template.
-
-        Raises:
-            StageError: the runtime fails.
-        """
-        config = self.pipeline.get_generation_config()
-        config.do_sample, config.num_beams, config.apply_chat_template = False, 1, False
-        config.max_new_tokens = max_new_tokens
-        batches = [prompts] if self.backend == "paged" else [[prompt] for prompt in prompts]
-        try:
-            return [text for batch in batches for text in self.pipeline.generate(batch, config).texts]
-        except RuntimeError as error:
-            message = f"{self.folder}: generation failed: {reason(error)}"
-            raise StageError(message) from error
-
-
-def generator(folder: Path, runtime: Mapping[str, Any] | None = None, device: str = "CPU") -> Generator:
-    """Load a language model's folder in OpenVINO GenAI, with prefix caching off.
-
-    Paged attention takes prompts in batches and gives each the answer that it gets alone; a model that it can't run
-    gets the plain attention, one prompt at a time.
-
-    Raises:
-        SourceError: GenAI isn't installed, or can't load the folder.
-        RecipeError: a property that OpenVINO doesn't know, or a value that it refuses.
-    """
-    try:
-        import openvino_genai as genai
-    except ImportError as error:
-        message = "OpenVINO GenAI isn't installed, and text generation needs it"
-        raise SourceError(message, hint='Install it with: pip install "ovrun[genai]"') from error
-    scheduler = genai.SchedulerConfig()
-    scheduler.enable_prefix_caching = False
-    properties = dict(DEFAULT_RUNTIME if runtime is None else runtime)
-    attempts = {"paged": {"scheduler_config": scheduler}, "sdpa": {"ATTENTION_BACKEND": "SDPA"}}
-    for backend, extra in attempts.items():
-        try:
-            return Generator(folder, genai.LLMPipeline(str(folder), device, properties | extra), backend)
-        except RuntimeError as error:
-            if refused_property(error, properties) or backend == "sdpa":
-                raise _refusal(error, folder, properties, device) from error
-    raise AssertionError
-
-
 def smoke(folder: Path) -> dict[str, Any]:
     """Load a model folder with the runtime's own defaults, as its users will, and run it once.
 
@@ -274,6 +237,8 @@ def smoke(folder: Path) -> dict[str, Any]:
         return {"by": ["openvino"], "ran": _infer_zeros(compiled)}
     ran = {"by": ["openvino"], "ran": f"generated {_decode(compiled, 4)} tokens"}
     if importlib.util.find_spec("openvino_genai") and (folder / "openvino_tokenizer.xml").is_file():
+        from runner.metrics.generation import generator
+
         generator(folder, {})(["Hello"], 4)
         ran["by"] = ["openvino", "openvino_genai"]
     return ran

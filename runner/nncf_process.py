@@ -12,7 +12,7 @@ from runner.stages import Progress
 def load(progress: Progress) -> Any:
     """Import NNCF for OpenVINO models only, and report its progress bars through `progress`.
 
-    NNCF imports torch where it finds it, at the cost of about a second and 180 MB that an OpenVINO model has no use for.
+    NNCF imports torch where it finds it: about a second and 180 MB that an OpenVINO model has no use for.
     """
     sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
     import nncf

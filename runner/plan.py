@@ -174,16 +174,17 @@ def _used_datasets(recipe: Recipe) -> list[str]:
 
 
 def _convert(builder: _Builder, recipe: Recipe, located: Located) -> str:
-    params = {
-        "reader": located.reader,
-        "task": located.task,
-        "precision": recipe.conversion.precision,
-        "stateful": recipe.conversion.stateful,
-        "tokenizer": recipe.conversion.tokenizer,
-        "trust_remote_code": recipe.model.trust_remote_code,
-        "allow_pickle": recipe.model.allow_pickle,
-        "shapes": [] if located.reader == "transformers" else [asdict(info) for info in recipe.input_info],
-    }
+    params: dict[str, Any] = {"reader": located.reader, "precision": recipe.conversion.precision}
+    if located.reader == "transformers":
+        params |= {
+            "task": located.task,
+            "stateful": recipe.conversion.stateful,
+            "tokenizer": recipe.conversion.tokenizer,
+            "trust_remote_code": recipe.model.trust_remote_code,
+            "allow_pickle": recipe.model.allow_pickle,
+        }
+    else:
+        params["shapes"] = [asdict(info) for info in recipe.input_info]
     label = f"convert to {recipe.conversion.precision}"
     if located.fetch is not None:
         fetched = builder.add("fetch", f"fetch {located.identity['id']}", "model", located.fetch)

@@ -73,7 +73,7 @@ class Store:
     def damaged(self, key: str) -> bool:
         """Whether there is an entry whose bytes are not what was published. Changes nothing."""
         entry = self._read(key)
-        return entry is None and self.folder(key).exists() or (entry is not None and not self._whole(entry))
+        return (entry is None and self.folder(key).exists()) or (entry is not None and not self._whole(entry))
 
     def lock_path(self, key: str) -> Path:
         """The lock file to hold while the stage of `key` runs."""

@@ -40,19 +40,12 @@ class _Weights:
             flat[start:stop] = self._pool[offset : offset + stop - start]
         self.tensors[name] = flat.reshape(shape)
 
-    def constant(self, name: str, value: float, *shape: int) -> None:
-        """A tensor of `shape` filled with `value`."""
-        self.tensors[name] = np.full(shape, value, self.dtype)
-
     def norm(self, name: str, size: int, *, bias: bool = True) -> None:
-        """The weight (ones) and bias (zeros) of a normalisation layer."""
-        self.constant(f"{name}.weight", 1.0, size)
+        """The weight (about one) and bias (about zero) of a normalisation layer."""
+        self.normal(f"{name}.weight", size)
+        self.tensors[f"{name}.weight"] += self.dtype.type(1.0)
         if bias:
-            self.constant(f"{name}.bias", 0.0, size)
-
-    def linear(self, name: str, rows: int, columns: int) -> None:
-        """A weight of [rows, columns] and a bias, in the layout that the caller's model has."""
-        self.normal(f"{name}.weight", rows, columns)
+            self.normal(f"{name}.bias", size)
 
 
 def _byte_alphabet() -> list[str]:
@@ -67,8 +60,7 @@ def _merges() -> Iterator[tuple[str, str]]:
     letters = "abcdefghijklmnopqrstuvwxyz"
     words = ["Ġ", *letters]
     while True:
-        for word, letter in product(words, letters):
-            yield word, letter
+        yield from product(words, letters)
         words = [word + letter for word, letter in product(words, letters)]
 
 
@@ -107,7 +99,9 @@ def _write_tokenizer_json(folder: Path, size: int) -> None:
 def _write_wordpiece(folder: Path, size: int) -> None:
     """vocab.txt and tokenizer_config.json of a BERT tokenizer with `size` entries."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    words = ("".join(letters) for length in (1, 2, 3) for letters in product("abcdefghijklmnopqrstuvwxyz", repeat=length))
+    words = (
+        "".join(letters) for length in (1, 2, 3) for letters in product("abcdefghijklmnopqrstuvwxyz", repeat=length)
+    )
     tokens = [*special, *islice(words, size - len(special))]
     (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
     _write_json(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "model_max_length": 128})
@@ -149,8 +143,8 @@ def _gpt2_weights(layers: int, hidden: int, vocab: int, positions: int, dtype: s
         block = f"transformer.h.{layer}"
         shapes = {"attn.c_attn": (1, 3), "attn.c_proj": (1, 1), "mlp.c_fc": (1, 4), "mlp.c_proj": (4, 1)}
         for name, (rows, columns) in shapes.items():
-            weights.linear(f"{block}.{name}", rows * hidden, columns * hidden)
-            weights.constant(f"{block}.{name}.bias", 0.0, columns * hidden)
+            weights.normal(f"{block}.{name}.weight", rows * hidden, columns * hidden)
+            weights.normal(f"{block}.{name}.bias", columns * hidden)
         weights.norm(f"{block}.ln_1", hidden)
         weights.norm(f"{block}.ln_2", hidden)
     weights.norm("transformer.ln_f", hidden)
@@ -288,7 +282,11 @@ def llama_folder(
         "torch_dtype": dtype,
     }
     _write_json(path / "config.json", config)
-    tokenizer_config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END_OF_TEXT, "bos_token": END_OF_TEXT}
+    tokenizer_config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": END_OF_TEXT,
+        "bos_token": END_OF_TEXT,
+    }
     _write_json(path / "tokenizer_config.json", tokenizer_config)
     _write_tokenizer_json(path, vocab)
     weights = _Weights(seed, dtype)
@@ -298,10 +296,10 @@ def llama_folder(
     for layer in range(layers):
         block = f"model.layers.{layer}"
         for name, rows in {"q": hidden, "k": kv, "v": kv, "o": hidden}.items():
-            weights.linear(f"{block}.self_attn.{name}_proj", rows, hidden)
-        weights.linear(f"{block}.mlp.gate_proj", intermediate, hidden)
-        weights.linear(f"{block}.mlp.up_proj", intermediate, hidden)
-        weights.linear(f"{block}.mlp.down_proj", hidden, intermediate)
+            weights.normal(f"{block}.self_attn.{name}_proj.weight", rows, hidden)
+        weights.normal(f"{block}.mlp.gate_proj.weight", intermediate, hidden)
+        weights.normal(f"{block}.mlp.up_proj.weight", intermediate, hidden)
+        weights.normal(f"{block}.mlp.down_proj.weight", hidden, intermediate)
         weights.norm(f"{block}.input_layernorm", hidden, bias=False)
         weights.norm(f"{block}.post_attention_layernorm", hidden, bias=False)
     weights.norm("model.norm", hidden, bias=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +44,7 @@ def digest(dataset: Dataset) -> str:
     Raises:
         SourceError: the file can't be read.
     """
-    fields = asdict(dataset)
-    shape = json.dumps({key: fields[key] for key in _SHAPING}, sort_keys=True, default=dict)
+    shape = json.dumps({key: getattr(dataset, key) for key in _SHAPING}, sort_keys=True, default=_plain)
     total = hashlib.sha256(shape.encode())
     try:
         with dataset.path.open("rb") as file:
@@ -55,6 +54,10 @@ def digest(dataset: Dataset) -> str:
         message = f"dataset {dataset.name}: {dataset.path}: {error.strerror}"
         raise SourceError(message) from error
     return total.hexdigest()
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else vars(value)
 
 
 def check(dataset: Dataset) -> None:

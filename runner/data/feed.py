@@ -20,11 +20,19 @@ _PAST = "past_key_values"
 
 @dataclass(frozen=True)
 class Port:
-    """One input of a model: its first name, its shape (None where dynamic, empty if the rank is), its NumPy type."""
+    """One input of a model.
+
+    Attributes:
+        name: one of its names, the one it is fed by.
+        shape: None where a size is open; empty if even the rank is.
+        dtype: its NumPy type.
+        names: all its names.
+    """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: np.dtype[Any]
+    names: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.name} {['?' if size is None else size for size in self.shape]}".replace("'", "")
@@ -39,6 +47,7 @@ def ports(model: Any) -> tuple[Port, ...]:
             if port.partial_shape.rank.is_static
             else (),
             np.dtype(port.element_type.to_dtype()),
+            frozenset(port.get_names()),
         )
         for port in model.inputs
     )
@@ -52,6 +61,24 @@ def takes_tokens(inputs: Iterable[Port]) -> bool:
 def keeps_state(inputs: Iterable[Port]) -> bool:
     """Whether it is a decoder with a cache: in the model's state, or as inputs."""
     return any(port.name == "beam_idx" or port.name.startswith(_PAST) for port in inputs)
+
+
+def check_takes_text(inputs: Iterable[Port], dataset: str) -> None:
+    """Refuse a text for a model that no token ids feed.
+
+    Raises:
+        SourceError: the model has no `input_ids`.
+    """
+    has = tuple(inputs)
+    if not takes_tokens(has):
+        needs = ", ".join(str(port) for port in has)
+        message = f"dataset {dataset} can't feed the model: the model's inputs are {needs}; the dataset has text"
+        raise SourceError(message, hint="What this model needs is an npz dataset.")
+
+
+def fixed_batch(inputs: Iterable[Port]) -> int | None:
+    """The batch size that the model was made for, if it is fixed."""
+    return max((port.shape[0] for port in inputs if port.shape and port.shape[0]), default=None)
 
 
 def token_feed(inputs: Iterable[Port], ids: NDArray[np.int64], past: int = 0, length: int | None = None) -> Feed:
@@ -99,17 +126,17 @@ def bind(inputs: Iterable[Port], names: Iterable[str], dataset: str) -> dict[str
     Raises:
         SourceError: a name that the model doesn't have, or an input that stays empty.
     """
-    by_name = {port.name: port for port in inputs}
-    wanted = list(names)
-    if wanted == [""] and len(by_name) == 1:
-        return {"": next(iter(by_name.values()))}
-    if set(wanted) != set(by_name):
-        needs = ", ".join(str(port) for port in by_name.values())
-        has = ", ".join(name or "one array for the model's only input" for name in wanted)
-        message = f"dataset {dataset} can't feed the model: the model's inputs are {needs}; the dataset has {has}"
-        hint = "In the dataset write `inputs: {<model input>: <array>}` with one line for each input of the model."
-        raise SourceError(message, hint=hint)
-    return by_name
+    has, wanted = list(inputs), list(names)
+    if wanted == [""] and len(has) == 1:
+        return {"": has[0]}
+    found = {name: port for name in wanted for port in has if name in port.names | {port.name}}
+    if len(found) == len(wanted) and {port.name for port in found.values()} == {port.name for port in has}:
+        return found
+    needs = ", ".join(str(port) for port in has)
+    gives = ", ".join(name or "one array for the model's only input" for name in wanted)
+    message = f"dataset {dataset} can't feed the model: the model's inputs are {needs}; the dataset has {gives}"
+    hint = "In the dataset write `inputs: {<model input>: <array>}` with one line for each input of the model."
+    raise SourceError(message, hint=hint)
 
 
 def array_feed(bound: Mapping[str, Port], arrays: Mapping[str, np.ndarray[Any, Any]], dataset: str) -> Feed:
@@ -122,11 +149,15 @@ def array_feed(bound: Mapping[str, Port], arrays: Mapping[str, np.ndarray[Any, A
 
 
 def _array_input(port: Port, array: np.ndarray[Any, Any], dataset: str) -> np.ndarray[Any, Any]:
-    same_rank = len(port.shape) == array.ndim
-    if port.shape and not (same_rank and all(a in (None, b) for a, b in zip(port.shape[1:], array.shape[1:]))):
+    if port.shape and not _fits(port.shape, array.shape):
         message = f"dataset {dataset} can't feed the model's input {port}: its items have shape {list(array.shape[1:])}"
         raise SourceError(message, hint="`preprocess: {layout: NHWC->NCHW}` in the dataset changes the order of axes.")
     if port.dtype.kind in "iu" and array.dtype.kind == "f":
         message = f"dataset {dataset} can't feed the model's input {port}: it takes {port.dtype}, not {array.dtype}"
         raise SourceError(message)
     return np.ascontiguousarray(array, dtype=port.dtype)
+
+
+def _fits(port: tuple[int | None, ...], array: tuple[int, ...]) -> bool:
+    """Whether the sizes of an item agree; the batch may differ."""
+    return len(port) == len(array) and all(a in (None, b) for a, b in zip(port[1:], array[1:], strict=True))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.data.text import lines
 from runner.data.words import missing
 from runner.errors import SourceError
-from runner.recipe.types import Dataset
+
+if TYPE_CHECKING:
+    from runner.recipe.types import Dataset
 
 
 def check(dataset: Dataset) -> None:
@@ -24,7 +26,7 @@ def check(dataset: Dataset) -> None:
         message = f"dataset {dataset.name}: {dataset.path} has rows, and the recipe names no column of them"
         hint = "Give the dataset `column` for text, or `prompt` and `reply` for questions with known answers."
         raise SourceError(message, hint=hint)
-    if all(not any(value.strip() for value in row) for row in _rows(dataset, *columns)):
+    if not sum(any(value.strip() for value in row) for row in _rows(dataset, *columns)):
         message = f"dataset {dataset.name}: {dataset.path} has no rows with text"
         raise SourceError(message)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runner.recipe.types import Preprocess
+if TYPE_CHECKING:
+    from runner.recipe.types import Preprocess
 
 
 def apply(array: np.ndarray[Any, Any], steps: Preprocess | None) -> np.ndarray[Any, Any]:

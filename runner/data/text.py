@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from runner.errors import SourceError
-from runner.recipe.types import Dataset
+
+if TYPE_CHECKING:
+    from runner.recipe.types import Dataset
 
 
 def lines(dataset: Dataset) -> Iterator[tuple[int, str]]:
@@ -34,7 +37,7 @@ def check(dataset: Dataset) -> None:
     Raises:
         SourceError: not UTF-8, or nothing but white space.
     """
-    if all(not line.strip() for _, line in _used(dataset)):
+    if not sum(bool(line.strip()) for _, line in _used(dataset)):
         message = f"dataset {dataset.name}: {dataset.path} has no text"
         raise SourceError(message)
 

@@ -1,7 +1,8 @@
 """Text -> token ids -> windows, with the tokenizer in a model's folder and without torch.
 
-A dataset becomes one stream: the start token where the tokenizer adds one, then the rows, with the model's end
-token between two rows unless the first ends with it already. Windows are cut from the stream.
+A dataset becomes one stream: its rows, with the model's end token between two rows unless the first ends with it
+already. Windows are cut from the stream; where the tokenizer puts a start token before a text, each window gets
+one, as llama.cpp does, and it counts as one token of the context.
 """
 
 from __future__ import annotations
@@ -28,16 +29,37 @@ _DEFAULT_CONTEXT = 512
 
 @dataclass(frozen=True)
 class Window:
-    """Tokens `start` … `stop - 1` of the stream; those from `first_new` on are new in this window."""
+    """Tokens `start` … `stop - 1` of the stream; those from `first_scored` on are scored in this window."""
 
     start: int
     stop: int
-    first_new: int
+    first_scored: int
 
     @property
     def scored(self) -> int:
-        """How many new tokens have a token before them in the window, so that the model predicts them."""
-        return self.stop - max(self.first_new, self.start + 1)
+        """How many tokens are scored."""
+        return self.stop - self.first_scored
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A text ready for a model.
+
+    Attributes:
+        ids: the stream, shape [tokens].
+        prefix: what stands before each window: the start token, or nothing; shape [0 or 1].
+        windows: in order; each has a token to score.
+        protocol: what a figure measured on it must be told with.
+    """
+
+    ids: NDArray[np.int64]
+    prefix: NDArray[np.int64]
+    windows: tuple[Window, ...]
+    protocol: Mapping[str, Any]
+
+    def window_ids(self, window: Window) -> NDArray[np.int64]:
+        """What the model gets for a window, shape [tokens]."""
+        return np.concatenate([self.prefix, self.ids[window.start : window.stop]])
 
 
 class Tokenizer:
@@ -136,8 +158,8 @@ class Tokenizer:
 
 
 def stream(tokenizer: Tokenizer, rows: list[str]) -> NDArray[np.int64]:
-    """All rows as one stream of token ids, shape [tokens]."""
-    ids = [tokenizer.bos] if tokenizer.bos is not None else []
+    """All rows as one stream of token ids, without a start token, shape [tokens]."""
+    ids: list[int] = []
     for number, row in enumerate(rows):
         row_ids = tokenizer.encode(row)
         ids += row_ids
@@ -146,25 +168,66 @@ def stream(tokenizer: Tokenizer, rows: list[str]) -> NDArray[np.int64]:
     return np.asarray(ids, np.int64)
 
 
+def prefix(tokenizer: Tokenizer) -> NDArray[np.int64]:
+    """What stands before a text: the start token where the tokenizer adds one; shape [0 or 1]."""
+    return np.asarray([] if tokenizer.bos is None else [tokenizer.bos], np.int64)
+
+
 def text_sha256(rows: list[str]) -> str:
     """SHA-256 of the rows in UTF-8 with a zero byte between two; of a txt file, the file's own."""
     return hashlib.sha256("\0".join(rows).encode()).hexdigest()
 
 
-def windows(tokens: int, context_length: int, stride: int) -> Iterator[Window]:
-    """Windows of `context_length` tokens, each `stride` after the one before; the last may be shorter.
+def windows(tokens: int, length: int, stride: int, unscored: int = 1) -> Iterator[Window]:
+    """Windows of `length` tokens, each `stride` after the one before; the last may be shorter.
 
-    Where windows overlap, a token is new in the first window that holds it. A window without a token to score
-    is left out.
+    Where windows overlap, a token is scored in the first window that holds it. The first `unscored` tokens of a window
+    have nothing before them to be predicted from: 1, or 0 after a start token. A window with no token to score is
+    left out.
     """
     done = 0
     for start in range(0, tokens, stride):
-        window = Window(start, min(start + context_length, tokens), max(start, done))
+        window = Window(start, min(start + length, tokens), max(start + unscored, done))
         if window.scored > 0:
             yield window
         done = window.stop
         if done == tokens:
             return
+
+
+def passage(tokenizer: Tokenizer, rows: list[str], params: Mapping[str, Any], dataset: str) -> Passage:
+    """The stream of a dataset's rows and its windows.
+
+    Args:
+        tokenizer: of the model's folder.
+        rows: the dataset's texts.
+        params: `context_length` (by default 512, or the model's positions if fewer) and `stride` (by default the
+            context length, so that windows follow each other).
+        dataset: its name, for messages.
+
+    Raises:
+        SourceError: parameters that don't fit the model, or a text with no token to score.
+    """
+    length, stride = context(tokenizer, params)
+    ids, before = stream(tokenizer, rows), prefix(tokenizer)
+    stride = min(stride, length - len(before))
+    found = tuple(windows(len(ids), length - len(before), stride, 1 - len(before)))
+    if not found:
+        message = f"dataset {dataset} has {len(ids)} tokens; at least 2 are needed"
+        raise SourceError(message)
+    protocol = {
+        "context_length": length,
+        "stride": stride,
+        "tokens": len(ids),
+        "tokens_scored": sum(window.scored for window in found),
+        "windows": len(found),
+        "start_token": tokenizer.bos,
+        "end_token": tokenizer.eos,
+        "text_sha256": text_sha256(rows),
+        "tokenizer_sha256": tokenizer.sha256,
+        "tokens_sha256": hashlib.sha256(ids.astype("<i8").tobytes()).hexdigest(),
+    }
+    return Passage(ids, before, found, protocol)
 
 
 def context(tokenizer: Tokenizer, params: Mapping[str, Any]) -> tuple[int, int]:
@@ -174,8 +237,8 @@ def context(tokenizer: Tokenizer, params: Mapping[str, Any]) -> tuple[int, int]:
         SourceError: more than the model's positions, fewer than 2 tokens, or a stride beyond the context.
     """
     limit = tokenizer.positions
-    length = int(params.get("context_length") or min(_DEFAULT_CONTEXT, limit or _DEFAULT_CONTEXT))
-    stride = int(params.get("stride") or length)
+    length = _given(params, "context_length", min(_DEFAULT_CONTEXT, limit or _DEFAULT_CONTEXT))
+    stride = _given(params, "stride", length)
     if length < 2 or (limit and length > limit):
         message = f"context_length {length} doesn't fit the model; allowed is 2 to {limit or 'its number of positions'}"
         raise SourceError(message)
@@ -183,3 +246,7 @@ def context(tokenizer: Tokenizer, params: Mapping[str, Any]) -> tuple[int, int]:
         message = f"stride {stride} doesn't fit context_length {length}; allowed is 1 to {length}"
         raise SourceError(message)
     return length, stride
+
+
+def _given(params: Mapping[str, Any], name: str, default: int) -> int:
+    return default if params.get(name) is None else int(params[name])

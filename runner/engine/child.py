@@ -7,10 +7,12 @@ libraries print goes to standard error, which is the run's log. It ends when its
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
 import random
+import shutil
 import sys
 import threading
 import time
@@ -21,6 +23,7 @@ from runner.errors import OvrunError, RecipeError, SourceError
 from runner.stages import Task, module
 
 _PROGRESS_EVERY = 0.1
+_NEXT_TO_NOTHING = 1 << 20
 
 
 def main() -> int:
@@ -41,7 +44,7 @@ def main() -> int:
         _send(events, {"error": {"type": "OSError", "errno": error.errno, "message": str(error)}})
     except Exception as error:
         traceback.print_exc()
-        _send(events, {"error": {"type": type(error).__name__, "message": str(error)}})
+        _send(events, {"error": _full_disk(task) or {"type": type(error).__name__, "message": str(error)}})
     _leave(events)
     return 0
 
@@ -79,6 +82,13 @@ def _reporter(events: IO[str]) -> Any:
             _send(events, {"progress": [done, total]})
 
     return progress
+
+
+def _full_disk(task: Task) -> dict[str, Any] | None:
+    """OpenVINO says no more than `iostream error` when a disk is full: look whether it is."""
+    if shutil.disk_usage(task.out).free > _NEXT_TO_NOTHING:
+        return None
+    return {"type": "OSError", "errno": errno.ENOSPC, "message": "the disk is full"}
 
 
 def _describe(error: OvrunError) -> dict[str, Any]:

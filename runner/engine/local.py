@@ -134,4 +134,6 @@ def _placed(error: RecipeError, plan: Plan, stage: Stage) -> RecipeError:
             key = ".".join(part for part in (stage.section if inside else "", problem.key) if part)
             given = {**given, "where": plan.recipe.where(key), "key": key}
         placed.append(Problem(**given))
-    return RecipeError(placed, hint=error.hint)
+    whole = RecipeError(placed, hint=error.hint)
+    whole.log = error.log
+    return whole

@@ -80,10 +80,10 @@ def run_task(task: Task, log: Path, progress: Progress) -> Measured:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    if outcome is None:
-        raise _died(task.stage, status, peak, log)
-    if "error" in outcome:
-        raise rebuild(outcome["error"], task.stage, log)
+    if outcome is None or "error" in outcome:
+        error = rebuild(outcome["error"], task.stage, log) if outcome else _died(task.stage, status, peak)
+        error.log = log
+        raise error
     return Measured(outcome["result"], time.monotonic() - start, usage.ru_utime + usage.ru_stime, peak)
 
 
@@ -113,13 +113,13 @@ def _wait(child: subprocess.Popen[bytes]) -> tuple[int, resource.struct_rusage]:
     return child.returncode, usage
 
 
-def _died(stage: str, status: int, peak: int, log: Path) -> StageError:
+def _died(stage: str, status: int, peak: int) -> StageError:
     if status == -signal.SIGKILL:
         message = f"{stage} was killed after using {peak / 2**20:.0f} MB, most likely because memory ran out"
-        return StageError(message, hint=f"Free some memory and run again: finished stages are kept. Log: {log}")
+        return StageError(message, hint="Free some memory and run again: finished stages are kept.")
     how = f"by signal {signal.Signals(-status).name}" if status < 0 else f"with exit code {status}"
     message = f"{stage} ended {how} and left no result"
-    return StageError(message, hint=f"Log: {log}")
+    return StageError(message)
 
 
 def rebuild(error: Mapping[str, Any], stage: str, log: Path) -> OvrunError:
@@ -127,14 +127,14 @@ def rebuild(error: Mapping[str, Any], stage: str, log: Path) -> OvrunError:
     if error["type"] == "SourceError":
         return SourceError(error["message"], hint=error["hint"])
     if error["type"] == "StageError":
-        return StageError(error["message"], hint=error["hint"] or f"Log: {log}")
+        return StageError(error["message"], hint=error["hint"])
     if "problems" in error:
         return RecipeError([Problem(**problem) for problem in error["problems"]], hint=error["hint"])
     if error["type"] == "OSError" and error["errno"] in (errno.ENOSPC, errno.EROFS, errno.EDQUOT):
         return cannot_write(log.parent, OSError(error["errno"], os.strerror(error["errno"])))
     if error["type"] == "MemoryError":
         message = f"{stage} ran out of memory"
-        return StageError(message, hint=f"Log: {log}")
+        return StageError(message)
     first = (error["message"].strip().splitlines() or ["no message"])[0]
     message = f"{stage} failed: {error['type']}: {first}"
-    return StageError(message, hint=f"The whole story is in the log: {log}")
+    return StageError(message)

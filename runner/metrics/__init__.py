@@ -57,7 +57,8 @@ class Family(Protocol):
     """Distributions whose versions shape the results."""
 
     NEEDS_REFERENCE: bool
-    """Whether `evaluate` can't do without a reference; with False, one still gives `reference_values`."""
+    """Whether `evaluate` compares with stored outputs. With False there is no `reference` function: a reference value
+    is what `evaluate` measures on the uncompressed model, and `reference` is None."""
 
     def reference(
         self,
@@ -89,7 +90,7 @@ class Family(Protocol):
 
         Returns:
             {"values": {metric: number}, "reference_values": {metric: number}, "protocol": {…}, "details": {…}}, plain
-            data for JSON. `reference_values` has the metrics that the reference model has a value of its own for.
+            data for JSON. `reference_values` has those of the uncompressed model that its stored outputs tell.
 
         Raises:
             as `reference`.

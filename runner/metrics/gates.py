@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from runner.recipe.types import Check
+if TYPE_CHECKING:
+    from runner.recipe.types import Check
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A reference's folder: result.json, and NumPy arrays beside it that are mapped and not loaded."""
+"""A reference's folder: result.json, and .npy files of rows beside it that are mapped and not loaded."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Self
 
 import numpy as np
+from numpy.lib import format as npy
 
 _RESULT = "result.json"
 
@@ -27,21 +28,62 @@ def load(folder: Path) -> dict[str, Any]:
     return result
 
 
-def create(path: Path, shape: tuple[int, ...], dtype: Any) -> np.memmap[Any, Any]:
-    """A new .npy file to fill, mapped.
-
-    Raises:
-        OSError: the disk hasn't the room (ENOSPC). Found before anything is written: writing to a map of a full disk
-            ends the process without a word.
-    """
-    needed = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    if shutil.disk_usage(path.parent).free < needed:
-        text = f"{os.strerror(errno.ENOSPC)}: the reference's outputs need {needed / 1e6:.0f} MB"
-        raise OSError(errno.ENOSPC, text, str(path))
-    return np.lib.format.open_memmap(path, "w+", dtype, shape)
-
-
 def mapped(path: Path) -> np.ndarray[Any, Any]:
-    """A stored array, mapped for reading."""
+    """The rows of a file, mapped for reading: shape [rows, size]."""
     array: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     return array
+
+
+class RowFile:
+    """A .npy file [rows, size] that grows by rows; they are written and not mapped, so a full disk is an OSError.
+
+    Args:
+        path: the new file.
+        dtype: what rows are stored as.
+        rows: how many there will be, where known: then the room for all is checked with the first.
+    """
+
+    def __init__(self, path: Path, dtype: Any, rows: int | None = None) -> None:
+        self.path, self.dtype, self.expected = path, np.dtype(dtype), rows
+        self.shape = (0, 0)
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._file = self.path.open("wb")
+        self._header()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._file
+        self._header()
+        self._file.close()
+
+    def append(self, rows: np.ndarray[Any, Any]) -> None:
+        """Write rows, shape [n, size].
+
+        Raises:
+            OSError: the disk is full (ENOSPC).
+            ValueError: another size than the rows before.
+        """
+        assert self._file
+        if not self.shape[0]:
+            self._check_room(rows.shape[1])
+        elif rows.shape[1] != self.shape[1]:
+            message = f"rows of {rows.shape[1]} after rows of {self.shape[1]}"
+            raise ValueError(message)
+        self._file.write(np.ascontiguousarray(rows, dtype=self.dtype).data)
+        self.shape = (self.shape[0] + rows.shape[0], rows.shape[1])
+
+    def _check_room(self, size: int) -> None:
+        needed = (self.expected or 1) * size * self.dtype.itemsize
+        if shutil.disk_usage(self.path.parent).free < needed:
+            text = f"{os.strerror(errno.ENOSPC)}: the reference's outputs need {needed / 1e6:.0f} MB"
+            raise OSError(errno.ENOSPC, text, str(self.path))
+
+    def _header(self) -> None:
+        """NumPy leaves room in a header for the first axis to grow, so that it can be written over."""
+        assert self._file
+        fields = {"descr": npy.dtype_to_descr(self.dtype), "fortran_order": False, "shape": self.shape}
+        start = self._file.seek(0) or self._file.tell()
+        npy.write_array_header_1_0(self._file, fields)
+        self._file.seek(start, os.SEEK_END)

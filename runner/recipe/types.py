@@ -156,8 +156,9 @@ class Recipe:
     """A recipe, composed, resolved and valid.
 
     Attributes:
-        resolved: the whole recipe as plain data, without `defaults`; what manifest.json and recipe.yaml hold.
-        origins: dotted key -> `file:line:col` or `command line`, for every value of `resolved`.
+        resolved: the whole recipe as plain data, without `defaults`: what is left out is filled in, paths are absolute,
+            the old NNCF grammar stays as written. Manifest and recipe.yaml hold it; loaded again it is the same recipe.
+        origins: dotted key -> `file:line:col` or `command line: key=value`, for every value that was stated.
         notes: remarks for the person, such as an old key that today's NNCF has no need of.
     """
 
@@ -177,9 +178,7 @@ class Recipe:
     notes: tuple[str, ...] = ()
 
     def where(self, key: str) -> str:
-        """The place of `key`, or of its nearest parent that has one: `file:line:col` or `command line`."""
+        """The place of `key`, or of its nearest parent that has one: `file:line:col` or `command line: key=value`."""
         while key and key not in self.origins:
             key = key.rpartition(".")[0]
         return self.origins.get(key, str(self.path))
-
-

@@ -1,4 +1,4 @@
-"""The console of a run: one line a stage with its time and peak memory, a bar on long work, a last block that says it all."""
+"""The console of a run: a line a stage with its time and peak memory, a bar on long work, a last block that says it all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runner.run import Outcome
     from runner.store import Entry
 
-_WIDTH = 46
+_WIDTH = 56
 
 
 def make_console() -> Console:

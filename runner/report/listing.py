@@ -54,8 +54,8 @@ def print_listing(rows: list[dict[str, Any]]) -> None:
         table.add_column(header, no_wrap=True)
     table.add_column("description", style="dim")
     for row in rows:
-        made = ", ".join(map(str, row["versions"][-4:])) or "–"
-        size = megabytes(row["size"]) if row["size"] else "–"
+        made = ", ".join(map(str, row["versions"][-4:])) or "-"
+        size = megabytes(row["size"]) if row["size"] else "-"
         origin = "built in" if row["recipe"] == "built in" else "yours" if row["recipe"] else "no recipe"
         table.add_row(row["name"], origin, made, size, row["description"])
     Console(highlight=False).print(table)

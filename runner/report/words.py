@@ -25,14 +25,14 @@ def seconds(duration: float) -> str:
 def number(value: float | None) -> str:
     """A metric's value with four significant digits; a dash where there is none."""
     if value is None or value != value:
-        return "–"
+        return "-"
     return f"{value:.4g}"
 
 
 def gate_text(gate: Mapping[str, Any]) -> str:
     """A gate as a person says it: `max 0.15`, `max drop 0.01, measured 0.003`."""
     if gate["gate"] is None:
-        return "–"
+        return "-"
     text = f"{gate['gate'].replace('_', ' ')} {number(gate['limit'])}"
     if gate["gate"] not in ("max", "min"):
         text += f", measured {number(gate['measured'])}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 
 import runner.files as fs
 from runner.errors import SourceError
 from runner.recipe.types import ModelSource
 from runner.sources import Located, Memory
+from runner.sources.onnx_data import external_files
 
 _SUFFIXES = {
     "openvino": (".xml",),
@@ -16,6 +18,7 @@ _SUFFIXES = {
     "tensorflow": (".pb", ".pbtxt", ".meta"),
     "paddle": (".pdmodel",),
 }
+_BESIDE = {".meta": (".index", ".data-*-of-*"), ".pdmodel": (".pdiparams",)}
 _UNREADABLE = {
     ".h5": "save it as a SavedModel folder first",
     ".keras": "save it as a SavedModel folder first",
@@ -27,9 +30,8 @@ _UNREADABLE = {
 def locate(model: ModelSource, memory: Memory) -> Located:
     """Find a model file, and the files beside it that belong to it."""
     path = _model_file(model)
-    parts = _parts(path, model.source)
     root = path if path.is_dir() else path.parent
-    digest = fs.digest_paths({part.relative_to(root).as_posix(): part for part in parts}, memory(str(path)))
+    digest = fs.digest_paths(_parts(path), memory(str(path)))
     identity = {"source": model.source, "path": str(path), "sha256": digest}
     return Located(
         reader="openvino",
@@ -48,14 +50,14 @@ def _model_file(model: ModelSource) -> Path:
         raise SourceError(message, hint="model.path is taken relative to the file that states it.")
     suffixes = _SUFFIXES[model.source]
     if path.is_dir():
-        return _inside(path, model.source)
-    if path.suffix not in suffixes:
+        path = _inside(path, model.source)
+    elif path.suffix not in suffixes:
         message = f"{path.name} is not a model that source {model.source} reads; it reads {', '.join(suffixes)}"
         raise SourceError(message, hint=_advice(path))
     if path.stat().st_size == 0:
         message = f"{path} is empty"
         raise SourceError(message)
-    return path
+    return path.parent if path.name == "saved_model.pb" else path
 
 
 def _advice(path: Path) -> str | None:
@@ -67,9 +69,9 @@ def _advice(path: Path) -> str | None:
 
 
 def _inside(folder: Path, source: str) -> Path:
-    """A folder stands for a SavedModel, or for its only model file."""
+    """The model file that a folder stands for: a SavedModel's graph, or its only one."""
     if source == "tensorflow" and (folder / "saved_model.pb").is_file():
-        return folder
+        return folder / "saved_model.pb"
     found = [p for p in sorted(folder.iterdir()) if p.suffix in _SUFFIXES[source]]
     found = [p for p in found if "tokenizer" not in p.name] or found
     if len(found) == 1:
@@ -80,18 +82,35 @@ def _inside(folder: Path, source: str) -> Path:
     raise SourceError(message)
 
 
-def _parts(path: Path, source: str) -> list[Path]:
-    """The files whose bytes make the model, `path` included."""
+def _parts(path: Path) -> dict[str, Path]:
+    """Role -> file, for the files whose bytes make the model; `*` stands for its name, which may change."""
     if path.is_dir():
-        return list(fs.walk(path))
-    if source == "openvino":
-        weights = path.with_suffix(".bin")
-        if not weights.is_file():
-            message = f"{path} has no {weights.name} beside it"
-            raise SourceError(message)
-        return [path, weights, *companions(path)]
-    beside = (p for p in path.parent.iterdir() if p.is_file() and p != path)
-    return [path, *sorted(p for p in beside if _belongs(p, path, source))]
+        return {part.relative_to(path).as_posix(): part for part in fs.walk(path)}
+    parts = {f"*{path.suffix}": path}
+    if path.suffix == ".xml":
+        return parts | {"*.bin": _weights(path)} | {part.name: part for part in companions(path)}
+    if path.suffix == ".onnx":
+        return parts | {name: _external(path, name) for name in external_files(path)}
+    for pattern in _BESIDE.get(path.suffix, ()):
+        found = path.parent.glob(glob.escape(path.stem) + pattern)
+        parts |= {f"*{part.name.removeprefix(path.stem)}": part for part in found}
+    return parts
+
+
+def _weights(path: Path) -> Path:
+    weights = path.with_suffix(".bin")
+    if not weights.is_file():
+        message = f"{path} has no {weights.name} beside it"
+        raise SourceError(message)
+    return weights
+
+
+def _external(path: Path, name: str) -> Path:
+    file = path.parent / name
+    if not file.is_file():
+        message = f"{path} keeps weights in {name}, and there is no such file beside it"
+        raise SourceError(message)
+    return file
 
 
 def companions(path: Path) -> list[Path]:
@@ -105,10 +124,3 @@ def companions(path: Path) -> list[Path]:
         and (p.suffix in (".json", ".txt", ".model", ".jinja") or "tokenizer" in p.name)
         and p.name not in ("manifest.json", "recipe.yaml")
     )
-
-
-def _belongs(path: Path, model: Path, source: str) -> bool:
-    """Weights kept outside an ONNX or Paddle file, a text graph's checkpoint."""
-    if source == "onnx":
-        return path.name.startswith(model.stem) or path.name.endswith((".data", "_data", ".weight", ".bin"))
-    return path.name.startswith(model.stem + ".")

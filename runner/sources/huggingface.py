@@ -5,6 +5,7 @@ Only the files that an export reads are downloaded. A pinned commit that is in t
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -147,7 +148,7 @@ def _bar(progress: Progress, done: int, total: int) -> Any:
     class Bar(tqdm):  # type: ignore[type-arg, misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs.pop("name", None)
-            super().__init__(*args, **{**kwargs, "disable": False, "file": open(os.devnull, "w")})  # noqa: PTH123, SIM115
+            super().__init__(*args, **{**kwargs, "disable": False, "file": io.StringIO()})
 
         def update(self, n: float | None = 1) -> bool | None:
             shown = super().update(n)

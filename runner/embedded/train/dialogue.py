@@ -113,12 +113,13 @@ def _with_follow_up(rng: random.Random, topic: Topic) -> list[_Exchange]:
 
 
 def _with_sequels(rng: random.Random, topic: Topic) -> list[_Exchange]:
-    """A question, then `And after that?` once or twice: each means the fact next in the ring."""
-    fact = rng.randrange(len(topic.facts))
+    """A question, then `And after that?` once or twice: each means the fact next in order."""
+    steps = rng.choice((1, 2))
+    facts = len(topic.facts)
+    fact = rng.randrange(facts if topic.ring else facts - steps)
     exchanges = [_ask(topic, fact, rng.choice(topic.wordings), rng)]
-    for step in range(1, rng.choice((2, 3))):
-        following = (fact + step) % len(topic.facts)
-        exchanges.append(_ask(topic, following, rng.choice(topic.sequels), after=exchanges[-1].key))
+    for following in range(fact + 1, fact + steps + 1):
+        exchanges.append(_ask(topic, following % facts, rng.choice(topic.sequels), after=exchanges[-1].key))
     return exchanges
 
 

@@ -1,0 +1,82 @@
+"""Run a command and measure it: wall seconds, CPU seconds of it and all its children, peak memory of the whole tree."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_EVERY = 0.02
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of wall time, seconds of CPU time, bytes of memory.
+
+    Attributes:
+        peak: highest sum of the resident memory of all living processes (a page that two share counts twice).
+        peak_one: highest resident memory of any one process.
+    """
+
+    wall: float
+    cpu: float
+    peak: int
+    peak_one: int
+
+
+def run(command: Sequence[str], cwd: Path, log: Path, environment: Mapping[str, str] | None = None) -> Cost:
+    """Run a command to its end; raise if it fails, naming the log."""
+    start = time.monotonic()
+    with log.open("ab") as stream:
+        process = subprocess.Popen(
+            list(command), cwd=cwd, stdout=stream, stderr=stream, env={**os.environ, **(environment or {})}
+        )
+    sampler = _Sampler(process.pid)
+    sampler.start()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    sampler.stop()
+    if process.returncode != 0:
+        message = f"{' '.join(command)} ended with {process.returncode}; see {log}"
+        raise RuntimeError(message)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, sampler.peak, _biggest(usage))
+
+
+def _biggest(usage: resource.struct_rusage) -> int:
+    return usage.ru_maxrss * 1024
+
+
+class _Sampler(threading.Thread):
+    """Samples the memory of a process and all its descendants."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._root = pid
+        self._ended = threading.Event()
+        self.peak = 0
+
+    def run(self) -> None:
+        while not self._ended.wait(_EVERY):
+            self.peak = max(self.peak, self._now())
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join()
+
+    def _now(self) -> int:
+        total = 0
+        try:
+            root = psutil.Process(self._root)
+            for process in [root, *root.children(recursive=True)]:
+                total += process.memory_info().rss
+        except psutil.Error:
+            pass
+        return total

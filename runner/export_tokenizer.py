@@ -1,0 +1,92 @@
+"""Loads what turns text or images into a model's inputs, saves it, and writes tokenizers as OpenVINO models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from runner.errors import SourceError
+from runner.export_model import Request
+
+_PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json")
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
+
+
+def load_preprocessors(request: Request) -> list[Any]:
+    """The tokenizer and the image or audio processors of the source."""
+    if _any_file(request.source, _PROCESSOR_FILES):
+        from optimum.utils.save_utils import maybe_load_preprocessors
+
+        loaded: list[Any] = maybe_load_preprocessors(request.source, trust_remote_code=request.trust_remote_code)
+        return loaded
+    if _any_file(request.source, _TOKENIZER_FILES):
+        return [_load_tokenizer(request)]
+    return []
+
+
+def _any_file(folder: Path, names: tuple[str, ...]) -> bool:
+    return any((folder / name).is_file() for name in names)
+
+
+def _load_tokenizer(request: Request) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(
+            request.source, trust_remote_code=request.trust_remote_code, local_files_only=True
+        )
+    except Exception as error:  # any tokenizer library may raise here, each in its own way
+        message = f"{request.source}: its tokenizer cannot be loaded: {error}"
+        raise SourceError(message) from error
+
+
+def convert_tokenizer(request: Request, preprocessors: list[Any]) -> None:
+    """Write openvino_tokenizer and openvino_detokenizer of the tokenizer among `preprocessors`.
+
+    Raises:
+        SourceError: a text generator has no tokenizer, or OpenVINO has no equivalent of it.
+    """
+    from transformers import PreTrainedTokenizerBase
+
+    tokenizer = next((item for item in preprocessors if isinstance(item, PreTrainedTokenizerBase)), None)
+    if tokenizer is None:
+        if request.task.startswith("text-generation"):
+            message = f"{request.source}: has no tokenizer files"
+            raise SourceError(message, hint="Add them, or set `conversion.tokenizer: false` to go without.")
+        return
+    side = tokenizer.padding_side, tokenizer.truncation_side
+    if request.task.startswith("text-generation"):
+        tokenizer.padding_side = tokenizer.truncation_side = "left"  # generation goes on at the right
+    _write(request, tokenizer)
+    tokenizer.padding_side, tokenizer.truncation_side = side
+
+
+def _write(request: Request, tokenizer: Any) -> None:
+    import openvino
+    from openvino_tokenizers import convert_tokenizer as to_openvino
+    from optimum.exporters.openvino.utils import set_simplified_chat_template
+
+    try:
+        models = _convert_both(to_openvino, tokenizer)
+    except Exception as error:  # the converter raises whatever its parser meets
+        message = f"{request.source}: OpenVINO has no equivalent of its {type(tokenizer).__name__}: {error}"
+        raise SourceError(message, hint="Set `conversion.tokenizer: false` to go without.") from error
+    set_simplified_chat_template(models[0])
+    for model, name in zip(models, ("tokenizer", "detokenizer"), strict=False):
+        openvino.save_model(model, request.out / f"openvino_{name}.xml")
+
+
+def _convert_both(to_openvino: Any, tokenizer: Any) -> tuple[Any, ...]:
+    """Tokenizer and detokenizer, or the first alone where OpenVINO has no detokenizer for it."""
+    try:
+        return tuple(to_openvino(tokenizer, with_detokenizer=True))
+    except NotImplementedError:
+        return (to_openvino(tokenizer, with_detokenizer=False),)

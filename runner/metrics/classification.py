@@ -1,0 +1,80 @@
+"""Classification: the share of items whose highest score is that of their label (top-1 accuracy)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner.data import read_arrays
+from runner.errors import SourceError
+from runner.inference import Compiled, compile_folder
+from runner.metrics import Progress
+from runner.metrics.passes import item_outputs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from runner.data.npz import Arrays
+    from runner.recipe.types import Dataset
+
+REVISION = 1
+LIBRARIES = ("openvino", "numpy")
+NEEDS_REFERENCE = False
+
+
+def evaluate(
+    model: Path,
+    dataset: Dataset,
+    params: Mapping[str, Any],
+    runtime: Mapping[str, Any],
+    reference: Path | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Compare the first output's best class with the labels; items with a score that is no number are wrong.
+
+    Raises:
+        SourceError: the dataset doesn't fit the model.
+        RecipeError: a property that OpenVINO refuses.
+        StageError: the runtime fails.
+    """
+    arrays = read_arrays(dataset)
+    labels = _labels(dataset, arrays)
+    compiled = compile_folder(model, runtime)
+    right = 0
+    done = 0
+    for outputs in item_outputs(compiled, arrays, dataset.name, progress):
+        scores = _scores(compiled, dataset, outputs[0], labels)
+        best = np.where(np.isnan(scores).any(-1), -1, scores.argmax(-1))
+        right += int((best == labels[done : done + len(best)]).sum())
+        done += len(best)
+    return {
+        "values": {"accuracy": right / len(labels)},
+        "reference_values": {},
+        "protocol": {"items": len(labels), "output": compiled.outputs[0], "runtime": dict(compiled.runtime)},
+        "details": {"right": right},
+    }
+
+
+def _labels(dataset: Dataset, arrays: Arrays) -> NDArray[Any]:
+    if arrays.labels is None:
+        message = f"dataset {dataset.name} has no labels, and accuracy needs them"
+        raise SourceError(message, hint="Name the array of class numbers in the dataset: `labels: <array>`.")
+    return arrays.labels
+
+
+def _scores(compiled: Compiled, dataset: Dataset, output: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any]:
+    """The output as [items, classes], whose classes hold every label."""
+    scores = output.reshape(len(output), -1)
+    if np.prod(output.shape[1:]) != max(output.shape[1:], default=0):
+        message = f"{compiled.folder}: the first output has shape {list(output.shape)}, not [items, classes]"
+        raise SourceError(message)
+    if labels.min() < 0 or labels.max() >= scores.shape[1]:
+        message = (
+            f"dataset {dataset.name}: labels go from {labels.min()} to {labels.max()}; "
+            f"the model has {scores.shape[1]} classes, 0 to {scores.shape[1] - 1}"
+        )
+        raise SourceError(message)
+    return scores

@@ -1,0 +1,116 @@
+"""Divergence of a language model from the uncompressed one, in one pass over a text; with it, perplexity.
+
+The reference is its log-probabilities for every scored token as float16, renormalised in float32 when they are
+read. That rounding is the noise floor: a model against itself measures 1e-7 nats if it is sure of its words and
+3e-6 if it takes all of 50,000 for equally likely, where 8-bit weights measure 3e-4 and 4-bit weights 1e-2 and more.
+Loss and top token of the reference are kept in full precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner.data import read_text
+from runner.data.tokens import Passage, Tokenizer, passage
+from runner.errors import StageError
+from runner.inference import compile_folder
+from runner.metrics import Progress
+from runner.metrics.kld import Scores, compare, log_probabilities, perplexity, statistics
+from runner.metrics.passes import scored_tokens
+from runner.metrics.stored import RowFile, load, mapped, save
+
+if TYPE_CHECKING:
+    from runner.recipe.types import Dataset
+
+REVISION = 1
+LIBRARIES = ("openvino", "tokenizers", "numpy")
+NEEDS_REFERENCE = True
+
+_LOG_PROBABILITIES = "log_probabilities.npy"
+_LOSS = "loss.npy"
+_TOP = "top_token.npy"
+_SAME = ("tokens_sha256", "context_length", "stride")
+
+
+def reference(
+    model: Path, dataset: Dataset, params: Mapping[str, Any], runtime: Mapping[str, Any], out: Path, progress: Progress
+) -> None:
+    """Store the uncompressed model's log-probabilities: 2 bytes a scored token and vocabulary entry.
+
+    Raises:
+        SourceError: the dataset or the parameters don't fit the model.
+        RecipeError: a property that OpenVINO refuses.
+        OSError: the disk hasn't the room; found with the first tokens.
+    """
+    text = _passage(model, dataset, params)
+    compiled = compile_folder(model, runtime)
+    parts = []
+    with RowFile(out / _LOG_PROBABILITIES, np.float16, text.protocol["tokens_scored"]) as file:
+        for block in scored_tokens(compiled, text, progress):
+            stored, scores = log_probabilities(block.logits, block.targets)
+            file.append(stored)
+            parts.append(scores)
+    scores = Scores.join(parts)
+    np.save(out / _LOSS, scores.loss)
+    np.save(out / _TOP, scores.top)
+    protocol = {**text.protocol, "runtime": dict(compiled.runtime)}
+    save(out, {"values": {"perplexity": perplexity(scores)}, "protocol": protocol})
+
+
+def evaluate(
+    model: Path,
+    dataset: Dataset,
+    params: Mapping[str, Any],
+    runtime: Mapping[str, Any],
+    reference: Path | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Run the optimized model over the same text.
+
+    Raises:
+        SourceError: the dataset or the parameters don't fit the model.
+        RecipeError: a property that OpenVINO refuses.
+        StageError: the runtime fails, or the two models don't share tokens.
+    """
+    assert reference
+    text, base = _passage(model, dataset, params), load(reference)
+    _check_same(model, text, base["protocol"])
+    compiled = compile_folder(model, runtime)
+    stored = mapped(reference / _LOG_PROBABILITIES)
+    parts = []
+    for block in scored_tokens(compiled, text, progress):
+        _check_vocabulary(model, block.logits.shape[1], stored.shape[1])
+        parts.append(compare(block.logits, block.targets, stored[block.rows]))
+    scores = Scores.join(parts)
+    values, errors = statistics(scores, _stored_scores(reference))
+    return {
+        "values": values,
+        "reference_values": base["values"],
+        "protocol": {**text.protocol, "runtime": dict(compiled.runtime)},
+        "details": {"standard_errors": errors},
+    }
+
+
+def _passage(model: Path, dataset: Dataset, params: Mapping[str, Any]) -> Passage:
+    return passage(Tokenizer(model), read_text(dataset), params, dataset.name)
+
+
+def _stored_scores(folder: Path) -> Scores:
+    return Scores(mapped(folder / _LOSS), mapped(folder / _TOP), np.empty(0, np.float32))
+
+
+def _check_same(model: Path, text: Passage, base: Mapping[str, Any]) -> None:
+    differing = [key for key in _SAME if text.protocol[key] != base[key]]
+    if differing:
+        message = f"{model}: the reference was made on other tokens ({', '.join(differing)} differ)"
+        raise StageError(message)
+
+
+def _check_vocabulary(model: Path, own: int, reference: int) -> None:
+    if own != reference:
+        message = f"{model}: the model has logits for {own} tokens, the reference for {reference}"
+        raise StageError(message)

@@ -1,0 +1,184 @@
+"""Output error: how far a model's outputs are from the uncompressed model's, on any data that feeds both.
+
+With r the reference's output and y the model's: relative L2 is |y - r| / |r| over the whole dataset; the signal to
+quantization noise ratio (SQNR) is 20 log10(|r| / |y - r|) in dB; cosine similarity is the mean over rows, a row
+being one item, or one token of a text. A noise below float32's own resolution counts as that, 144.5 dB.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner.data import kinds, read_arrays, read_text
+from runner.data.feed import check_takes_text
+from runner.data.pieces import text_pieces
+from runner.data.tokens import Tokenizer, context, text_sha256
+from runner.errors import StageError
+from runner.inference import Compiled, compile_folder
+from runner.metrics import Progress
+from runner.metrics.passes import item_outputs, piece_outputs
+from runner.metrics.stored import RowFile, load, mapped, save
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from runner.recipe.types import Dataset
+
+REVISION = 1
+LIBRARIES = ("openvino", "tokenizers", "numpy")
+NEEDS_REFERENCE = True
+
+_RESOLUTION = 2.0**-24
+
+
+@dataclass
+class Tally:
+    """Sums over the rows of one output."""
+
+    signal: float = 0.0
+    noise: float = 0.0
+    cosines: list[NDArray[np.float64]] = field(default_factory=list)
+
+    def add(self, values: NDArray[np.float32], reference: NDArray[np.float32]) -> None:
+        """Count rows, both of shape [rows, size]."""
+        error = values - reference
+        dot, norm, own = (np.vecdot(a, b).astype(np.float64) for a, b in _products(values, reference))
+        self.signal += float(norm.sum())
+        self.noise += float(np.vecdot(error, error).sum(dtype=np.float64))
+        both = np.sqrt(norm * own)
+        same = (norm == own).astype(np.float64)
+        self.cosines.append(np.divide(dot, both, out=same, where=both != 0))
+
+    def values(self) -> dict[str, float]:
+        """The three metrics."""
+        ratio = math.sqrt(self.noise / self.signal) if self.signal else (0.0 if not self.noise else math.nan)
+        return {
+            "relative_l2": ratio,
+            "cosine_similarity": float(np.concatenate(self.cosines).mean()),
+            "sqnr": math.nan if math.isnan(ratio) else -20 * math.log10(max(ratio, _RESOLUTION)),
+        }
+
+    def details(self) -> dict[str, Any]:
+        """The metrics, and the row that differs most."""
+        cosines = np.concatenate(self.cosines)
+        worst = int(cosines.argmin())
+        return {**self.values(), "rows": len(cosines), "worst_row": worst, "worst_cosine": float(cosines[worst])}
+
+
+def _products(
+    values: NDArray[np.float32], reference: NDArray[np.float32]
+) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]:
+    return (values, reference), (reference, reference), (values, values)
+
+
+def reference(
+    model: Path, dataset: Dataset, params: Mapping[str, Any], runtime: Mapping[str, Any], out: Path, progress: Progress
+) -> None:
+    """Store the uncompressed model's outputs as float32.
+
+    Raises:
+        SourceError: the dataset doesn't fit the model.
+        RecipeError: a property that OpenVINO refuses.
+        OSError: the disk is full.
+    """
+    compiled = compile_folder(model, runtime)
+    text = _text(compiled, dataset, params)
+    with ExitStack() as stack:
+        files: list[RowFile] = []
+        for outputs in _outputs(compiled, dataset, text, progress):
+            if not files:
+                files = [stack.enter_context(RowFile(_file(out, i), np.float32)) for i in range(len(outputs))]
+            for file, rows in zip(files, outputs, strict=True):
+                file.append(rows)
+    protocol = {**(text.protocol if text else {}), "runtime": dict(compiled.runtime)}
+    save(out, {"outputs": list(compiled.outputs[: len(files)]), "protocol": protocol})
+
+
+def evaluate(
+    model: Path,
+    dataset: Dataset,
+    params: Mapping[str, Any],
+    runtime: Mapping[str, Any],
+    reference: Path | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Compare the outputs with the reference's; the values are the first output's, the details have all.
+
+    Raises:
+        SourceError: the dataset doesn't fit the model.
+        RecipeError: a property that OpenVINO refuses.
+        StageError: the runtime fails, or the outputs have other shapes than the reference's.
+    """
+    assert reference
+    compiled = compile_folder(model, runtime)
+    text = _text(compiled, dataset, params)
+    names = load(reference)["outputs"]
+    stored = [mapped(_file(reference, index)) for index in range(len(names))]
+    tallies = [Tally() for _ in stored]
+    done = [0] * len(stored)
+    for outputs in _outputs(compiled, dataset, text, progress):
+        for index, rows in enumerate(outputs):
+            expected = stored[index][done[index] : done[index] + len(rows)] if index < len(stored) else None
+            if expected is None or expected.shape != rows.shape:
+                message = f"{model}: output {compiled.outputs[index]} has another shape than the reference's"
+                raise StageError(message)
+            tallies[index].add(rows, expected)
+            done[index] += len(rows)
+    return {
+        "values": tallies[0].values(),
+        "reference_values": {},
+        "protocol": {**(text.protocol if text else {}), "output": names[0], "runtime": dict(compiled.runtime)},
+        "details": {"outputs": {name: tally.details() for name, tally in zip(names, tallies, strict=True)}},
+    }
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text in pieces, and what a figure on it must be told with."""
+
+    pieces: list[NDArray[np.int64]]
+    pad: int
+    protocol: Mapping[str, Any]
+
+
+def _text(compiled: Compiled, dataset: Dataset, params: Mapping[str, Any]) -> _Text | None:
+    """The dataset's text in pieces that don't overlap; None for arrays."""
+    if "arrays" in kinds(dataset):
+        return None
+    check_takes_text(compiled.inputs, dataset.name)
+    tokenizer = Tokenizer(compiled.folder)
+    length, _ = context(tokenizer, {"context_length": params.get("context_length")})
+    rows = read_text(dataset)
+    pieces = text_pieces(compiled.inputs, tokenizer, rows, length, dataset.name)
+    protocol = {
+        "context_length": length,
+        "tokens": sum(len(ids) for ids in pieces),
+        "pieces": len(pieces),
+        "text_sha256": text_sha256(rows),
+        "tokenizer_sha256": tokenizer.sha256,
+    }
+    return _Text(pieces, tokenizer.pad, protocol)
+
+
+def _outputs(
+    compiled: Compiled, dataset: Dataset, text: _Text | None, progress: Progress
+) -> Iterator[list[NDArray[np.float32]]]:
+    """The outputs as rows [n, size] of float32."""
+    found = (
+        piece_outputs(compiled, text.pieces, text.pad, progress)
+        if text
+        else item_outputs(compiled, read_arrays(dataset), dataset.name, progress)
+    )
+    for outputs in found:
+        yield [output.reshape(len(output) if output.ndim else 1, -1).astype(np.float32) for output in outputs]
+
+
+def _file(folder: Path, index: int) -> Path:
+    return folder / f"output_{index}.npy"

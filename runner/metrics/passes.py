@@ -1,0 +1,115 @@
+"""One pass of a model over a dataset: scored tokens of a text, or the outputs for each item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runner.data.feed import array_feed, bind, fixed_batch, keeps_state
+from runner.data.npz import Arrays
+from runner.data.pieces import piece_feed
+from runner.data.tokens import Passage
+from runner.inference import Compiled, logits
+from runner.metrics import Progress
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_BATCH = 32
+_BATCH_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Block:
+    """Logits of some scored tokens, overwritten by the next block: rows `first` … of the whole pass."""
+
+    first: int
+    logits: NDArray[np.float32]
+    targets: NDArray[np.int64]
+
+    @property
+    def rows(self) -> slice:
+        """Where the block lies in the pass."""
+        return slice(self.first, self.first + len(self.targets))
+
+
+def scored_tokens(
+    compiled: Compiled, passage: Passage, progress: Progress, chunk: int | None = None
+) -> Iterator[Block]:
+    """The logits that predict each scored token of a passage, in order.
+
+    Args:
+        compiled: a language model.
+        passage: the text.
+        progress: told the scored tokens.
+        chunk: tokens that are fed at a time; by default by the vocabulary's size.
+
+    Raises:
+        SourceError: the model has an input that a text can't fill.
+        StageError: the runtime fails.
+    """
+    done, total = 0, passage.protocol["tokens_scored"]
+    for window in passage.windows:
+        target = window.start + 1 - len(passage.prefix)
+        for block in logits(compiled, passage.window_ids(window)[:-1], chunk):
+            scored = block[max(0, window.first_scored - target) :]
+            target += len(block)
+            if len(scored):
+                yield Block(done, scored, passage.ids[target - len(scored) : target])
+                done += len(scored)
+        progress(done, total)
+
+
+def item_outputs(compiled: Compiled, arrays: Arrays, dataset: str, progress: Progress) -> Iterator[list[NDArray[Any]]]:
+    """The outputs for the items of a dataset, in order, batch by batch; overwritten by the next batch.
+
+    A model with an open batch size gets up to 32 items at a time; one with a fixed size gets that many, the last
+    batch filled up with its last item and the outputs of the filling left out.
+
+    Raises:
+        SourceError: the arrays don't fit the model.
+        StageError: the runtime fails.
+    """
+    bound = bind(compiled.inputs, arrays.inputs, dataset)
+    fixed = fixed_batch(compiled.inputs)
+    size = fixed or _open_batch(arrays)
+    for start in range(0, len(arrays), size):
+        batch = arrays.batch(start, min(start + size, len(arrays)))
+        count = len(next(iter(batch.values())))
+        if fixed and count < size:
+            batch = {name: np.concatenate([array] + [array[-1:]] * (size - count)) for name, array in batch.items()}
+        outputs = compiled.infer(array_feed(bound, batch, dataset))
+        yield [output[:count] if output.ndim and len(output) == size else output for output in outputs]
+        progress(start + count, len(arrays))
+
+
+def _open_batch(arrays: Arrays) -> int:
+    """As many items as 16 MB hold, at most 32."""
+    item = sum(array.nbytes for array in arrays.batch(0, 1).values())
+    return int(min(_BATCH, max(1, _BATCH_BYTES // max(1, item))))
+
+
+def piece_outputs(
+    compiled: Compiled, pieces: list[NDArray[np.int64]], pad: int, progress: Progress
+) -> Iterator[list[NDArray[Any]]]:
+    """The outputs for each piece of a text, tokens first; of a decoder only the logits, block by block.
+
+    Raises:
+        SourceError: the model has an input that a text can't fill.
+        StageError: the runtime fails.
+    """
+    for number, ids in enumerate(pieces, 1):
+        if keeps_state(compiled.inputs):
+            for block in logits(compiled, ids):
+                yield [block]
+        else:
+            yield [_by_token(output) for output in compiled.infer(piece_feed(compiled.inputs, ids, pad))]
+        progress(number, len(pieces))
+
+
+def _by_token(output: NDArray[Any]) -> NDArray[Any]:
+    """An output [1, tokens, size] as [tokens, size]; others as they are."""
+    return output[0] if output.ndim == 3 and len(output) == 1 else output

@@ -1,0 +1,153 @@
+"""What a JSON Schema can't say: references between the sections of a recipe, and settings that contradict each other.
+
+The rules look at plain data that may be wrong elsewhere, so that all mistakes come at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from runner import data as data_kinds
+from runner import metrics
+from runner.recipe import build, legacy
+from runner.recipe.origins import Found, KeyPath, Origins
+from runner.recipe.search import near
+from runner.recipe.validate import NAME_PATTERN, place
+from runner.recipe.wording import Finding
+
+
+def check(config: Mapping[str, Any], origins: Origins, path: Path, bad: Collection[KeyPath]) -> list[Found]:
+    """Apply the rules to all that isn't known to be `bad` already."""
+    rules = (_name(config, path), _compression(config, bad), _checks(config, bad), _preprocessing(config, bad))
+    return [place(finding, origins) for rule in rules for finding in rule]
+
+
+def _ok(path: KeyPath, bad: Collection[KeyPath]) -> bool:
+    """Whether neither the value at `path` nor anything in it is known to be bad."""
+    return not any(known[: len(path)] == path for known in bad)
+
+
+def _without(value: Any, at: KeyPath, bad: Collection[KeyPath]) -> Any:
+    """The value without what is known to be bad in it."""
+    if isinstance(value, dict):
+        return {key: _without(item, (*at, key), bad) for key, item in value.items() if (*at, key) not in bad}
+    if isinstance(value, list):
+        return value if _ok(at, bad) else []
+    return value
+
+
+def _mapping(config: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = config.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _name(config: Mapping[str, Any], path: Path) -> Iterator[Finding]:
+    if "name" not in config and not NAME_PATTERN.search(path.stem):
+        what = f"missing, and the file's name \"{path.stem}\" can't be one"
+        yield Finding(("name",), what, "state `name` in the recipe")
+
+
+def _reference(at: KeyPath, name: Any, datasets: Mapping[str, Any]) -> Iterator[Finding]:
+    """A dataset that is named has to be there."""
+    if isinstance(name, str) and name not in datasets:
+        there = f"there are: {', '.join(datasets)}" if datasets else "the recipe has no datasets"
+        yield Finding((*at, "dataset"), f'no dataset named "{name}"', there, near(name, datasets))
+
+
+def _compression(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Finding]:
+    datasets = _mapping(config, "datasets")
+    for at, step in build.steps_of(config):
+        if not isinstance(step, dict):
+            continue
+        if legacy.is_legacy(step):
+            for key, what in legacy.convert(_without(step, at, bad), datasets).refusals:
+                yield Finding((*at, *key), what)
+        if _ok((*at, "dataset"), bad):
+            yield from _reference(at, step.get("dataset"), datasets)
+        yield from _calibration(at, step.get("dataset"), datasets, bad)
+    yield from _repeated(config)
+
+
+def _calibration(at: KeyPath, name: Any, datasets: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Finding]:
+    """Calibration data feed the model: text or arrays."""
+    if not isinstance(name, str) or name not in datasets or not _ok(("datasets", name), bad):
+        return
+    if {"text", "arrays"}.isdisjoint(data_kinds.kinds(build.dataset(name, datasets[name]))):
+        needed = " or ".join(_GIVEN_BY[kind] for kind in ("text", "arrays"))
+        what = f'"{name}" holds nothing that can calibrate a model'
+        yield Finding((*at, "dataset"), what, f"needed: {needed}")
+
+
+def _repeated(config: Mapping[str, Any]) -> Iterator[Finding]:
+    """NNCF compresses nothing twice, or quantizes twice, without a word."""
+    done: dict[str, KeyPath] = {}
+    for at, step in build.steps_of(config):
+        algorithm = step.get("algorithm") if isinstance(step, dict) else None
+        if not isinstance(algorithm, str):
+            continue
+        if algorithm in done:
+            before = done[algorithm][-1]
+            what = f"step {before} does {algorithm} already, on everything that its ignored_scope doesn't leave out"
+            yield Finding((*at, "algorithm"), what, "leave operations out of that step with ignored_scope")
+        elif "ignored_scope" not in step:
+            done[algorithm] = at
+
+
+def _checks(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Finding]:
+    datasets = _mapping(config, "datasets")
+    checks = _mapping(config, "accuracy").get("checks")
+    for index, one in enumerate(checks if isinstance(checks, list) else []):
+        at = ("accuracy", "checks", index)
+        if not isinstance(one, dict):
+            continue
+        name = one.get("dataset") if _ok((*at, "dataset"), bad) else None
+        yield from _reference(at, name, datasets)
+        if isinstance(name, str) and name in datasets and _ok((*at, "metric"), bad) and _ok(("datasets", name), bad):
+            yield from _fitting(at, one, datasets[name])
+        if _ok(at, bad):
+            yield from _contradictions(at, one)
+        if one.get("metric") == "exact_match" and _mapping(config, "conversion").get("tokenizer") is False:
+            yield Finding((*at, "metric"), "exact_match generates text and needs `conversion.tokenizer: true`")
+
+
+_GIVEN_BY = {
+    "text": "a txt file, or a jsonl file with `column`",
+    "pairs": "a jsonl file with `prompt` and `reply`",
+    "arrays": "an npz file",
+    "labels": "an npz file with `labels`",
+}
+
+
+def _fitting(at: KeyPath, one: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[Finding]:
+    """A dataset has to hold what the metric works on."""
+    metric = metrics.METRICS.get(str(one.get("metric")))
+    name = str(one["dataset"])
+    if metric and metric.data.isdisjoint(data_kinds.kinds(build.dataset(name, dataset))):
+        needed = " or ".join(_GIVEN_BY[kind] for kind in sorted(metric.data))
+        yield Finding((*at, "dataset"), f'"{name}" doesn\'t hold what {metric.name} needs', f"needed: {needed}")
+
+
+def _contradictions(at: KeyPath, one: Mapping[str, Any]) -> Iterator[Finding]:
+    if "min" in one and "max" in one and one["min"] > one["max"]:
+        yield Finding((*at, "min"), f"{one['min']} is above max, {one['max']}; no value passes")
+    if "stride" in one and "context_length" in one and one["stride"] > one["context_length"]:
+        what = f"{one['stride']} is above context_length, {one['context_length']}; tokens would be left out"
+        yield Finding((*at, "stride"), what)
+
+
+def _preprocessing(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Finding]:
+    for name, dataset in _mapping(config, "datasets").items():
+        at = ("datasets", name, "preprocess")
+        if not isinstance(dataset, dict) or "preprocess" not in dataset or not _ok(at, bad):
+            continue
+        steps = dataset["preprocess"]
+        stored, _, wanted = steps.get("layout", "").partition("->")
+        if sorted(stored) != sorted(wanted) or len(set(stored)) != len(stored):
+            yield Finding((*at, "layout"), f'"{steps["layout"]}" doesn\'t reorder the same axes', "such as NHWC->NCHW")
+        for key in ("mean", "std"):
+            if len(build.as_list(steps.get(key))) > 1 and "C" not in stored:
+                yield Finding((*at, key), "several values need a layout with an axis C", "such as NHWC->NCHW")
+        if 0 in build.as_list(steps.get("std")):
+            yield Finding((*at, "std"), "0 can't be divided by")

@@ -1,0 +1,113 @@
+"""The name of a recipe or a preset -> its file, and the list of all recipes."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner import resources
+from runner.errors import Problem, RecipeError
+from runner.recipe.origins import show_path
+
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+
+
+@dataclass(frozen=True)
+class RecipeEntry:
+    """A recipe that can be named; `description` is empty where the file can't be read as YAML."""
+
+    name: str
+    path: Path
+    description: str
+    builtin: bool
+
+
+def folders(recipes_dir: Path | None = None) -> list[Path]:
+    """Where recipes are looked for: the user's folder (`recipes_dir`, or else ./recipes), then the built-in ones."""
+    user = recipes_dir or Path("recipes")
+    if recipes_dir and not recipes_dir.is_dir():
+        raise RecipeError([Problem(show_path(recipes_dir), "", "no such folder of recipes")])
+    found = [user.absolute()] if user.is_dir() else []
+    builtin = resources.recipes_dir()
+    return found + ([builtin] if builtin not in found else [])
+
+
+def find_recipe(name: str, recipes_dir: Path | None = None) -> Path:
+    """The file of a recipe, given by its name or as a path to a .yaml file.
+
+    Raises:
+        RecipeError: no such recipe (with the nearest names), no such file, or not a .yaml file.
+    """
+    if "/" in name or "\\" in name or name.endswith((".yaml", ".yml")):
+        return _as_path(name)
+    places = folders(recipes_dir)
+    if NAME.fullmatch(name):
+        for folder in places:
+            if (found := folder / f"{name}.yaml").is_file():
+                return found
+            if (found := folder / f"{name}.yml").is_file():
+                raise _rename(found)
+    raise RecipeError([_missing(name, places)])
+
+
+def _as_path(name: str) -> Path:
+    path = Path(name)
+    if path.suffix == ".yml" and path.is_file():
+        raise _rename(path)
+    if path.suffix == ".yaml" and path.is_file():
+        return path.absolute()
+    if path.is_file():
+        raise RecipeError([Problem(name, "", "not a recipe", "allowed: a file that ends in .yaml")])
+    what = "no such file, and a recipe's name has no slashes, only letters, digits, dots, hyphens and underscores"
+    known = [entry.name for entry in list_recipes()]
+    raise RecipeError([Problem(name, "", what, suggestion=near(path.stem, known))])
+
+
+def _rename(path: Path) -> RecipeError:
+    what = f"recipes end in .yaml; rename it to {path.with_suffix('.yaml').name}"
+    return RecipeError([Problem(show_path(path), "", what)])
+
+
+def _missing(name: str, places: Sequence[Path]) -> Problem:
+    known = sorted({path.stem for folder in places for path in folder.glob("*.yaml")})
+    where = " or ".join(show_path(folder) for folder in places)
+    return Problem(name, "", f"no such recipe in {where}", enumerate_names(known), near(name, known))
+
+
+def near(name: str, known: Iterable[str]) -> str | None:
+    """The nearest of the known names, or two that are equally near, or None."""
+    found = difflib.get_close_matches(name, sorted(known), n=2, cutoff=0.6)
+    return " or ".join(sorted(found)) if len({_likeness(name, one) for one in found}) == 1 else next(iter(found), None)
+
+
+def _likeness(name: str, known: str) -> float:
+    return difflib.SequenceMatcher(None, known, name).ratio()
+
+
+def enumerate_names(known: Sequence[str]) -> str | None:
+    """`there are: …`, or where to look when there are too many to read."""
+    if len(known) > 20:
+        return "`ovrun list` shows all"
+    return f"there are: {', '.join(known)}" if known else None
+
+
+def list_recipes(recipes_dir: Path | None = None) -> list[RecipeEntry]:
+    """The recipes that can be named, by name; a user's recipe hides a built-in one of the same name."""
+    builtin = resources.recipes_dir()
+    entries: dict[str, RecipeEntry] = {}
+    for folder in reversed(folders(recipes_dir)):
+        for path in sorted(folder.glob("*.yaml")):
+            entries[path.stem] = RecipeEntry(path.stem, path, _description(path), folder == builtin)
+    return [entries[name] for name in sorted(entries)]
+
+
+def _description(path: Path) -> str:
+    from runner.recipe import yamlfile
+
+    try:
+        return str(yamlfile.read(path).data.get("description") or "")
+    except RecipeError:
+        return ""

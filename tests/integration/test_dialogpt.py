@@ -1,0 +1,113 @@
+"""The DialoGPT-small recipes on a snapshot of exactly its shape: random weights, full geometry, real file names."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from tests.conftest import Ovrun, command
+from tests.geometry import DIALOGPT_REVISION, dialogpt_small_snapshot
+
+NEEDED = {
+    *("config.json", "generation_config.json", "generation_config_for_conversational.json", "merges.txt"),
+    *("model.safetensors", "tokenizer_config.json", "vocab.json"),
+}
+
+
+@pytest.fixture(scope="session")
+def hub(shared: Path) -> Path:
+    """A hub cache that holds the snapshot, made once a test run."""
+    cache = shared / "hub"
+    with FileLock(shared / ".hub.lock"):
+        if not cache.exists():
+            dialogpt_small_snapshot(shared / "hub.new")
+            (shared / "hub.new").rename(cache)
+    return cache
+
+
+@pytest.fixture(scope="session")
+def outputs(shared: Path) -> Path:
+    return shared / "dialogpt-outputs"
+
+
+@pytest.mark.parametrize("name", ["dialogpt-int4", "dialogpt-int8", "dialogpt-ptq"])
+def test_a_recipe_runs_on_the_snapshot(name: str, hub: Path, outputs: Path, ovrun: Ovrun) -> None:
+    done = ovrun("optimize", name, *LIGHT[name], "--outputs", outputs, "--json", HF_HUB_CACHE=str(hub))
+    document = json.loads(done.stdout)
+    version = Path(document["path"])
+    manifest = json.loads((version / "manifest.json").read_text())
+    assert manifest["model"]["revision"] == DIALOGPT_REVISION
+    fetched = next(stage for stage in manifest["stages"] if stage["stage"] == "fetch")
+    assert set(fetched["result"]["files"]) == NEEDED
+    assert manifest["size"]["optimized"] < 0.62 * manifest["size"]["converted"]
+    assert {"openvino_tokenizer.xml", "openvino_detokenizer.xml", "tokenizer.json"} <= set(manifest["files"])
+    script = f"""
+import openvino_genai
+print(openvino_genai.LLMPipeline({str(version)!r}, "CPU").generate("hello", max_new_tokens=3, do_sample=False))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+LIGHT = {
+    "dialogpt-int4": ("accuracy.checks=[{metric: kl_divergence, dataset: dialogue_eval, max: 1, context_length: 64}]",),
+    "dialogpt-int8": ("~accuracy",),
+    "dialogpt-ptq": ("~accuracy", "compression.subset_size=4"),
+}
+
+
+def test_a_moving_revision_is_resolved_and_recorded(hub: Path, ovrun: Ovrun, tmp_path: Path) -> None:
+    words = ("plan", "dialogpt-int8", "model.revision=main", "--json")
+    moving = json.loads(ovrun(*words, HF_HUB_CACHE=str(hub)).stdout)
+    pinned = json.loads(ovrun("plan", "dialogpt-int8", "--json", HF_HUB_CACHE=str(hub)).stdout)
+    assert [row["key"] for row in moving["stages"]] == [row["key"] for row in pinned["stages"]]
+
+
+def test_a_group_size_is_refused_from_the_cached_config(hub: Path, ovrun: Ovrun) -> None:
+    told = ovrun("plan", "dialogpt-int4", "compression.group_size=100", code=2, HF_HUB_CACHE=str(hub)).stderr
+    assert "command line: compression.group_size" in told and "768" in told
+
+
+def test_a_snapshot_without_its_weights_can_not_be_had(hub: Path, ovrun: Ovrun, tmp_path: Path) -> None:
+    cache = tmp_path / "hub"
+    shutil.copytree(hub, cache, symlinks=True, copy_function=os.link)
+    snapshot = cache / "models--microsoft--DialoGPT-small" / "snapshots" / DIALOGPT_REVISION
+    (snapshot / "model.safetensors").unlink()
+    told = ovrun("optimize", "dialogpt-int8", "~accuracy", code=4, HF_HUB_CACHE=str(cache)).stderr
+    assert "hf download" in told
+
+
+@pytest.mark.parametrize("stage", ["fetch", "convert"])
+def test_a_kill_in_the_stages_of_a_hub_model_leaves_nothing_half_made(
+    stage: str, hub: Path, tmp_path: Path, ovrun: Ovrun
+) -> None:
+    from tests.integration.test_interruption import stage_begun, wait_for
+
+    run = subprocess.Popen(
+        command("optimize", "dialogpt-int8", "~accuracy", "--outputs", tmp_path / "o"),
+        env={**os.environ, "HF_HUB_CACHE": str(hub)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for(stage_begun(tmp_path / "o", stage), run)
+    run.kill()
+    run.communicate()
+    rows = json.loads(
+        ovrun(
+            *("plan", "dialogpt-int8", "~accuracy", "--outputs", tmp_path / "o", "--json"),
+            HF_HUB_CACHE=str(hub),
+        ).stdout
+    )["stages"]
+    states = {row["stage"]: row["state"] for row in rows}
+    assert states[stage] == "to do"
+    if stage == "convert":
+        assert states["fetch"] == "cached"

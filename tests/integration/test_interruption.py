@@ -1,0 +1,143 @@
+"""Interrupts and kills at every stage: nothing half-made is seen, the next run goes on, and ends the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from runner.store import Store
+from tests.conftest import Ovrun, command
+
+RECIPE = "digits-int8"
+STAGES = ("convert", "quantize", "verify", "evaluate")
+
+
+def start(outputs: Path, *words: str) -> subprocess.Popen[str]:
+    """A run in the background, as the leader of its own process group."""
+    return subprocess.Popen(
+        command("optimize", RECIPE, *words, "--outputs", outputs),
+        cwd=outputs.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(what: Callable[[], bool], run: subprocess.Popen[str]) -> None:
+    """Wait until something is to be seen, for as long as the run lives."""
+    deadline = time.monotonic() + 300
+    while not what():
+        assert run.poll() is None, f"the run ended first: {run.communicate()}"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def stage_begun(outputs: Path, stage: str) -> Callable[[], bool]:
+    """Whether any log tells that a stage has begun which is not in the store yet."""
+
+    def look() -> bool:
+        logs = sorted((outputs / ".logs").rglob("*.log"), key=lambda path: path.stat().st_mtime)
+        return bool(logs) and f"--- {stage} " in logs[-1].read_text(errors="replace")
+
+    return look
+
+
+def model_digests(version: Path) -> dict[str, str]:
+    manifest = json.loads((version / "manifest.json").read_text())
+    return {name: row["sha256"] for name, row in manifest["files"].items() if name not in ("README.md",)}
+
+
+def nothing_half_made(outputs: Path) -> None:
+    """Every visible entry is whole, and no version is there."""
+    store = Store(outputs / ".store")
+    for entry in (outputs / ".store" / "entries").glob("*/*"):
+        assert not store.damaged(entry.name), entry
+    assert not list((outputs / RECIPE).glob("[0-9]*"))
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill", "ctrl-c"])
+def test_a_run_that_is_ended_in_each_stage_goes_on_and_ends_the_same(
+    how: signal.Signals, tmp_path: Path, ovrun: Ovrun, published: Callable[..., Path]
+) -> None:
+    outputs = tmp_path / "outputs"
+    for stage in STAGES:
+        run = start(outputs)
+        wait_for(stage_begun(outputs, stage), run)
+        time.sleep(0.2)
+        os.kill(run.pid, how)
+        _, err = run.communicate(timeout=60)
+        assert run.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
+        assert "Traceback" not in err
+        if how == signal.SIGINT:
+            assert "interrupted" in err
+        nothing_half_made(outputs)
+    document = json.loads(ovrun("optimize", RECIPE, "--outputs", outputs, "--json").stdout)
+    assert document["status"] == "published"
+    assert not any("convert" in label or "quantize" in label for label in document["ran"])
+    assert model_digests(outputs / RECIPE / "1") == model_digests(published(RECIPE))
+    assert not list((outputs / ".store" / "tmp").iterdir())
+
+
+def test_a_run_that_is_killed_while_publishing_goes_on(tmp_path: Path, ovrun: Ovrun, shared: Path) -> None:
+    outputs = tmp_path / "outputs"
+    lock = FileLock(Store(outputs / ".store").lock_path(f"publish-{RECIPE}"))
+    with lock:
+        run = start(outputs)
+        wait_for(stage_begun(outputs, "evaluate"), run)
+        wait_for(lambda: not list((outputs / ".store" / "tmp").glob("*.*")), run)
+        time.sleep(1)
+        run.kill()
+        run.communicate()
+    nothing_half_made(outputs)
+    half = outputs / RECIPE / ".new-1-deadbeef"
+    half.mkdir(parents=True)
+    (half / "openvino_model.bin").write_text("half")
+    document = json.loads(ovrun("optimize", RECIPE, "--outputs", outputs, "--json").stdout)
+    assert document["status"] == "published" and document["version"] == 1
+    assert not half.exists()
+
+
+def test_two_equal_runs_at_once_do_the_work_once(tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    runs = [start(outputs, "--json"), start(outputs, "--json")]
+    documents = []
+    for run in runs:
+        out, err = run.communicate(timeout=600)
+        assert run.returncode == 0, err
+        documents.append(json.loads(out))
+    assert sorted(document["status"] for document in documents) == ["published", "up to date"]
+    created = [path.stat().st_mtime for path in (outputs / ".store" / "entries").glob("*/*/entry.json")]
+    logs = "".join(path.read_text(errors="replace") for path in (outputs / ".logs").rglob("*.log"))
+    assert logs.count("\n--- ") == len(created)
+
+
+def test_an_orphan_stage_ends_with_its_parent(tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    run = start(outputs)
+    wait_for(stage_begun(outputs, "convert"), run)
+    children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+    wait_for(lambda: bool(children.read_text().split()), run)
+    child = int(children.read_text().split()[0])
+    run.kill()
+    run.communicate()
+    deadline = time.monotonic() + 30
+    while alive(child):
+        assert time.monotonic() < deadline, "the stage outlived its run"
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits for its exit code to be read does not."""
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:4]
+    except FileNotFoundError:
+        return False

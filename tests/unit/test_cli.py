@@ -1,0 +1,104 @@
+"""The command line promises what it does, and answers before anything heavy is imported."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runner import commands
+from runner.cli import build_parser, main, parse
+from tests.conftest import Ovrun
+
+HEAVY = ("torch", "nncf", "transformers", "openvino", "optimum", "openvino_genai", "tokenizers", "huggingface_hub")
+
+
+def imported_by(code: str, cwd: Path) -> set[str]:
+    """Top-level modules that a Python process has loaded after running `code`."""
+    script = f"import sys\n{code}\nprint('loaded:', *sorted({{m.split('.')[0] for m in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=cwd, capture_output=True, text=True, check=True)
+    return set(done.stdout.rpartition("loaded:")[2].split())
+
+
+@pytest.mark.parametrize("words", [["validate", "dialogpt-mini-int4"], ["plan", "dialogpt-mini-int4"], ["list"]])
+def test_commands_that_only_look_import_nothing_heavy(words: list[str], tmp_path: Path) -> None:
+    loaded = imported_by(f"from runner.cli import main\nassert main({words!r}) == 0", tmp_path)
+    assert not loaded & set(HEAVY)
+
+
+def test_help_imports_next_to_nothing(tmp_path: Path) -> None:
+    loaded = imported_by("from runner.cli import build_parser\nbuild_parser().format_help()", tmp_path)
+    assert not loaded & {*HEAVY, "hydra", "jsonschema", "rich", "yaml", "numpy", "jinja2"}
+
+
+def test_every_command_of_the_help_exists() -> None:
+    actions = build_parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+    assert actions is not None
+    assert {f"do_{name}" for name in actions} == {name for name in vars(commands) if name.startswith("do_")}
+
+
+def test_names_and_overrides_are_told_apart() -> None:
+    words = ["a", "compression.ratio=0.6", "./b.yaml", "~accuracy", "compression=int8"]
+    assert commands.split_words(words) == (
+        ["a", "./b.yaml"],
+        ["compression.ratio=0.6", "~accuracy", "compression=int8"],
+    )
+
+
+@pytest.mark.parametrize("words", [["--nonsense"], [], ["optimise", "x"]])
+def test_a_wrong_command_line_is_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    assert "usage: ovrun" in capsys.readouterr().err
+
+
+def test_no_recipe_is_2(ovrun: Ovrun) -> None:
+    assert "no recipe is named" in ovrun("validate", code=2).stderr
+
+
+def test_an_error_with_json_is_one_document(ovrun: Ovrun) -> None:
+    done = ovrun("validate", "dialogpt-mini-int5", "--json", code=2)
+    document = json.loads(done.stdout)
+    assert document["exit_code"] == 2 and "dialogpt-mini-int4" in document["errors"][0] + (document["hint"] or "")
+    assert "error: " in done.stderr
+
+
+def test_all_built_in_recipes_are_valid(ovrun: Ovrun) -> None:
+    told = ovrun("validate", "--all").stdout
+    assert {"dialogpt-mini-int4: valid", "digits-int8: valid", "nncf-legacy: valid"} <= set(told.splitlines())
+
+
+def test_show_without_a_version_names_what_there_is(ovrun: Ovrun) -> None:
+    told = ovrun("show", "dialogpt-mini-int4", code=2).stderr
+    assert "holds no published version of dialogpt-mini-int4" in told
+    assert "ovrun optimize dialogpt-mini-int4" in told
+
+
+def test_show_does_not_leave_the_outputs_folder(ovrun: Ovrun, tmp_path: Path) -> None:
+    secret = tmp_path / "secret" / "1"
+    secret.mkdir(parents=True)
+    (secret / "manifest.json").write_text("{}")
+    (tmp_path / "outputs").mkdir()
+    assert "holds no published version" in ovrun("show", "../secret", code=2).stderr
+
+
+def test_words_and_options_come_in_any_order() -> None:
+    parsed = parse(["optimize", "a", "--outputs", "o", "seed=1", "--json", "b"])
+    assert parsed.words == ["a", "seed=1", "b"] and parsed.json and parsed.outputs == Path("o")
+
+
+def test_an_unexpected_error_is_one_line_and_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "do_list", lambda arguments: 1 // 0)
+    assert main(["list"]) == 5
+    told = capsys.readouterr().err
+    assert "ZeroDivisionError" in told and "Traceback" not in told
+    path = Path(re.search(r"in (\S+\.log)", told).group(1))  # type: ignore[union-attr]
+    assert "Traceback" in path.read_text()
+    path.unlink()

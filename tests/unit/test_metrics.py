@@ -1,0 +1,211 @@
+"""The registry, the gates, and the numbers behind divergence and output error."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import math
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from runner import metrics
+from runner.metrics.gates import judge
+from runner.metrics.kld import Scores, compare, log_probabilities, statistics
+from runner.metrics.output_error import Tally
+from runner.metrics.stored import RowFile, load, mapped, save
+from runner.recipe.types import Check
+
+NAMES = {info.family for info in metrics.METRICS.values()}
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_a_family_has_what_the_protocol_asks(name: str) -> None:
+    module = metrics.family(name)
+    assert module is importlib.import_module(f"runner.metrics.{name}")
+    assert module.REVISION >= 1
+    assert "openvino" in module.LIBRARIES
+    assert callable(module.evaluate)
+    assert hasattr(module, "reference") == module.NEEDS_REFERENCE
+
+
+def test_the_registry() -> None:
+    with pytest.raises(KeyError):
+        metrics.family("kl_divergence")
+    relative = {name for name, info in metrics.METRICS.items() if "max_drop" in info.gates}
+    assert relative == {"perplexity", "exact_match", "accuracy"}
+    gates = {field.name for field in fields(Check)} - {"metric", "dataset", "params"}
+    assert gates == metrics.LIMITS | metrics.RELATIVE
+
+
+def verdicts(value: float | None, own: float | None = None, **gates: float) -> list[bool]:
+    result: dict[str, Any] = {"values": {"m": value}}
+    if own is not None:
+        result["reference_values"] = {"m": own}
+    return [verdict.passed for verdict in judge(Check("m", "d", **gates), result)]  # type: ignore[arg-type]
+
+
+def test_limits_are_inclusive() -> None:
+    assert verdicts(0.15, max=0.15) == verdicts(0.15, min=0.15) == [True]
+    assert verdicts(0.151, max=0.15) == verdicts(0.149, min=0.15) == [False]
+    assert verdicts(0.5, max=0.6, min=0.6) == [True, False]
+    assert verdicts(0.89, 0.90, max_drop=0.01) == [True]
+    assert verdicts(0.889, 0.90, max_drop=0.01) == [False]
+    assert verdicts(0.95, 0.90, max_drop=0) == [True]
+    assert verdicts(22.0, 20.0, max_relative_increase=0.1) == [True]
+    assert verdicts(22.1, 20.0, max_relative_increase=0.1) == [False]
+
+
+@pytest.mark.parametrize("gate", ["max", "min", "max_drop", "max_relative_increase"])
+def test_nan_and_nothing_pass_no_gate(gate: str) -> None:
+    for limit in (1e9, -1e9, math.inf, math.nan):
+        assert verdicts(math.nan, 1.0, **{gate: limit}) == [False]
+        assert verdicts(None, 1.0, **{gate: limit}) == [False]
+    assert verdicts(1.0, 1.0, **{gate: math.nan}) == [False]
+
+
+def test_a_relative_gate_needs_the_reference() -> None:
+    assert verdicts(1.0, None, max_drop=9) == verdicts(1.0, math.nan, max_drop=9) == [False]
+    assert verdicts(1.0, 0.0, max_relative_increase=9) == [False]
+
+
+def test_a_check_without_a_gate_only_tells() -> None:
+    (verdict,) = judge(Check("m", "d"), {"values": {"m": 3.0}, "reference_values": {"m": 2.0}})
+    assert (verdict.gate, verdict.value, verdict.reference_value, verdict.passed) == (None, 3.0, 2.0, True)
+    assert verdicts(math.nan) == [False]
+
+
+def test_a_verdict_tells_what_was_held_against_the_limit() -> None:
+    check = Check("m", "d", max_drop=0.5, max_relative_increase=0.5)
+    drop, increase = judge(check, {"values": {"m": 3.0}, "reference_values": {"m": 2.0}})
+    assert (drop.gate, drop.measured, drop.limit) == ("max_drop", -1.0, 0.5)
+    assert (increase.gate, increase.measured, increase.passed) == ("max_relative_increase", 0.5, True)
+
+
+def softmax(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    shifted: np.ndarray[Any, Any] = logits.astype(np.float64) - logits.max(-1, keepdims=True)
+    result: np.ndarray[Any, Any] = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return result
+
+
+def sample(tokens: int, vocabulary: int, noise: float, seed: int = 0) -> tuple[Any, Any, Any]:
+    rng = np.random.default_rng(seed)
+    base = rng.normal(0, 4, (tokens, vocabulary)).astype(np.float32)
+    other = base + rng.normal(0, noise, base.shape).astype(np.float32)
+    return base, other, rng.integers(0, vocabulary, tokens)
+
+
+@pytest.mark.parametrize(("tokens", "vocabulary"), [(300, 105), (40, 50257)])
+@pytest.mark.parametrize("noise", [0.01, 0.3, 3.0])
+def test_divergence_agrees_with_plain_float64_arithmetic(tokens: int, vocabulary: int, noise: float) -> None:
+    base, other, targets = sample(tokens, vocabulary, noise)
+    stored, own = log_probabilities(base, targets)
+    found = compare(other, targets, stored)
+    log_p, log_q = softmax(base), softmax(other)
+    rows = np.arange(tokens)
+    expected = (np.exp(log_p) * (log_p - log_q)).sum(-1)
+    np.testing.assert_allclose(found.divergence, expected, rtol=0.02 if noise < 0.1 else 4e-3, atol=5e-6)
+    np.testing.assert_allclose(found.divergence.mean(), expected.mean(), rtol=4e-3, atol=2e-6)
+    np.testing.assert_allclose(found.loss, -log_q[rows, targets], rtol=1e-6, atol=2e-6)
+    np.testing.assert_allclose(own.loss, -log_p[rows, targets], rtol=1e-6, atol=2e-6)
+    np.testing.assert_array_equal(found.top, other.argmax(-1))
+    np.testing.assert_array_equal(own.top, base.argmax(-1))
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 8.0])
+def test_a_model_does_not_diverge_from_itself(scale: float) -> None:
+    base, _, targets = sample(50, 20_000, 0)
+    stored, own = log_probabilities(base * np.float32(scale), targets)
+    found = compare(base * np.float32(scale), targets, stored)
+    assert found.divergence.min() >= 0
+    assert found.divergence.max() < 1e-5
+    np.testing.assert_array_equal(found.loss, own.loss)
+
+
+def test_a_token_that_the_model_rules_out_costs_without_end_and_ruled_out_by_both_nothing() -> None:
+    base = np.array([[0, 0, -np.inf], [0, 0, 0], [0, 0, 0]], np.float32)
+    other = np.array([[0, 0, -np.inf], [0, 0, -np.inf], [0, np.nan, 0]], np.float32)
+    targets = np.zeros(3, np.int64)
+    found = compare(other, targets, log_probabilities(base, targets)[0])
+    assert found.divergence[0] < 1e-6
+    assert found.divergence[1] > 1e4
+    assert math.isnan(found.divergence[2])
+    infinite = compare(np.full((1, 3), np.inf, np.float32), targets[:1], np.zeros((1, 3), np.float16))
+    assert math.isnan(infinite.divergence[0])
+
+
+def test_the_statistics() -> None:
+    rng = np.random.default_rng(0)
+    divergence = rng.exponential(1, 1001).astype(np.float32)
+    loss, base = rng.exponential(2, 1001).astype(np.float32), rng.exponential(2, 1001).astype(np.float32)
+    top = np.arange(1001, dtype=np.int32)
+    empty = np.empty(0, np.float32)
+    values, errors = statistics(Scores(loss, top, divergence), Scores(base, np.where(top < 91, -1, top), empty))
+    ordered = np.sort(divergence.astype(np.float64))
+    assert values["kl_divergence"] == pytest.approx(ordered.mean())
+    assert values["kl_divergence_median"] == ordered[500]
+    assert values["kl_divergence_p95"] == pytest.approx(ordered[950])
+    assert values["kl_divergence_p99"] == pytest.approx(ordered[990])
+    assert values["kl_divergence_p999"] == pytest.approx(ordered[999])
+    assert values["kl_divergence_max"] == ordered[-1]
+    assert values["same_top_token"] == pytest.approx(910 / 1001)
+    assert values["perplexity"] == pytest.approx(math.exp(loss.astype(np.float64).mean()))
+    ratio = math.log(values["perplexity"]) - base.astype(np.float64).mean()
+    assert values["ln_ppl_ratio"] == pytest.approx(ratio)
+    assert errors["ln_ppl_ratio"] == pytest.approx(np.std(loss.astype(np.float64) - base, ddof=1) / math.sqrt(1001))
+    assert set(values) == {name for name, info in metrics.METRICS.items() if info.family == "divergence"}
+    one = Scores(loss[:1], top[:1], divergence[:1])
+    assert statistics(one, one)[1] == {name: 0.0 for name in errors}
+
+
+def tally(values: Any, reference: Any) -> dict[str, float]:
+    found = Tally()
+    half = len(values) // 2
+    for part in (slice(0, half), slice(half, None)):
+        found.add(np.asarray(values[part], np.float32), np.asarray(reference[part], np.float32))
+    assert found.details()["rows"] == len(values)
+    return found.values()
+
+
+def test_output_error_agrees_with_plain_float64_arithmetic() -> None:
+    rng = np.random.default_rng(0)
+    r = rng.normal(0, 3, (20, 500))
+    y = r + rng.normal(0, 0.3, r.shape)
+    found = tally(y, r)
+    assert found["relative_l2"] == pytest.approx(np.linalg.norm(y - r) / np.linalg.norm(r), rel=1e-5)
+    assert found["sqnr"] == pytest.approx(10 * math.log10((r**2).sum() / ((y - r) ** 2).sum()), rel=1e-5)
+    cosines = (y * r).sum(-1) / np.linalg.norm(y, axis=-1) / np.linalg.norm(r, axis=-1)
+    assert found["cosine_similarity"] == pytest.approx(cosines.mean(), rel=1e-5)
+
+
+def test_output_error_at_its_ends() -> None:
+    ones, zeros = np.ones((4, 3)), np.zeros((4, 3))
+    assert tally(ones, ones) == {"relative_l2": 0, "cosine_similarity": 1, "sqnr": pytest.approx(144.49, abs=0.01)}
+    assert tally(zeros, zeros)["cosine_similarity"] == 1
+    assert tally(zeros, ones) == {"relative_l2": 1, "cosine_similarity": 0, "sqnr": 0}
+    assert math.isnan(tally(ones, zeros)["sqnr"])
+    assert math.isnan(tally(ones * np.nan, ones)["relative_l2"])
+
+
+def test_rows_on_disk_grow_and_come_back(tmp_path: Path) -> None:
+    rows = np.arange(30, dtype=np.float32).reshape(10, 3)
+    with RowFile(tmp_path / "a.npy", np.float16, 10) as file:
+        file.append(rows[:4])
+        file.append(rows[4:])
+        with pytest.raises(ValueError, match="rows of 2 after rows of 3"):
+            file.append(rows[:, :2])
+    found = mapped(tmp_path / "a.npy")
+    assert found.dtype == np.float16
+    np.testing.assert_array_equal(found, rows)
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy", allow_pickle=False), rows)
+    save(tmp_path, {"a": [1, "ä"]})
+    assert load(tmp_path) == {"a": [1, "ä"]}
+
+
+def test_a_disk_without_room_is_found_before_the_rows_are_written(tmp_path: Path) -> None:
+    with RowFile(tmp_path / "a.npy", np.float32, 10**15) as file, pytest.raises(OSError, match="need") as caught:
+        file.append(np.zeros((1, 3)))
+    assert caught.value.errno == errno.ENOSPC
