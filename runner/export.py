@@ -13,7 +13,7 @@ from runner.export_check import check_folder
 from runner.export_convert import convert, convert_by_main_export
 from runner.export_imports import import_exporter
 from runner.export_model import Request, load_config, load_model, supported_task, uses_main_export
-from runner.export_tokenizer import convert_tokenizer, load_preprocessors
+from runner.export_tokenizer import convert_tokenizer, copy_unread, load_preprocessors
 
 __all__ = ["check_folder", "export_folder"]
 
@@ -58,21 +58,12 @@ def export_folder(
         progress: called with the name of each step as it starts.
 
     Returns:
-        Seconds by step: import, load, tokenizers, convert.
+        Seconds by step: import, load, convert, tokenizers.
 
     Raises:
         SourceError: the folder, its model type, its task or its tokenizer cannot be converted.
     """
-    request = Request(
-        source,
-        out,
-        task,
-        precision,
-        stateful,
-        tokenizer,
-        trust_remote_code=trust_remote_code,
-        allow_pickle=allow_pickle,
-    )
+    request = Request(source, out, task, precision, stateful, tokenizer, trust_remote_code, allow_pickle)
     check_folder(source, allow_pickle)
     steps = _Steps(progress)
     with steps("import"):
@@ -83,6 +74,7 @@ def export_folder(
     if uses_main_export(request, config):
         with steps("convert"):
             convert_by_main_export(request)
+            copy_unread(request)
     else:
         _export(request, config, steps)
     return steps.seconds
@@ -94,6 +86,7 @@ def _export(request: Request, config: Any, steps: _Steps) -> None:
         preprocessors = load_preprocessors(request)
     with steps("convert"):
         convert(request, model, preprocessors)
+        copy_unread(request)
     if request.tokenizer:
         with steps("tokenizers"):
             convert_tokenizer(request, preprocessors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,13 @@ def load_preprocessors(request: Request) -> list[Any]:
     if _any_file(request.source, _TOKENIZER_FILES):
         return [_load_tokenizer(request)]
     return []
+
+
+def copy_unread(request: Request) -> None:
+    """Copy the settings of processors that could not be loaded here, such as for want of an image library."""
+    for name in _PROCESSOR_FILES:
+        if (request.source / name).is_file() and not (request.out / name).exists():
+            shutil.copyfile(request.source / name, request.out / name)
 
 
 def _any_file(folder: Path, names: tuple[str, ...]) -> bool:

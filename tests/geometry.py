@@ -5,112 +5,16 @@ The weights are standard normal times 0.02, drawn from `seed`; a folder is made 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tests.geometry_tokenizers import END_OF_TEXT, write_bpe, write_json, write_tokenizer_json, write_wordpiece
+from tests.geometry_weights import Tensors, Weights, save
+
 DIALOGPT_ID = "microsoft/DialoGPT-small"
 DIALOGPT_REVISION = "49c537161a457d5256512f9d2d38a87d81ae0f0e"
-END_OF_TEXT = "<|endoftext|>"
-
-Tensors = dict[str, np.ndarray]
-
-
-class _Weights:
-    """Random tensors by name, cut from one pool of normal values so that large models take no longer than a copy."""
-
-    def __init__(self, seed: int, dtype: str) -> None:
-        self._rng = np.random.default_rng(seed)
-        self._pool = (self._rng.standard_normal(1 << 20, dtype=np.float32) * 0.02).astype(dtype)
-        self.dtype = np.dtype(dtype)
-        self.tensors: Tensors = {}
-
-    def normal(self, name: str, *shape: int) -> None:
-        """A tensor of `shape`, each row block from another place of the pool."""
-        size = int(np.prod(shape))
-        flat = np.empty(size, self.dtype)
-        step = len(self._pool) // 2
-        for start in range(0, size, step):
-            offset = int(self._rng.integers(0, step))
-            stop = min(start + step, size)
-            flat[start:stop] = self._pool[offset : offset + stop - start]
-        self.tensors[name] = flat.reshape(shape)
-
-    def norm(self, name: str, size: int, *, bias: bool = True) -> None:
-        """The weight (about one) and bias (about zero) of a normalisation layer."""
-        self.normal(f"{name}.weight", size)
-        self.tensors[f"{name}.weight"] += self.dtype.type(1.0)
-        if bias:
-            self.normal(f"{name}.bias", size)
-
-
-def _byte_alphabet() -> list[str]:
-    """The 256 printable characters that stand for the bytes in byte-level BPE, in GPT-2's order."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return [chr(code) for code in [*printable, *range(256, 256 + len(others))]]
-
-
-def _merges() -> Iterator[tuple[str, str]]:
-    """Merge rules without end and without repetition: words of growing length over the small letters."""
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    words = ["Ġ", *letters]
-    while True:
-        yield from product(words, letters)
-        words = [word + letter for word, letter in product(words, letters)]
-
-
-def byte_level_bpe(size: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """A byte-level BPE vocabulary of exactly `size` entries, the last `<|endoftext|>`, and its merge rules."""
-    merges = list(islice(_merges(), size - 257))
-    tokens = [*_byte_alphabet(), *(left + right for left, right in merges), END_OF_TEXT]
-    return {token: index for index, token in enumerate(tokens)}, merges
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _write_bpe(folder: Path, size: int) -> None:
-    """vocab.json and merges.txt, GPT-2's original tokenizer files."""
-    vocabulary, merges = byte_level_bpe(size)
-    _write_json(folder / "vocab.json", vocabulary)
-    lines = ["#version: 0.2", *(f"{left} {right}" for left, right in merges)]
-    (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _write_tokenizer_json(folder: Path, size: int) -> None:
-    """tokenizer.json of a byte-level BPE tokenizer, for a fast tokenizer."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
-
-    vocabulary, merges = byte_level_bpe(size)
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
-    tokenizer.add_special_tokens([END_OF_TEXT])
-    tokenizer.save(str(folder / "tokenizer.json"))
-
-
-def _write_wordpiece(folder: Path, size: int) -> None:
-    """vocab.txt and tokenizer_config.json of a BERT tokenizer with `size` entries."""
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    words = (
-        "".join(letters) for length in (1, 2, 3) for letters in product("abcdefghijklmnopqrstuvwxyz", repeat=length)
-    )
-    tokens = [*special, *islice(words, size - len(special))]
-    (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
-    _write_json(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "model_max_length": 128})
-
-
-def _save(tensors: Tensors, path: Path) -> None:
-    from safetensors.numpy import save_file
-
-    save_file(tensors, str(path), metadata={"format": "pt"})
 
 
 def _gpt2_config(layers: int, hidden: int, heads: int, vocab: int, positions: int) -> dict[str, Any]:
@@ -136,7 +40,7 @@ def _gpt2_config(layers: int, hidden: int, heads: int, vocab: int, positions: in
 
 def _gpt2_weights(layers: int, hidden: int, vocab: int, positions: int, dtype: str, seed: int) -> Tensors:
     """The tensors of GPT2LMHeadModel; Conv1D weights are [in, out]."""
-    weights = _Weights(seed, dtype)
+    weights = Weights(seed, dtype)
     weights.normal("transformer.wte.weight", vocab, hidden)
     weights.normal("transformer.wpe.weight", positions, hidden)
     for layer in range(layers):
@@ -171,16 +75,16 @@ def gpt2_folder(
     """
     path.mkdir(parents=True, exist_ok=True)
     config = _gpt2_config(layers, hidden, heads or max(1, hidden // 64), vocab, positions)
-    _write_json(path / "config.json", config | {"torch_dtype": dtype})
-    _write_json(path / "generation_config.json", {"bos_token_id": vocab - 1, "eos_token_id": vocab - 1})
+    write_json(path / "config.json", config | {"torch_dtype": dtype})
+    write_json(path / "generation_config.json", {"bos_token_id": vocab - 1, "eos_token_id": vocab - 1})
     special = {"bos_token": END_OF_TEXT, "eos_token": END_OF_TEXT, "unk_token": END_OF_TEXT}
-    _write_json(
+    write_json(
         path / "tokenizer_config.json", {"model_max_length": positions, "tokenizer_class": "GPT2Tokenizer", **special}
     )
-    _write_bpe(path, vocab)
+    write_bpe(path, vocab)
     if with_tokenizer_json:
-        _write_tokenizer_json(path, vocab)
-    _save(_gpt2_weights(layers, hidden, vocab, positions, dtype, seed), path / "model.safetensors")
+        write_tokenizer_json(path, vocab)
+    save(_gpt2_weights(layers, hidden, vocab, positions, dtype, seed), path / "model.safetensors")
     return path
 
 
@@ -204,17 +108,17 @@ def _write_dialogpt(folder: Path, layers: int, hidden: int, vocab: int, position
         "summary_use_proj": True,
         "task_specific_params": {"conversational": {"max_length": 1000}},
     }
-    _write_json(folder / "config.json", config)
+    write_json(folder / "config.json", config)
     generation = {"_from_model_config": True, "bos_token_id": vocab - 1, "eos_token_id": vocab - 1}
-    _write_json(folder / "generation_config.json", generation)
+    write_json(folder / "generation_config.json", generation)
     conversational = {"bos_token_id": vocab - 1, "eos_token_id": vocab - 1, "max_length": 1000}
-    _write_json(folder / "generation_config_for_conversational.json", conversational)
+    write_json(folder / "generation_config_for_conversational.json", conversational)
     template = "{% for message in messages %}{{ message.content }}{{ eos_token }}{% endfor %}"
-    _write_json(folder / "tokenizer_config.json", {"model_max_length": positions, "chat_template": template})
-    _write_bpe(folder, vocab)
+    write_json(folder / "tokenizer_config.json", {"model_max_length": positions, "chat_template": template})
+    write_bpe(folder, vocab)
     tensors = _gpt2_weights(layers, hidden, vocab, positions, "float16", seed)
     tensors |= _old_buffers(layers, positions)
-    _save(tensors | {"lm_head.weight": tensors["transformer.wte.weight"].copy()}, folder / "model.safetensors")
+    save(tensors | {"lm_head.weight": tensors["transformer.wte.weight"].copy()}, folder / "model.safetensors")
     for name in ("pytorch_model.bin", "tf_model.h5", "flax_model.msgpack", "README.md"):
         (folder / name).write_bytes(f"stands for {name}\n".encode())
 
@@ -281,15 +185,15 @@ def llama_folder(
         "eos_token_id": vocab - 1,
         "torch_dtype": dtype,
     }
-    _write_json(path / "config.json", config)
+    write_json(path / "config.json", config)
     tokenizer_config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "eos_token": END_OF_TEXT,
         "bos_token": END_OF_TEXT,
     }
-    _write_json(path / "tokenizer_config.json", tokenizer_config)
-    _write_tokenizer_json(path, vocab)
-    weights = _Weights(seed, dtype)
+    write_json(path / "tokenizer_config.json", tokenizer_config)
+    write_tokenizer_json(path, vocab)
+    weights = Weights(seed, dtype)
     weights.normal("model.embed_tokens.weight", vocab, hidden)
     weights.normal("lm_head.weight", vocab, hidden)
     kv = hidden // heads * kv_heads
@@ -303,5 +207,88 @@ def llama_folder(
         weights.norm(f"{block}.input_layernorm", hidden, bias=False)
         weights.norm(f"{block}.post_attention_layernorm", hidden, bias=False)
     weights.norm("model.norm", hidden, bias=False)
-    _save(weights.tensors, path / "model.safetensors")
+    save(weights.tensors, path / "model.safetensors")
+    return path
+
+
+def bert_folder(
+    path: Path,
+    *,
+    layers: int = 2,
+    hidden: int = 64,
+    heads: int = 4,
+    vocab: int = 512,
+    positions: int = 128,
+    dtype: str = "float32",
+    seed: int = 0,
+) -> Path:
+    """A BERT encoder folder with a WordPiece tokenizer, such as sentence embedders are; for feature-extraction."""
+    path.mkdir(parents=True, exist_ok=True)
+    config = {
+        "architectures": ["BertModel"],
+        "model_type": "bert",
+        "hidden_size": hidden,
+        "intermediate_size": 2 * hidden,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "max_position_embeddings": positions,
+        "vocab_size": vocab,
+        "torch_dtype": dtype,
+    }
+    write_json(path / "config.json", config)
+    write_wordpiece(path, vocab)
+    weights = Weights(seed, dtype)
+    for name, rows in {"word": vocab, "position": positions, "token_type": 2}.items():
+        weights.normal(f"embeddings.{name}_embeddings.weight", rows, hidden)
+    weights.norm("embeddings.LayerNorm", hidden)
+    for layer in range(layers):
+        block = f"encoder.layer.{layer}"
+        for name in ("query", "key", "value"):
+            weights.linear(f"{block}.attention.self.{name}", hidden, hidden)
+        weights.linear(f"{block}.attention.output.dense", hidden, hidden)
+        weights.linear(f"{block}.intermediate.dense", 2 * hidden, hidden)
+        weights.linear(f"{block}.output.dense", hidden, 2 * hidden)
+        weights.norm(f"{block}.attention.output.LayerNorm", hidden)
+        weights.norm(f"{block}.output.LayerNorm", hidden)
+    save(weights.tensors, path / "model.safetensors")
+    return path
+
+
+def vit_folder(
+    path: Path, *, layers: int = 2, hidden: int = 64, heads: int = 4, labels: int = 5, seed: int = 0
+) -> Path:
+    """A Vision Transformer folder for image-classification of 32 x 32 RGB images in patches of 8 x 8."""
+    path.mkdir(parents=True, exist_ok=True)
+    config = {
+        "architectures": ["ViTForImageClassification"],
+        "model_type": "vit",
+        "hidden_size": hidden,
+        "intermediate_size": 2 * hidden,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "image_size": 32,
+        "patch_size": 8,
+        "id2label": {str(label): f"label {label}" for label in range(labels)},
+        "label2id": {f"label {label}": label for label in range(labels)},
+    }
+    write_json(path / "config.json", config)
+    size = {"height": 32, "width": 32}
+    write_json(path / "preprocessor_config.json", {"image_processor_type": "ViTImageProcessor", "size": size})
+    weights = Weights(seed, "float32")
+    weights.normal("vit.embeddings.cls_token", 1, 1, hidden)
+    weights.normal("vit.embeddings.position_embeddings", 1, 17, hidden)
+    weights.normal("vit.embeddings.patch_embeddings.projection.weight", hidden, 3, 8, 8)
+    weights.normal("vit.embeddings.patch_embeddings.projection.bias", hidden)
+    for layer in range(layers):
+        block = f"vit.encoder.layer.{layer}"
+        for name in ("query", "key", "value"):
+            weights.linear(f"{block}.attention.attention.{name}", hidden, hidden)
+        weights.linear(f"{block}.attention.output.dense", hidden, hidden)
+        weights.linear(f"{block}.intermediate.dense", 2 * hidden, hidden)
+        weights.linear(f"{block}.output.dense", hidden, 2 * hidden)
+        weights.norm(f"{block}.layernorm_before", hidden)
+        weights.norm(f"{block}.layernorm_after", hidden)
+    weights.norm("vit.layernorm", hidden)
+    weights.linear("classifier", labels, hidden)
+    save(weights.tensors, path / "model.safetensors")
     return path

@@ -44,7 +44,7 @@ def main() -> int:
         _send(events, {"error": {"type": "OSError", "errno": error.errno, "message": str(error)}})
     except Exception as error:
         traceback.print_exc()
-        _send(events, {"error": _full_disk(task) or {"type": type(error).__name__, "message": str(error)}})
+        _send(events, {"error": _full_disk(task, error) or {"type": type(error).__name__, "message": str(error)}})
     _leave(events)
     return 0
 
@@ -84,9 +84,9 @@ def _reporter(events: IO[str]) -> Any:
     return progress
 
 
-def _full_disk(task: Task) -> dict[str, Any] | None:
-    """OpenVINO says no more than `iostream error` when a disk is full: look whether it is."""
-    if shutil.disk_usage(task.out).free > _NEXT_TO_NOTHING:
+def _full_disk(task: Task, error: Exception) -> dict[str, Any] | None:
+    """OpenVINO says no more than `iostream error` when it can't write, and takes back what it wrote."""
+    if "iostream error" not in str(error) and shutil.disk_usage(task.out).free > _NEXT_TO_NOTHING:
         return None
     return {"type": "OSError", "errno": errno.ENOSPC, "message": "the disk is full"}
 

@@ -49,7 +49,7 @@ def evaluate(
         if reply.strip() != expected.strip()
     ]
     return {
-        "values": {"exact_match": 1 - len(wrong) / len(pairs)},
+        "values": {"exact_match": (len(pairs) - len(wrong)) / len(pairs)},
         "reference_values": {},
         "protocol": _protocol(generate, len(pairs), limit, runtime),
         "details": {"matches": len(pairs) - len(wrong), "mismatches": wrong[:_SHOWN]},

@@ -10,7 +10,7 @@ from runner.errors import RecipeError
 from runner.recipe import build, documents, interpolation, search
 from runner.recipe import overrides as command_line
 from runner.recipe.documents import Document
-from runner.recipe.origins import Found, KeyPath, Origins
+from runner.recipe.origins import Found, KeyPath, Origins, dotted
 from runner.recipe.types import Recipe
 
 
@@ -66,4 +66,5 @@ def _inside(path: KeyPath, told: set[KeyPath]) -> bool:
 def _raise(problems: Sequence[Found], *, only: Sequence[Found]) -> None:
     """Raise all problems if there is one among `only`."""
     if only:
-        raise RecipeError([known.problem for known in sorted(problems, key=lambda known: known.order)])
+        ordered = sorted(problems, key=lambda known: (known.order, dotted(known.path)))
+        raise RecipeError([known.problem for known in ordered])

@@ -1,0 +1,132 @@
+"""What the conversion tests do in fresh processes: `export_child.py FUNCTION ARGUMENTS`, JSON in and out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def export(*jobs: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each job's outcome: seconds by step, or the error; and whether torch's compiler was imported."""
+    from runner.errors import SourceError
+    from runner.export import export_folder
+
+    outcomes: list[dict[str, Any]] = []
+    for job in jobs:
+        source, out = Path(job.pop("source")), Path(job.pop("out"))
+        try:
+            seconds = export_folder(source, out, progress=lambda _: None, **job)
+            outcomes.append({"seconds": seconds, "compiler": "torch._dynamo.eval_frame" in sys.modules})
+        except SourceError as error:
+            outcomes.append({"error": error.message, "hint": error.hint})
+    return outcomes
+
+
+def inputs(folder: str) -> list[str]:
+    """The names of a model's inputs, sorted."""
+    import openvino
+
+    model = openvino.Core().read_model(f"{folder}/openvino_model.xml")
+    openvino.Core().compile_model(model, "CPU")
+    return sorted(port.get_any_name() for port in model.inputs)
+
+
+def consume(folder: str) -> list[dict[str, Any]]:
+    """Load a language model with OpenVINO, GenAI and Optimum; the last two continue a prompt."""
+    import openvino
+    import openvino_genai
+    from optimum.intel import OVModelForCausalLM
+    from transformers import AutoTokenizer
+
+    model = openvino.Core().read_model(f"{folder}/openvino_model.xml")
+    said = openvino_genai.LLMPipeline(folder, "CPU", INFERENCE_PRECISION_HINT="f32").generate("abc", max_new_tokens=8)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    prompt = tokenizer("abc", return_tensors="pt")
+    generator = OVModelForCausalLM.from_pretrained(folder, ov_config={"INFERENCE_PRECISION_HINT": "f32"})
+    tokens = generator.generate(**prompt, max_new_tokens=8, do_sample=False)[0][prompt["input_ids"].shape[1] :]
+    return [
+        {
+            "inputs": inputs(folder),
+            "outputs": [port.get_any_name() for port in model.outputs],
+            "genai": str(said),
+            "optimum": tokenizer.decode(tokens, skip_special_tokens=True),
+        }
+    ]
+
+
+def compare_with_optimum(source: str, ours: str, precision: str) -> list[dict[str, Any]]:
+    """Convert by Optimum alone; how many weights differ, and the largest difference of the logits."""
+    from types import SimpleNamespace
+
+    import numpy as np
+    from optimum.exporters.openvino import main_export
+
+    theirs = f"{ours}-by-optimum"
+    settings = SimpleNamespace(dtype=precision, quantization_config=None)
+    main_export(source, theirs, task="text-generation-with-past", ov_config=settings)
+    weights = [_weights(folder) for folder in (ours, theirs)]
+    logits = [_logits(folder) for folder in (ours, theirs)]
+    return [
+        {
+            "weights": len(set(weights[0]) ^ set(weights[1])),
+            "output": float(np.abs(logits[0] - logits[1]).max()),
+            "types": sorted({kind for kind, _ in weights[0]}),
+        }
+    ]
+
+
+def _weights(folder: str) -> list[tuple[str, bytes]]:
+    """Type and values of every floating-point constant of more than one value, in any order within it.
+
+    Sorted values, since a weight may be stored transposed.
+    """
+    import numpy as np
+    import openvino
+
+    operations = openvino.Core().read_model(f"{folder}/openvino_model.xml").get_ops()
+    constants = [operation for operation in operations if operation.get_type_name() == "Constant"]
+    return [
+        (constant.get_element_type().to_string(), np.sort(constant.get_data(), axis=None).tobytes())
+        for constant in constants
+        if constant.get_element_type().is_real() and constant.get_byte_size() > 4
+    ]
+
+
+def _logits(folder: str) -> Any:
+    import numpy as np
+    import openvino
+
+    core = openvino.Core()
+    model = core.compile_model(f"{folder}/openvino_model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    tokens = np.arange(16)[None]
+    feed = {
+        "input_ids": tokens,
+        "attention_mask": np.ones_like(tokens),
+        "position_ids": tokens,
+        "beam_idx": np.zeros(1, np.int32),
+    }
+    return model(feed)["logits"]
+
+
+def compile() -> list[Any]:
+    """Use torch's compiler after the exporter's imports have postponed it."""
+    from runner.export_imports import import_exporter
+
+    import_exporter()
+    import torch
+
+    one = torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1))
+    import torch._dynamo.config as config
+
+    return [float(one), torch._dynamo.config is config]
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    value = globals()[sys.argv[1]](*json.loads(sys.argv[2]))
+    sys.stdout.write("\n" + json.dumps(value) + "\n")
