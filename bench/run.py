@@ -1,6 +1,7 @@
-"""`make bench`: ovrun against `optimum-cli`, in turn on this machine, on a GPT-2 of 124 M random weights in a local folder.
+"""`make bench`: ovrun against `optimum-cli`, in turn on this machine.
 
-It prints ratios: these hold from machine to machine, seconds don't. Both sides run as their users run them, from the shell.
+The model is a GPT-2 of 124 M random weights in a local folder. The script prints ratios: these hold from machine to
+machine, seconds don't. Both sides run as their users run them, from the shell.
 """
 
 from __future__ import annotations

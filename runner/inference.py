@@ -138,7 +138,7 @@ def refusal(error: RuntimeError, folder: Path, properties: Mapping[str, Any], de
         return SourceError(f"{folder}: OpenVINO can't load the model: {reason(error)}")
     unknown = "Unsupported property" in str(error)
     what = missing("OpenVINO property", name, _writable(device)) if unknown else reason(error)
-    return RecipeError([Problem("recipe", f"accuracy.runtime.{name}", what)])
+    return RecipeError([Problem("", f"accuracy.runtime.{name}", what)])
 
 
 def _writable(device: str) -> list[str]:

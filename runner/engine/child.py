@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import pickle
 import random
@@ -35,7 +36,7 @@ def main() -> int:
     try:
         _seed(task.seed)
         result = module(task.stage).run(task, _reporter(events))
-        _send(events, {"result": result})
+        _send(events, {"result": _finite(result)})
     except OvrunError as error:
         traceback.print_exc()
         _send(events, {"error": _describe(error)})
@@ -98,6 +99,15 @@ def _describe(error: OvrunError) -> dict[str, Any]:
     if isinstance(error, SourceError):
         document["type"] = "SourceError"
     return document
+
+
+def _finite(value: Any) -> Any:
+    """Plain data with None for every number that JSON does not have; a gate takes None for NaN, and fails."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _send(events: IO[str], document: dict[str, Any]) -> None:

@@ -130,7 +130,7 @@ def _placed(error: RecipeError, plan: Plan, stage: Stage) -> RecipeError:
     for problem in error.problems:
         given: dict[str, Any] = vars(problem)
         if not problem.where:
-            inside = not problem.key.startswith(("input_info", "model", "conversion"))
+            inside = not problem.key.startswith(("input_info", "model", "conversion", "accuracy"))
             key = ".".join(part for part in (stage.section if inside else "", problem.key) if part)
             given = {**given, "where": plan.recipe.where(key), "key": key}
         placed.append(Problem(**given))

@@ -1,4 +1,4 @@
-"""The console of a run: a line a stage with its time and peak memory, a bar on long work, a last block that says it all."""
+"""The console of a run: a line a stage with its time and peak memory, a bar on long work, and a last block."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def _bar(progress: Progress, done: int, total: int) -> Any:
     """A tqdm that tells our progress instead of drawing."""
     from tqdm import tqdm
 
-    class Bar(tqdm):  # type: ignore[type-arg, misc]
+    class Bar(tqdm):  # type: ignore[type-arg]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs.pop("name", None)
             super().__init__(*args, **{**kwargs, "disable": False, "file": io.StringIO()})

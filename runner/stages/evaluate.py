@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import runner.files as fs
 from runner import metrics
 from runner.stages import Progress, Task
 
@@ -18,7 +17,7 @@ def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def run(task: Task, progress: Progress) -> dict[str, Any]:
-    """Measure, and keep the result in `metrics.json`."""
+    """Measure; the result is all that there is to keep."""
     family = metrics.family(task.params["family"])
     result = family.evaluate(
         task.inputs["model"],
@@ -28,5 +27,4 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
         task.inputs.get("reference"),
         progress,
     )
-    fs.write_json(task.out / "metrics.json", result)
     return dict(result)

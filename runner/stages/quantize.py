@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner import ir, nncf_process
-from runner.data.calibration import calibration_items
 from runner.errors import Problem, RecipeError
 from runner.stages import Progress, Task
 
@@ -20,6 +19,8 @@ def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
 
 def run(task: Task, progress: Progress) -> dict[str, Any]:
     """Fill `task.out` with the quantized model and everything else of its input's folder."""
+    from runner.data.calibration import calibration_items
+
     nncf = nncf_process.load(progress)
     params, source = task.params, task.inputs["model"]
     model = ir.read(source)

@@ -29,8 +29,8 @@ from transformers import AutoTokenizer
 tokenizer = AutoTokenizer.from_pretrained(folder)
 model = OVModelForCausalLM.from_pretrained(folder)
 inputs = tokenizer(prompt, return_tensors="pt")
-answer = tokenizer.decode(model.generate(**inputs, max_new_tokens=24, do_sample=False)[0][inputs["input_ids"].shape[1]:],
-                          skip_special_tokens=True)
+tokens = model.generate(**inputs, max_new_tokens=24, do_sample=False)[0][inputs["input_ids"].shape[1]:]
+answer = tokenizer.decode(tokens, skip_special_tokens=True)
 """,
     "genai": """
 import openvino_genai
