@@ -125,7 +125,7 @@ class _Builder:
             "datasets": {role: data.digest(dataset) for role, dataset in datasets.items()},
             "versions": {library: version_of(library) for library in sorted(module.libraries(params))},
         }
-        if datasets:
+        if "calibration" in datasets:  # the seed draws the samples; an evaluation reads all of its data
             document["seed"] = self.seed
         key = fs.sha256_json(document)
         paths = {role: path for role, (path, _) in files.items()}

@@ -56,6 +56,7 @@ def optimize(recipe: Recipe, outputs: Path, observer: local.Observer) -> Outcome
     store = store_of(outputs)
     plan = make_plan(recipe, store)
     chosen = local.missing(plan, store)
+    observer.planned(plan, chosen)
     log = None
     if chosen:
         store.check_writable()

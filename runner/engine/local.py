@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,8 @@ from runner.store import Entry, Store, cannot_write
 
 class Observer(Protocol):
     """Who watches a run. Entries come with their original timings, `reused` tells that no work was done."""
+
+    def planned(self, plan: Plan, chosen: Sequence[Stage]) -> None: ...
 
     def started(self, stage: Stage) -> None: ...
 

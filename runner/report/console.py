@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,13 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from runner.manifest import read_manifest
-from runner.report.words import gate_text, megabytes, number, plural, seconds
+from runner.report.words import check_rows, megabytes, plural, seconds
 
 if TYPE_CHECKING:
-    from runner.plan import Stage
+    from runner.plan import Plan, Stage
     from runner.recipe.types import Recipe
     from runner.run import Outcome
     from runner.store import Entry
-
-_WIDTH = 56
 
 
 def make_console() -> Console:
@@ -33,6 +32,7 @@ class RunConsole:
     def __init__(self, console: Console, recipe: Recipe) -> None:
         self.console = console
         self.recipe = recipe
+        self.width = 0
         self.bar: Progress | None = None
         self.task: TaskID | None = None
 
@@ -42,6 +42,13 @@ class RunConsole:
         self.console.print(Text(f"  {self.recipe.description}" if self.recipe.description else "", style="dim"))
         for note in self.recipe.notes:
             self.console.print(Text(f"  note: {note}", style="yellow"))
+
+    def planned(self, plan: Plan, chosen: Sequence[Stage]) -> None:
+        """How much of the plan is there already."""
+        self.width = max(len(stage.label) for stage in plan.stages)
+        done = len(plan.stages) - len(chosen)
+        if done:
+            self._line("○", "dim", f"{plural(done, 'stage')} done before, not repeated", "")
 
     def started(self, stage: Stage) -> None:
         """Show that a stage runs; only on a terminal, where the line can be taken back."""
@@ -82,14 +89,10 @@ class RunConsole:
     def summary(self, outcome: Outcome) -> None:
         """What was made, how big it is, what each check measured, and where it lies."""
         manifest = read_manifest(outcome.path) or {}
-        reused = [s for s in outcome.plan.stages if s.key not in outcome.ran]
-        if reused:
-            self._line("○", "dim", plural(len(reused), "stage"), "done before, not repeated")
         self.console.print()
         self._headline(outcome)
         self._sizes(manifest.get("size", {}))
-        for check in manifest.get("checks", []):
-            self._check(check)
+        self._checks(manifest.get("checks", []))
         if outcome.log is not None:
             self.console.print(Text(f"  log      {shown(outcome.log)}", style="dim"))
 
@@ -112,15 +115,15 @@ class RunConsole:
             text += f", {ratio:.2f} x the converted model ({megabytes(size['converted'])})"
         self.console.print(text)
 
-    def _check(self, check: dict[str, Any]) -> None:
-        for gate in check["gates"]:
-            mark, style = ("met", "green") if gate["passed"] else ("MISSED", "bold red")
-            against = "" if check["reference_value"] is None else f" (reference {number(check['reference_value'])})"
-            text = Text(f"  {check['metric']:<20} {number(check['value']):>9}{against}  {gate_text(gate)}  ")
-            self.console.print(text.append(mark, style=style))
+    def _checks(self, checks: list[dict[str, Any]]) -> None:
+        rows = [row for check in checks for row in check_rows(check)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for metric, value, reference, gate, met in rows:
+            line = f"  {metric:<{widths[0]}}  {value:>{widths[1]}}  {reference:<{widths[2]}}  {gate:<{widths[3]}}  "
+            self.console.print(Text(line).append(met, style="green" if met == "met" else "bold red"))
 
     def _line(self, mark: str, style: str, label: str, rest: str) -> None:
-        self.console.print(Text(f"  {mark} ", style=style).append(f"{label:<{_WIDTH}} {rest}", style=""))
+        self.console.print(Text(f"  {mark} ", style=style).append(f"{label:<{self.width}} {rest}".rstrip(), style=""))
 
     def _stop(self) -> None:
         if self.bar is not None:
@@ -130,6 +133,8 @@ class RunConsole:
 
 class Silent:
     """An observer that shows nothing."""
+
+    def planned(self, plan: Plan, chosen: Sequence[Stage]) -> None: ...
 
     def started(self, stage: Stage) -> None: ...
 

@@ -11,7 +11,7 @@ from runner.artifact import versions
 from runner.errors import Problem, UsageError
 from runner.manifest import read_manifest
 from runner.recipe import list_recipes
-from runner.report.words import gate_text, megabytes, number, seconds
+from runner.report.words import check_rows, megabytes, seconds
 
 
 def listing(recipes_dir: Path | None, outputs: Path) -> list[dict[str, Any]]:
@@ -52,13 +52,14 @@ def print_listing(rows: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for header in ("recipe", "from", "versions", "size"):
         table.add_column(header, no_wrap=True)
-    table.add_column("description", style="dim")
+    table.add_column("description", style="dim", no_wrap=True, overflow="ellipsis")
     for row in rows:
         made = ", ".join(map(str, row["versions"][-4:])) or "-"
         size = megabytes(row["size"]) if row["size"] else "-"
         origin = "built in" if row["recipe"] == "built in" else "yours" if row["recipe"] else "no recipe"
         table.add_row(row["name"], origin, made, size, row["description"])
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(table, width=console.width if console.is_terminal else 200)
 
 
 def find_version(word: str, outputs: Path) -> tuple[dict[str, Any], Path]:
@@ -102,16 +103,15 @@ def print_version(manifest: Mapping[str, Any], path: Path) -> None:
     ratio = f", {size['optimized'] / size['converted']:.2f} x converted" if size["converted"] else ""
     print(f"  size      {megabytes(size['optimized'])}{ratio}")
     print("\n  stages")
+    width = max(len(stage["label"]) for stage in manifest["stages"])
     for stage in manifest["stages"]:
         cost = f"{seconds(stage['seconds']):>9}  {megabytes(stage['peak_memory']):>8} peak"
-        print(f"    {stage['label']:<46} {cost}  {stage['key'][:12]}")
+        print(f"    {stage['label']:<{width}} {cost}  {stage['key'][:12]}")
     if manifest["checks"]:
         print("\n  checks")
     for check in manifest["checks"]:
-        for gate in check["gates"]:
-            against = f" (reference {number(check['reference_value'])})" if check["reference_value"] is not None else ""
-            met = "met" if gate["passed"] else "MISSED"
-            print(f"    {check['metric']:<20} {number(check['value']):>9}{against}  {gate_text(gate)}  {met}")
+        for metric, value, reference, gate, met in check_rows(check):
+            print(f"    {metric:<20} {value:>10}  {reference:<18}  {gate:<44}  {met}")
     print("\n  files")
     for name, described in sorted(manifest["files"].items()):
         print(f"    {described['sha256'][:12]}  {megabytes(described['size']):>8}  {name}")

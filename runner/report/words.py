@@ -7,9 +7,11 @@ from typing import Any
 
 
 def megabytes(size: float) -> str:
-    """Bytes as MB or GB (powers of ten), three digits."""
+    """Bytes as kB, MB or GB (powers of ten), three digits."""
     if size >= 1e9:
         return f"{size / 1e9:.2f} GB"
+    if size < 1e6:
+        return f"{size / 1e3:.3g} kB" if size < 1e5 else f"{size / 1e3:.0f} kB"
     return f"{size / 1e6:.3g} MB" if size < 1e8 else f"{size / 1e6:.0f} MB"
 
 
@@ -37,6 +39,15 @@ def gate_text(gate: Mapping[str, Any]) -> str:
     if gate["gate"] not in ("max", "min"):
         text += f", measured {number(gate['measured'])}"
     return text
+
+
+def check_rows(check: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
+    """Metric, value, reference, gate, and `met` or `MISSED`: one row a gate of a manifest's check."""
+    reference = "" if check["reference_value"] is None else f"reference {number(check['reference_value'])}"
+    return [
+        (check["metric"], number(check["value"]), reference, gate_text(gate), "met" if gate["passed"] else "MISSED")
+        for gate in check["gates"]
+    ]
 
 
 def plural(count: int, noun: str) -> str:

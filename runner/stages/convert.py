@@ -11,6 +11,7 @@ from runner.errors import Problem, RecipeError, SourceError
 from runner.stages import Progress, Task
 
 REVISION = 1
+_STEPS = ("import", "load", "convert", "tokenizers")
 
 
 def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
@@ -27,11 +28,6 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
         return _read_file(source, task.out, task.params)
     from runner.export import export_folder
 
-    steps: list[str] = []
-
-    def step(name: str) -> None:
-        steps.append(name)
-
     seconds = export_folder(
         source,
         task.out,
@@ -41,7 +37,7 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
         tokenizer=task.params["tokenizer"],
         trust_remote_code=task.params["trust_remote_code"],
         allow_pickle=task.params["allow_pickle"],
-        progress=step,
+        progress=lambda step: progress(_STEPS.index(step), len(_STEPS)),
     )
     return {"steps": seconds}
 

@@ -44,7 +44,8 @@ def consume(folder: str) -> list[dict[str, Any]]:
     from transformers import AutoTokenizer
 
     model = openvino.Core().read_model(f"{folder}/openvino_model.xml")
-    said = openvino_genai.LLMPipeline(folder, "CPU", INFERENCE_PRECISION_HINT="f32").generate("abc", max_new_tokens=8)
+    pipeline = openvino_genai.LLMPipeline(folder, "CPU", INFERENCE_PRECISION_HINT="f32")
+    said = pipeline.generate("abc", max_new_tokens=8, apply_chat_template=False)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     prompt = tokenizer("abc", return_tensors="pt")
     generator = OVModelForCausalLM.from_pretrained(folder, ov_config={"INFERENCE_PRECISION_HINT": "f32"})
@@ -59,25 +60,27 @@ def consume(folder: str) -> list[dict[str, Any]]:
     ]
 
 
-def compare_with_optimum(source: str, ours: str, precision: str) -> list[dict[str, Any]]:
-    """Convert by Optimum alone; how many weights differ, and the largest difference of the logits."""
+def compare_with_optimum(source: str, ours: dict[str, str]) -> list[dict[str, Any]]:
+    """Convert by Optimum alone, for each precision of `ours`; how many weights differ, and by how much the logits."""
     from types import SimpleNamespace
 
     import numpy as np
     from optimum.exporters.openvino import main_export
 
-    theirs = f"{ours}-by-optimum"
-    settings = SimpleNamespace(dtype=precision, quantization_config=None)
-    main_export(source, theirs, task="text-generation-with-past", ov_config=settings)
-    weights = [_weights(folder) for folder in (ours, theirs)]
-    logits = [_logits(folder) for folder in (ours, theirs)]
-    return [
-        {
-            "weights": len(set(weights[0]) ^ set(weights[1])),
-            "output": float(np.abs(logits[0] - logits[1]).max()),
-            "types": sorted({kind for kind, _ in weights[0]}),
-        }
-    ]
+    differences = []
+    for precision, folder in ours.items():
+        theirs = f"{folder}-by-optimum"
+        settings = SimpleNamespace(dtype=precision, quantization_config=None)
+        main_export(source, theirs, task="text-generation-with-past", ov_config=settings)
+        weights = [_weights(folder), _weights(theirs)]
+        differences.append(
+            {
+                "weights": len(set(weights[0]) ^ set(weights[1])),
+                "output": float(np.abs(_logits(folder) - _logits(theirs)).max()),
+                "types": sorted({kind for kind, _ in weights[0]}),
+            }
+        )
+    return differences
 
 
 def _weights(folder: str) -> list[tuple[str, bytes]]:
