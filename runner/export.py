@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from runner.export_check import check_folder
 from runner.export_convert import convert, convert_by_main_export
@@ -30,7 +30,7 @@ class _Steps:
         self._progress(name)
         start = time.perf_counter()
         yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+        self.seconds[name] = time.perf_counter() - start
 
 
 def export_folder(
@@ -71,22 +71,17 @@ def export_folder(
     with steps("load"):
         config = load_config(request)
         request = replace(request, task=supported_task(config, task))
-    if uses_main_export(request, config):
-        with steps("convert"):
-            convert_by_main_export(request)
-            copy_unread(request)
-    else:
-        _export(request, config, steps)
-    return steps.seconds
-
-
-def _export(request: Request, config: Any, steps: _Steps) -> None:
-    with steps("load"):
-        model = load_model(request, config)
-        preprocessors = load_preprocessors(request)
+        special = uses_main_export(request, config)
+        model = None if special else load_model(request, config)
+        preprocessors = [] if special else load_preprocessors(request)
     with steps("convert"):
-        convert(request, model, preprocessors)
+        if special:
+            convert_by_main_export(request)
+        else:
+            convert(request, model, preprocessors)
         copy_unread(request)
-    if request.tokenizer:
+    del model
+    if tokenizer and not special:
         with steps("tokenizers"):
             convert_tokenizer(request, preprocessors)
+    return steps.seconds

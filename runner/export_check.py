@@ -55,14 +55,21 @@ def _read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def safetensors_files(source: Path) -> list[Path]:
+    """The safetensors files that transformers would load; none where the folder has no such weights."""
+    if (source / SAFETENSORS).is_file():
+        return [source / SAFETENSORS]
+    return _shards(source / SAFETENSORS_INDEX) if (source / SAFETENSORS_INDEX).is_file() else []
+
+
 def _check_weights(source: Path, allow_pickle: bool) -> None:
     """Look at the weight files in the order in which transformers takes them."""
-    if (source / SAFETENSORS).is_file():
-        check_safetensors(source / SAFETENSORS)
-    elif (source / SAFETENSORS_INDEX).is_file():
-        for shard in _shards(source / SAFETENSORS_INDEX):
-            check_safetensors(shard)
-    elif (source / PICKLE).is_file() or (source / PICKLE_INDEX).is_file():
+    files = safetensors_files(source)
+    for file in files:
+        check_safetensors(file)
+    if files:
+        return
+    if (source / PICKLE).is_file() or (source / PICKLE_INDEX).is_file():
         _check_pickle(source, allow_pickle)
     else:
         _no_weights(source)

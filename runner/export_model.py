@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from runner.errors import SourceError
-from runner.export_check import read_config, safetensors_dtypes
+from runner.export_check import read_config, safetensors_dtypes, safetensors_files
 
 Precision = Literal["fp32", "fp16"]
 
@@ -134,7 +134,7 @@ def load_model(request: Request, config: Any) -> Any:
         message = f"{request.source}: cannot be loaded for the task {task}: {_first_line(error)}"
         raise SourceError(message) from error
     _refuse_missing(request.source, task, report["missing_keys"])
-    if half and stored - {"F16"}:
+    if half and stored != {"F16"}:
         _refuse_overflow(request.source, model)
     _set_pad_token(request, model)
     return model
@@ -169,7 +169,7 @@ def _no_initial_values() -> Iterator[None]:
 
 def _stored_dtypes(source: Path) -> frozenset[str]:
     """The floating-point types of the stored weights as safetensors names them; empty where only pickles are there."""
-    return frozenset(dtype for file in sorted(source.glob("*.safetensors")) for dtype in safetensors_dtypes(file))
+    return frozenset(dtype for file in safetensors_files(source) for dtype in safetensors_dtypes(file))
 
 
 def _wants_half(request: Request, stored: frozenset[str]) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,21 +47,21 @@ def _row(name: str, description: str, origin: str | None, outputs: Path) -> dict
 
 
 def print_listing(rows: list[dict[str, Any]]) -> None:
-    """Print the table."""
-    from rich.console import Console
-    from rich.table import Table
+    """Print the table; on a terminal no line is longer than the terminal is wide."""
+    table = [("recipe", "from", "versions", "size", "description"), *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)][:-1]
+    limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for *cells, description in table:
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
+        line = f"{line}  {description}"
+        print(line if limit is None or len(line) <= limit else line[: limit - 1] + "…")
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for header in ("recipe", "from", "versions", "size"):
-        table.add_column(header, no_wrap=True)
-    table.add_column("description", style="dim", no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        made = ", ".join(map(str, row["versions"][-4:])) or "-"
-        size = megabytes(row["size"]) if row["size"] else "-"
-        origin = "built in" if row["recipe"] == "built in" else "yours" if row["recipe"] else "no recipe"
-        table.add_row(row["name"], origin, made, size, row["description"])
-    console = Console(highlight=False)
-    console.print(table, width=console.width if console.is_terminal else 200)
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    made = ", ".join(map(str, row["versions"][-4:])) or "-"
+    size = megabytes(row["size"]) if row["size"] else "-"
+    origin = "built in" if row["recipe"] == "built in" else "yours" if row["recipe"] else "no recipe"
+    return row["name"], origin, made, size, row["description"]
 
 
 def find_version(word: str, outputs: Path) -> tuple[dict[str, Any], Path]:
