@@ -63,11 +63,12 @@ def place(plan: Plan, store: Store, entries: Mapping[str, Entry], checks: Sequen
     identity = identity_of(plan)
     home = outputs / plan.recipe.name
     passed = all(judged.passed for judged in checks)
-    existing = _existing(home, identity, passed)
+    model = entries[plan.model]
+    existing = _existing(home, identity, passed, model)
     if existing is not None:
         return existing
     with FileLock(store.lock_path(f"publish-{plan.recipe.name}")):
-        existing = _existing(home, identity, passed)
+        existing = _existing(home, identity, passed, model)
         if existing is not None:
             return existing
         if not passed:
@@ -80,22 +81,29 @@ def place(plan: Plan, store: Store, entries: Mapping[str, Entry], checks: Sequen
         return Placed("published", home / str(number), number)
 
 
-def _existing(home: Path, identity: str, passed: bool) -> Placed | None:
+def _existing(home: Path, identity: str, passed: bool, model: Entry) -> Placed | None:
     if not passed:
         aside = home / "rejected" / identity[:12]
         return Placed("rejected", aside, None) if (aside / MANIFEST).is_file() else None
     for number, path in versions(home):
         manifest = fs.read_json(path / MANIFEST)
-        if manifest and manifest.get("identity") == identity and _intact(path, manifest):
+        if manifest and manifest.get("identity") == identity and _intact(path, manifest, model):
             return Placed("up to date", path, number)
     return None
 
 
-def _intact(path: Path, manifest: Mapping[str, Any]) -> bool:
-    """Whether a version still has all its files in their sizes; one that was damaged does not count as made."""
+def _intact(path: Path, manifest: Mapping[str, Any], model: Entry) -> bool:
+    """Whether a version still holds what was published; a changed one does not count as made.
+
+    A file that is the verified store entry's own, by a hard link, need not be read again.
+    """
     for name, expected in manifest["files"].items():
-        file = path / name
-        if not file.is_file() or file.stat().st_size != expected["size"]:
+        file, stored = path / name, model.files / name
+        if not file.is_file():
+            return False
+        if stored.is_file() and file.samefile(stored):
+            continue
+        if fs.sha256_file(file) != expected["sha256"]:
             return False
     return True
 
@@ -135,7 +143,7 @@ def _remove_stale(target: Path) -> None:
     if target.parent.is_dir():
         for stale in target.parent.glob(".new-*"):
             fs.remove_tree(stale)
-    if target.name.isdecimal() is False:
+    if not target.name.isdecimal():
         fs.remove_tree(target)
 
 

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 import runner.files as fs
 from runner.errors import StageError
 
@@ -85,8 +87,10 @@ class Store:
         """A new empty folder to make the files of `key` in; removes what died runs left. Call with the lock held."""
         tmp = self.root / "tmp"
         tmp.mkdir(parents=True, exist_ok=True)
-        for stale in tmp.glob(f"{key}.*"):
-            fs.remove_tree(stale)
+        for stale in tmp.iterdir():
+            owner = stale.name.partition(".")[0]
+            if owner == key or self._is_free(owner):
+                fs.remove_tree(stale)
         folder = tmp / f"{key}.{secrets.token_hex(4)}"
         (folder / "files").mkdir(parents=True)
         return folder
@@ -143,13 +147,23 @@ class Store:
         Raises:
             StageError: the folder can't be made or written.
         """
-        probe = self.root / "tmp" / f"probe.{os.getpid()}.{secrets.token_hex(4)}"
+        probe = self.root / f"probe.{secrets.token_hex(8)}"
         try:
             probe.parent.mkdir(parents=True, exist_ok=True)
             probe.write_text("x")
             probe.unlink()
         except OSError as error:
             raise cannot_write(self.root.parent, error) from error
+
+    def _is_free(self, key: str) -> bool:
+        """Whether nobody holds the lock of a key."""
+        lock = FileLock(self.lock_path(key))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        lock.release()
+        return True
 
     def _read(self, key: str) -> Entry | None:
         folder = self.folder(key)

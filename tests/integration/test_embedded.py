@@ -132,6 +132,19 @@ def test_a_missed_gate_publishes_nothing_and_a_moved_gate_runs_nothing(
     assert [p.name for p in sorted(home.iterdir())] == ["1", "latest", "rejected"]
 
 
+def test_a_version_that_was_changed_does_not_count_as_made(ovrun: Ovrun, tmp_path: Path) -> None:
+    words = ("optimize", "digits-int8", "--outputs", tmp_path / "outputs", "--json")
+    version = Path(json.loads(ovrun(*words).stdout)["path"])
+    weights = version / "openvino_model.bin"
+    content = bytearray(weights.read_bytes())
+    content[0] ^= 1
+    weights.chmod(0o644)
+    weights.write_bytes(content)  # the hard-linked store entry changes with it
+    again = json.loads(ovrun(*words).stdout)
+    assert again["status"] == "published" and again["version"] == 2
+    assert any("quantize" in label for label in again["ran"])
+
+
 def test_the_plan_says_what_changed(ovrun: Ovrun, published: Publish, shared: Path) -> None:
     published("dialogpt-mini-int4")
     told = ovrun("plan", "dialogpt-mini-int4", "compression.ratio=0.5", "--outputs", shared).stdout

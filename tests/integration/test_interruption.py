@@ -17,13 +17,16 @@ from runner.store import Store
 from tests.conftest import Ovrun, command
 
 RECIPE = "digits-int8"
-STAGES = ("convert", "quantize", "verify", "evaluate")
+STAGES = {
+    "digits-int8": ("convert", "quantize", "verify", "evaluate"),
+    "dialogpt-mini-int4": ("compress", "reference"),
+}
 
 
-def start(outputs: Path, *words: str) -> subprocess.Popen[str]:
+def start(outputs: Path, *words: str, recipe: str = RECIPE) -> subprocess.Popen[str]:
     """A run in the background, as the leader of its own process group."""
     return subprocess.Popen(
-        command("optimize", RECIPE, *words, "--outputs", outputs),
+        command("optimize", recipe, *words, "--outputs", outputs),
         cwd=outputs.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -61,16 +64,17 @@ def nothing_half_made(outputs: Path) -> None:
     store = Store(outputs / ".store")
     for entry in (outputs / ".store" / "entries").glob("*/*"):
         assert not store.damaged(entry.name), entry
-    assert not list((outputs / RECIPE).glob("[0-9]*"))
+    assert not list(outputs.glob("*/[0-9]*"))
 
 
+@pytest.mark.parametrize("recipe", STAGES)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill", "ctrl-c"])
 def test_a_run_that_is_ended_in_each_stage_goes_on_and_ends_the_same(
-    how: signal.Signals, tmp_path: Path, ovrun: Ovrun, published: Callable[..., Path]
+    how: signal.Signals, recipe: str, tmp_path: Path, ovrun: Ovrun, published: Callable[..., Path]
 ) -> None:
     outputs = tmp_path / "outputs"
-    for stage in STAGES:
-        run = start(outputs)
+    for stage in STAGES[recipe]:
+        run = start(outputs, recipe=recipe)
         wait_for(stage_begun(outputs, stage), run)
         time.sleep(0.2)
         os.kill(run.pid, how)
@@ -80,10 +84,10 @@ def test_a_run_that_is_ended_in_each_stage_goes_on_and_ends_the_same(
         if how == signal.SIGINT:
             assert "interrupted" in err
         nothing_half_made(outputs)
-    document = json.loads(ovrun("optimize", RECIPE, "--outputs", outputs, "--json").stdout)
+    document = json.loads(ovrun("optimize", recipe, "--outputs", outputs, "--json").stdout)
     assert document["status"] == "published"
     assert not any("convert" in label or "quantize" in label for label in document["ran"])
-    assert model_digests(outputs / RECIPE / "1") == model_digests(published(RECIPE))
+    assert model_digests(outputs / recipe / "1") == model_digests(published(recipe))
     assert not list((outputs / ".store" / "tmp").iterdir())
 
 

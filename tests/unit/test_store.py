@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import runner.files as fs
 from runner.errors import StageError
@@ -43,6 +44,13 @@ def test_an_unpublished_folder_is_invisible_and_the_next_run_removes_it(store: S
     assert store.find(KEY) is None and not store.has(KEY)
     second = store.begin(KEY)
     assert not first.exists() and second.exists()
+
+
+def test_what_died_runs_of_other_stages_left_is_removed_but_not_what_is_being_made(store: Store) -> None:
+    left, running = store.begin("cd" * 32), store.begin("ef" * 32)
+    with FileLock(store.lock_path("ef" * 32)):
+        store.begin(KEY)
+        assert not left.exists() and running.exists()
 
 
 @pytest.mark.parametrize("damage", ["same size", "longer", "gone", "same size and time"])
