@@ -200,7 +200,7 @@ def _optimize(
     algorithm: WeightCompression | Quantization,
     position: int,
 ) -> str:
-    section = f"compression[{position}]" if isinstance(recipe.resolved.get("compression"), list) else "compression"
+    section = f"compression.{position}" if isinstance(recipe.resolved.get("compression"), list) else "compression"
     params = {k: v for k, v in asdict(algorithm).items() if k not in ("algorithm", "ignored_scope")}
     params["ignored_scope"] = as_params(algorithm.ignored_scope)
     params["sequence_length"] = _sequence_length(recipe)
@@ -226,7 +226,7 @@ def _measure(builder: _Builder, recipe: Recipe, check: Check, position: int, con
     info = metrics.METRICS[check.metric]
     family = metrics.family(info.family)
     dataset = {"data": recipe.datasets[check.dataset]}
-    section = f"accuracy.checks[{position}]"
+    section = f"accuracy.checks.{position}"
     params = {
         "family": info.family,
         "family_revision": family.REVISION,
