@@ -87,13 +87,12 @@ def _execute(
     plan: Plan, chosen: list[Stage], store: Store, log: Path | None, observer: local.Observer
 ) -> dict[str, Entry]:
     """Run the chosen stages; a fetched model's config.json is held against the recipe before the conversion."""
-    made: dict[str, Entry] = {}
-    for stage in chosen:
-        assert log is not None
-        made |= local.execute(plan, [stage], store, log, observer)
+
+    def inspect(stage: Stage, entry: Entry) -> None:
         if stage.name == "fetch":
-            refuse_misfit(plan.recipe, fs.read_json(made[stage.key].files / "config.json"))
-    return made
+            refuse_misfit(plan.recipe, fs.read_json(entry.files / "config.json"))
+
+    return local.execute(plan, chosen, store, log, observer, inspect) if log else {}
 
 
 def _found(store: Store, key: str) -> Entry:

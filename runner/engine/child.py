@@ -1,6 +1,7 @@
 """The process of one stage: `python -m runner.engine.child`, started by `runner.engine.process`.
 
-It reads a pickled `Task` from its standard input and writes one JSON object a line to its standard output:
+It reads two pickles from its standard input: the stage's name with its parameters, to import what it will need, and
+later the `Task`, to run it. It writes one JSON object a line to its standard output:
 `{"progress": [done, total]}` any number of times, then `{"result": {…}}` or `{"error": {…}}`. All that the
 libraries print goes to standard error, which is the run's log. It ends when its parent does.
 """
@@ -31,12 +32,17 @@ def main() -> int:
     """Run the one task given on standard input."""
     events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
-    task: Task = pickle.load(sys.stdin.buffer)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # OpenVINO takes its own stub, and sends nothing
+    stage, params = pickle.load(sys.stdin.buffer)
     try:
+        module(stage).prepare(params)
+        task: Task = pickle.load(sys.stdin.buffer)
+        threading.Thread(target=_end_with_parent, daemon=True).start()
         _seed(task.seed)
-        result = module(task.stage).run(task, _reporter(events))
+        result = module(stage).run(task, _reporter(events))
         _send(events, {"result": _finite(result)})
+    except EOFError:  # the parent has no use for this stage any more
+        return 0
     except OvrunError as error:
         traceback.print_exc()
         _send(events, {"error": _describe(error)})

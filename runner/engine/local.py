@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 import runner.files as fs
 from runner import hardware
-from runner.engine.process import run_task
+from runner.engine.process import Measured, StageProcess
 from runner.errors import Problem, RecipeError
 from runner.plan import Plan, Stage
 from runner.stages import Task
@@ -50,70 +50,106 @@ def missing(plan: Plan, store: Store) -> list[Stage]:
     return [stage for stage in plan.stages if stage.key in absent]
 
 
-def execute(plan: Plan, chosen: Iterable[Stage], store: Store, log: Path, observer: Observer) -> dict[str, Entry]:
+Inspect = Callable[[Stage, Entry], None]
+"""Called with each finished stage; raises to stop the run."""
+
+
+def execute(
+    plan: Plan, chosen: Sequence[Stage], store: Store, log: Path, observer: Observer, inspect: Inspect
+) -> dict[str, Entry]:
     """Run stages in the plan's order, or take over what another run has just made.
+
+    The process of the next stage starts ahead, and imports its libraries while the one before works.
 
     Raises:
         OvrunError: of the first stage that fails; what finished before stays in the store.
     """
-    made = {}
-    for stage in chosen:
-        made[stage.key] = _obtain(plan, stage, store, log, observer)
+    made: dict[str, Entry] = {}
+    engine = _Engine(plan, store, log, observer)
+    try:
+        for stage, following in zip(chosen, [*chosen[1:], None], strict=True):
+            made[stage.key] = engine.obtain(stage, following)
+            inspect(stage, made[stage.key])
+    finally:
+        engine.close()
     return made
 
 
-def _obtain(plan: Plan, stage: Stage, store: Store, log: Path, observer: Observer) -> Entry:
-    lock = FileLock(store.lock_path(stage.key))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        observer.waiting(stage)
-        lock.acquire(poll_interval=0.2)
-    try:
-        entry = store.find(stage.key)
-        if entry is not None:
-            observer.finished(stage, entry, reused=True)
-            return entry
-        return _make(plan, stage, store, log, observer)
-    finally:
-        lock.release()
+class _Engine:
+    """The stages of one run; at most one runs, and at most one more waits with its libraries loaded."""
+
+    def __init__(self, plan: Plan, store: Store, log: Path, observer: Observer) -> None:
+        self.plan, self.store, self.log, self.observer = plan, store, log, observer
+        self.ahead: tuple[str, StageProcess] | None = None
+
+    def obtain(self, stage: Stage, following: Stage | None) -> Entry:
+        """Make a stage, or wait for another run that makes it."""
+        lock = FileLock(self.store.lock_path(stage.key))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            self.observer.waiting(stage)
+            lock.acquire(poll_interval=0.2)
+        try:
+            entry = self.store.find(stage.key)
+            if entry is not None:
+                self.observer.finished(stage, entry, reused=True)
+                return entry
+            return self._make(stage, following)
+        finally:
+            lock.release()
+
+    def close(self) -> None:
+        """End what was started ahead and not used."""
+        if self.ahead is not None:
+            self.ahead[1].end()
+            self.ahead = None
+
+    def _process(self, stage: Stage, following: Stage | None) -> StageProcess:
+        """The stage's process, started ahead or now; then the following stage's."""
+        key, process = self.ahead or ("", None)
+        if process is None or key != stage.key:
+            self.close()
+            process = StageProcess(stage.name, stage.params, self.log)
+        self.ahead = None
+        if following is not None:
+            self.ahead = following.key, StageProcess(following.name, following.params, self.log)
+        return process
+
+    def _make(self, stage: Stage, following: Stage | None) -> Entry:
+        self.observer.started(stage)
+        folder = None
+        try:
+            folder = self.store.begin(stage.key)
+            task = _task(self.plan, stage, self.store, folder / "files")
+            measured = self._process(stage, following).run(task, self.observer.progress)
+            entry = self.store.publish(stage.key, folder, _record(stage, measured))
+        except BaseException as error:
+            self.observer.failed(stage)
+            if isinstance(error, OSError):
+                raise cannot_write(self.store.root.parent, error) from error
+            if isinstance(error, RecipeError):
+                raise _placed(error, self.plan, stage) from error
+            raise
+        finally:
+            if folder is not None:
+                fs.remove_tree(folder)
+        self.observer.finished(stage, entry, reused=False)
+        return entry
 
 
-def _make(plan: Plan, stage: Stage, store: Store, log: Path, observer: Observer) -> Entry:
-    observer.started(stage)
-    folder = None
-    try:
-        folder = store.begin(stage.key)
-        measured = run_task(_task(plan, stage, store, folder / "files"), log, observer.progress)
-        entry = store.publish(
-            stage.key,
-            folder,
-            {
-                "stage": stage.name,
-                "label": stage.label,
-                "document": stage.document,
-                "result": measured.result,
-                "seconds": measured.seconds,
-                "cpu_seconds": measured.cpu_seconds,
-                "peak_memory": measured.peak_memory,
-                "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                "hardware": hardware.describe(),
-            },
-        )
-    except OSError as error:
-        observer.failed(stage)
-        raise cannot_write(store.root.parent, error) from error
-    except RecipeError as error:
-        observer.failed(stage)
-        raise _placed(error, plan, stage) from error
-    except BaseException:
-        observer.failed(stage)
-        raise
-    finally:
-        if folder is not None:
-            fs.remove_tree(folder)
-    observer.finished(stage, entry, reused=False)
-    return entry
+def _record(stage: Stage, measured: Measured) -> dict[str, Any]:
+    return {
+        "stage": stage.name,
+        "label": stage.label,
+        "document": stage.document,
+        "result": measured.result,
+        "seconds": measured.seconds,
+        "cpu_seconds": measured.cpu_seconds,
+        "peak_memory": measured.peak_memory,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "hardware": hardware.describe(),
+    }
 
 
 def _task(plan: Plan, stage: Stage, store: Store, out: Path) -> Task:

@@ -48,63 +48,80 @@ class Measured:
     peak_memory: int
 
 
-def run_task(task: Task, log: Path, progress: Progress) -> Measured:
-    """Run a stage in a new process.
+class StageProcess:
+    """A process for one stage. It imports what the stage needs as soon as it starts, and runs one task."""
 
-    Raises:
-        OvrunError: the stage's own, or a StageError that names the log.
-        KeyboardInterrupt: passed on after the process has ended.
-    """
-    start = time.monotonic()
-    with log.open("ab", buffering=0) as stream:
-        stream.write(f"\n--- {task.stage} {time.strftime('%H:%M:%S')} ---\n".encode())
-        child = subprocess.Popen(
-            [sys.executable, "-m", "runner.engine.child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stream,
-            env={**os.environ, **_QUIET},
-            start_new_session=True,
-        )
-    try:
-        _give(child, task)
-        outcome = _follow(child, progress)
-        status, usage = _wait(child)
-    except BaseException:
-        child.kill()
-        child.wait()
-        raise
-    finally:
-        for pipe in (child.stdin, child.stdout):
+    def __init__(self, stage: str, params: Mapping[str, Any], log: Path) -> None:
+        self.stage = stage
+        self.log = log
+        with log.open("ab", buffering=0) as stream:
+            self.child = subprocess.Popen(
+                [sys.executable, "-m", "runner.engine.child"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stream,
+                env={**os.environ, **_QUIET},
+                start_new_session=True,
+            )
+        self._give((stage, dict(params)))
+
+    def run(self, task: Task, progress: Progress) -> Measured:
+        """Run the task to its end.
+
+        Raises:
+            OvrunError: the stage's own, or a StageError; it names the log.
+            KeyboardInterrupt: passed on after the process has ended.
+        """
+        start = time.monotonic()
+        with self.log.open("ab", buffering=0) as stream:
+            stream.write(f"\n--- {task.stage} {time.strftime('%H:%M:%S')} ---\n".encode())
+        try:
+            self._give(task)
+            outcome = _follow(self.child, progress)
+            if outcome is not None:
+                self._kill()
+            status, usage = _wait(self.child)
+        finally:
+            self.end()
+        peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        if outcome is None or "error" in outcome:
+            error = rebuild(outcome["error"], self.stage, self.log) if outcome else _died(self.stage, status, peak)
+            error.log = self.log
+            raise error
+        return Measured(outcome["result"], time.monotonic() - start, usage.ru_utime + usage.ru_stime, peak)
+
+    def end(self) -> None:
+        """End the process if it still runs; nothing that it made is kept."""
+        if self.child.returncode is None:
+            self._kill()
+            self.child.wait()
+        for pipe in (self.child.stdin, self.child.stdout):
             if pipe:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    if outcome is None or "error" in outcome:
-        error = rebuild(outcome["error"], task.stage, log) if outcome else _died(task.stage, status, peak)
-        error.log = log
-        raise error
-    return Measured(outcome["result"], time.monotonic() - start, usage.ru_utime + usage.ru_stime, peak)
 
+    def _kill(self) -> None:
+        """Kill the process and whatever a library may have started in its session, before its exit is read."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.child.pid, signal.SIGKILL)
 
-def _give(child: subprocess.Popen[bytes], task: Task) -> None:
-    """Send the task; the pipe stays open, for its end tells the child that the parent is gone."""
-    assert child.stdin is not None
-    with contextlib.suppress(BrokenPipeError):
-        pickle.dump(task, child.stdin)
-        child.stdin.flush()
+    def _give(self, message: Any) -> None:
+        """Send a pickle; the pipe stays open, for its end tells the child that the parent is gone."""
+        assert self.child.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            pickle.dump(message, self.child.stdin)
+            self.child.stdin.flush()
 
 
 def _follow(child: subprocess.Popen[bytes], progress: Progress) -> dict[str, Any] | None:
+    """Pass on the progress until there is an outcome; None if the child ends without one."""
     assert child.stdout is not None
-    outcome = None
     for line in child.stdout:
-        event = json.loads(line)
-        if "progress" in event:
-            progress(*event["progress"])
-        else:
-            outcome = event
-    return outcome
+        event: dict[str, Any] = json.loads(line)
+        if "progress" not in event:
+            return event
+        progress(*event["progress"])
+    return None
 
 
 def _wait(child: subprocess.Popen[bytes]) -> tuple[int, resource.struct_rusage]:

@@ -4,6 +4,7 @@ A stage is a pure function from input folders and parameters to one output folde
 
     REVISION: int                                   raised when the same inputs give another output
     libraries(params) -> tuple[str, ...]            distributions whose version shapes the output
+    prepare(params)                                 imports what `run` will need, while the stage before still runs
     run(task: Task, progress: Progress) -> dict     fills `task.out`, returns what it has to tell
 
 To add one: write the module, add its line to `STAGES`, and let `runner.plan` ask for it.
@@ -59,6 +60,8 @@ class StageModule(Protocol):
     REVISION: int
 
     def libraries(self, params: Mapping[str, Any]) -> tuple[str, ...]: ...
+
+    def prepare(self, params: Mapping[str, Any]) -> None: ...
 
     def run(self, task: Task, progress: Progress) -> dict[str, Any]: ...
 

@@ -19,6 +19,11 @@ def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
     return ("nncf", "numpy", "openvino", "tokenizers") if params["dataset"] else ("nncf", "openvino")
 
 
+def prepare(params: Mapping[str, Any]) -> None:
+    """Import NNCF."""
+    nncf_process.import_nncf()
+
+
 def run(task: Task, progress: Progress) -> dict[str, Any]:
     """Fill `task.out` with the compressed model and everything else of its input's folder."""
     nncf = nncf_process.load(progress)

@@ -18,7 +18,17 @@ def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
     """OpenVINO alone reads model files; Hugging Face folders go through the exporter's whole stack."""
     if params["reader"] == "openvino":
         return ("openvino",)
-    return ("openvino", "openvino-tokenizers", "optimum", "optimum-intel", "torch", "transformers")
+    return ("openvino", "openvino-tokenizers", "optimum", "optimum-intel", "tokenizers", "torch", "transformers")
+
+
+def prepare(params: Mapping[str, Any]) -> None:
+    """Import the exporter, or OpenVINO alone."""
+    if params["reader"] == "openvino":
+        import openvino  # noqa: F401
+    else:
+        from runner.export.imports import import_exporter
+
+        import_exporter()
 
 
 def run(task: Task, progress: Progress) -> dict[str, Any]:

@@ -16,6 +16,14 @@ def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(metrics.family(params["family"]).LIBRARIES)
 
 
+def prepare(params: Mapping[str, Any]) -> None:
+    """Import the runtimes and the metric family."""
+    from runner import inference
+
+    inference.import_runtimes()
+    metrics.family(params["family"])
+
+
 def run(task: Task, progress: Progress) -> dict[str, Any]:
     """Measure; the result is all that there is to keep."""
     family = metrics.family(task.params["family"])

@@ -15,6 +15,10 @@ def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
     return ()
 
 
+def prepare(params: Mapping[str, Any]) -> None:
+    """Nothing: what is in the cache needs no library."""
+
+
 def run(task: Task, progress: Progress) -> dict[str, Any]:
     """Download what is not in the hub's local cache, and link the files into the output folder."""
     from runner.sources import huggingface

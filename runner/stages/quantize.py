@@ -17,6 +17,11 @@ def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
     return ("nncf", "numpy", "openvino", "tokenizers")
 
 
+def prepare(params: Mapping[str, Any]) -> None:
+    """Import NNCF."""
+    nncf_process.import_nncf()
+
+
 def run(task: Task, progress: Progress) -> dict[str, Any]:
     """Fill `task.out` with the quantized model and everything else of its input's folder."""
     from runner.data.calibration import calibration_items

@@ -15,6 +15,13 @@ def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
     return ("openvino", "openvino-genai")
 
 
+def prepare(params: Mapping[str, Any]) -> None:
+    """Import what loads the model."""
+    from runner import inference
+
+    inference.import_runtimes()
+
+
 def run(task: Task, progress: Progress) -> dict[str, Any]:
     """Tell what was loaded and what came out."""
     from runner.inference import smoke

@@ -118,7 +118,7 @@ def _logits(folder: str) -> Any:
 
 def compile() -> list[Any]:
     """Use torch's compiler after the exporter's imports have postponed it."""
-    from runner.export_imports import import_exporter
+    from runner.export.imports import import_exporter
 
     import_exporter()
     import torch

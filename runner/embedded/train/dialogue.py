@@ -59,7 +59,11 @@ def training_dialogues(seed: int) -> Iterator[Dialogue]:
 
 def held_out_dialogues(seed: int, count: int) -> list[Dialogue]:
     """`count` held-out dialogues with different prompts, about as many of each topic."""
-    streams = [_stream(f"held out {seed}", held_out=True, only=topic) for topic in topics() if _has_held_out(topic)]
+    streams = [
+        _stream(f"held out {seed} {topic.name}", held_out=True, only=topic)
+        for topic in topics()
+        if _has_held_out(topic)
+    ]
     found: dict[str, Dialogue] = {}
     while len(found) < count:
         for dialogue in map(next, streams):
@@ -87,7 +91,7 @@ def _dialogue(rng: random.Random, topic: Topic, *, held_out: bool) -> Dialogue |
     elif kind < 0.5 and topic.recalls:
         exchanges = _with_recall(rng, topic)
     elif held_out and kind > 0.85:
-        exchanges = [_any_exchange(rng), _exchange(rng, topic)]
+        exchanges = [_exchange(rng, rng.choice(topics())), _exchange(rng, topic)]
     else:
         exchanges = [_exchange(rng, topic)]
     *before, last = exchanges
@@ -99,10 +103,6 @@ def _dialogue(rng: random.Random, topic: Topic, *, held_out: bool) -> Dialogue |
 def _exchange(rng: random.Random, topic: Topic) -> _Exchange:
     fact = rng.randrange(len(topic.facts))
     return _ask(topic, fact, rng.choice(topic.wordings), rng)
-
-
-def _any_exchange(rng: random.Random) -> _Exchange:
-    return _exchange(rng, rng.choice(topics()))
 
 
 def _with_follow_up(rng: random.Random, topic: Topic) -> list[_Exchange]:
@@ -124,10 +124,14 @@ def _with_sequels(rng: random.Random, topic: Topic) -> list[_Exchange]:
 
 
 def _with_recall(rng: random.Random, topic: Topic) -> list[_Exchange]:
-    """The person says something, perhaps talks of something else, and asks for it again."""
+    """The person says something, perhaps talks of something else, and asks for it again.
+
+    What is between never draws on the same table of facts: it would be another name or place to recall.
+    """
+    others = [other for other in topics() if other.facts is not topic.facts]
     fact = rng.randrange(len(topic.facts))
     first = _ask(topic, fact, rng.choice(topic.wordings), rng)
-    between = [_any_exchange(rng)] if rng.random() < 0.5 else []
+    between = [_exchange(rng, rng.choice(others))] if rng.random() < 0.5 else []
     key = "|".join(each.key for each in [first, *between])
     recall = _ask(topic, fact, rng.choice(topic.recalls), after=key, reply=topic.recall_reply)
     return [first, *between, recall]
@@ -142,16 +146,18 @@ def _ask(
     held_out = topic.unseen != "nothing" and (_held_out(key) or (bool(after) and _held_out(f"{after} > {key}")))
     question = _capital(wording.format(**slots))
     answer = _capital((reply or topic.reply).format(**slots))
-    return _Exchange(_spelling(rng, question) if rng else question, answer, key, held_out)
+    may_be_lower = not wording.startswith("{")
+    return _Exchange(_spelling(rng, question, may_be_lower) if rng else question, answer, key, held_out)
 
 
-def _spelling(rng: random.Random, question: str) -> str:
+def _spelling(rng: random.Random, question: str, may_be_lower: bool) -> str:
     """The question as it is, after a few words of lead, or carelessly typed."""
     kind = rng.random()
     if kind < 0.15:
         return f"{rng.choice(_LEADS)} {question}"
     if kind < 0.30:
-        return question[0].lower() + question[1:].rstrip("?.!")
+        question = question.rstrip("?.!")
+        return question[0].lower() + question[1:] if may_be_lower else question
     return question
 
 

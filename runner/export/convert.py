@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from runner.export_model import Precision, Request
+from runner.export.model import Precision, Request
 
 
 def convert(request: Request, model: Any, preprocessors: list[Any]) -> None:

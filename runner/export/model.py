@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from runner.errors import SourceError
-from runner.export_check import read_config, safetensors_dtypes, safetensors_files
+from runner.export.check import read_config, safetensors_dtypes, safetensors_files
 
 Precision = Literal["fp32", "fp16"]
 

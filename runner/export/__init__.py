@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from runner.export_check import check_folder
-from runner.export_convert import convert, convert_by_main_export
-from runner.export_imports import import_exporter
-from runner.export_model import Request, load_config, load_model, supported_task, uses_main_export
-from runner.export_tokenizer import convert_tokenizer, copy_unread, load_preprocessors
+from runner.export.check import check_folder
+from runner.export.convert import convert, convert_by_main_export
+from runner.export.imports import import_exporter
+from runner.export.model import Request, load_config, load_model, supported_task, uses_main_export
+from runner.export.tokenizer import convert_tokenizer, copy_unread, load_preprocessors
 
 __all__ = ["check_folder", "export_folder"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import SourceError
-from runner.export_model import Request
+from runner.export.model import Request
 
 _PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json")
 _TOKENIZER_FILES = (
