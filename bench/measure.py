@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-_EVERY = 0.02
+_EVERY = 0.05
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Cost:
     """Seconds of wall time, seconds of CPU time, bytes of memory.
 
     Attributes:
-        peak: highest sum of the resident memory of all living processes (a page that two share counts twice).
+        peak: highest sum of the proportional set sizes of all living processes (a page that two share counts once).
         peak_one: highest resident memory of any one process.
     """
 
@@ -76,7 +76,18 @@ class _Sampler(threading.Thread):
         try:
             root = psutil.Process(self._root)
             for process in [root, *root.children(recursive=True)]:
-                total += process.memory_info().rss
-        except psutil.Error:
-            pass
+                total += _proportional(process.pid)
+        except psutil.Error:  # it ended while we looked
+            return total
         return total
+
+
+def _proportional(pid: int) -> int:
+    """Bytes of a process's memory, its shared pages divided among those that share them; 0 once it has ended."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return 0

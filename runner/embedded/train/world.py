@@ -57,8 +57,9 @@ def topics() -> tuple[Topic, ...]:
 
 
 def _topic(entry: Mapping[str, Any], tables: Mapping[str, Table]) -> Topic:
-    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
-    return Topic(**settings | {"facts": tables[entry["facts"]]})
+    settings: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    settings["facts"] = tables[entry["facts"]]
+    return Topic(**settings)
 
 
 def _table(text: str) -> Table:
