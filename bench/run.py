@@ -94,6 +94,7 @@ class Bench:
             print(
                 f"  {stage['label']:<28} {stage['seconds']:6.2f} s  {stage['cpu_seconds']:6.2f} CPU s  {peak:6.0f} MB"
             )
+            print(f"      {'import':<24} {stage['import_seconds']:6.2f} s")
             for step, seconds in stage.get("result", {}).get("steps", {}).items():
                 print(f"      {step:<24} {seconds:6.2f} s")
 

@@ -125,6 +125,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _bug()
 
 
+def script() -> int:
+    """The console script: `main`, after which an interrupt has nothing left to stop."""
+    code = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return code
+
+
 def _bug() -> int:
     """An error that nothing was prepared for: tell it in a line, and keep the traceback for a report."""
     text = traceback.format_exc()
@@ -161,4 +168,4 @@ def report(error: OvrunError, *, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(script())

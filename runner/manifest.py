@@ -58,7 +58,7 @@ def _record(stage: Stage, store: Store, entries: Mapping[str, Entry]) -> dict[st
     entry = entries.get(stage.key) or store.find(stage.key)
     if entry is None:
         return None
-    kept = ["seconds", "cpu_seconds", "peak_memory", "created", "hardware", "document"]
+    kept = ["seconds", "import_seconds", "cpu_seconds", "peak_memory", "created", "hardware", "document"]
     if stage.name != "evaluate":  # what evaluations found stands in `checks`
         kept.append("result")
     return {"stage": stage.name, "label": stage.label, "key": stage.key} | {name: entry.record[name] for name in kept}

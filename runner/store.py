@@ -28,6 +28,9 @@ from filelock import FileLock, Timeout
 import runner.files as fs
 from runner.errors import StageError
 
+# Goes up when the content of entry.json changes: entries of another format are made anew.
+_FORMAT = 1
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -102,7 +105,7 @@ class Store:
         for path in fs.walk(files):
             path.chmod(0o444)
             listing[path.relative_to(files).as_posix()] = {"sha256": fs.sha256_file(path), "size": path.stat().st_size}
-        fs.write_json(folder / "entry.json", {**record, "key": key, "files": listing})
+        fs.write_json(folder / "entry.json", {**record, "format": _FORMAT, "key": key, "files": listing})
         self._remember(folder, listing)
         target = self.folder(key)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -168,7 +171,7 @@ class Store:
     def _read(self, key: str) -> Entry | None:
         folder = self.folder(key)
         record = fs.read_json(folder / "entry.json")
-        if not isinstance(record, dict) or record.get("key") != key:
+        if not isinstance(record, dict) or record.get("key") != key or record.get("format") != _FORMAT:
             return None
         return Entry(key, folder / "files", record)
 

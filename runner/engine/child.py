@@ -35,12 +35,14 @@ def main() -> int:
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # OpenVINO takes its own stub, and sends nothing
     stage, params = pickle.load(sys.stdin.buffer)
     try:
+        start = time.monotonic()
         module(stage).prepare(params)
+        prepared = time.monotonic() - start
         task: Task = pickle.load(sys.stdin.buffer)
         threading.Thread(target=_end_with_parent, daemon=True).start()
         _seed(task.seed)
         result = module(stage).run(task, _reporter(events))
-        _send(events, {"result": _finite(result)})
+        _send(events, {"result": _finite(result), "import_seconds": prepared})
     except EOFError:  # the parent has no use for this stage any more
         return 0
     except OvrunError as error:

@@ -144,6 +144,7 @@ def _record(stage: Stage, measured: Measured) -> dict[str, Any]:
         "label": stage.label,
         "document": stage.document,
         "result": measured.result,
+        "import_seconds": measured.import_seconds,
         "seconds": measured.seconds,
         "cpu_seconds": measured.cpu_seconds,
         "peak_memory": measured.peak_memory,

@@ -40,9 +40,13 @@ _QUIET = {
 
 @dataclass(frozen=True)
 class Measured:
-    """What a stage told and what it cost: seconds of wall and CPU time, peak resident memory in bytes."""
+    """What a stage told and what it cost: seconds of wall and CPU time, peak resident memory in bytes.
+
+    `import_seconds` went into loading libraries; for all but a run's first stage, while the stage before still ran.
+    """
 
     result: dict[str, Any]
+    import_seconds: float
     seconds: float
     cpu_seconds: float
     peak_memory: int
@@ -88,7 +92,13 @@ class StageProcess:
             error = rebuild(outcome["error"], self.stage, self.log) if outcome else _died(self.stage, status, peak)
             error.log = self.log
             raise error
-        return Measured(outcome["result"], time.monotonic() - start, usage.ru_utime + usage.ru_stime, peak)
+        return Measured(
+            result=outcome["result"],
+            import_seconds=outcome["import_seconds"],
+            seconds=time.monotonic() - start,
+            cpu_seconds=usage.ru_utime + usage.ru_stime,
+            peak_memory=peak,
+        )
 
     def end(self) -> None:
         """End the process if it still runs; nothing that it made is kept."""

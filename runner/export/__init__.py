@@ -66,8 +66,7 @@ def export_folder(
     request = Request(source, out, task, precision, stateful, tokenizer, trust_remote_code, allow_pickle)
     check_folder(source, allow_pickle)
     steps = _Steps(progress)
-    with steps("import"):
-        import_exporter()
+    import_exporter()
     with steps("load"):
         config = load_config(request)
         request = replace(request, task=supported_task(config, task))

@@ -11,7 +11,7 @@ from runner.errors import Problem, RecipeError, SourceError
 from runner.stages import Progress, Task
 
 REVISION = 1
-_STEPS = ("import", "load", "convert", "tokenizers")
+_STEPS = ("load", "convert", "tokenizers")
 
 
 def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:

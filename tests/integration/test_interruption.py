@@ -76,7 +76,7 @@ def test_a_run_that_is_ended_in_each_stage_goes_on_and_ends_the_same(
     for stage in STAGES[recipe]:
         run = start(outputs, recipe=recipe)
         wait_for(stage_begun(outputs, stage), run)
-        time.sleep(0.2)
+        time.sleep(0.05)
         os.kill(run.pid, how)
         _, err = run.communicate(timeout=60)
         assert run.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
