@@ -47,7 +47,7 @@ def test_default_recipe() -> None:
     assert recipe.compression == (WeightCompression(mode="int4_sym", ratio=0.8, group_size=128),)
     assert recipe.datasets["dialogue_eval"].path == embedded.DATASETS["dialogue-eval"]
     assert recipe.accuracy.checks[0] == Check(
-        "kl_divergence", "dialogue_eval", max=0.15, params={"context_length": 256}
+        "kl_divergence", "dialogue_eval", max=0.01, params={"context_length": 256}
     )
     assert recipe.accuracy.runtime["INFERENCE_PRECISION_HINT"] == "f32"
     json.dumps(recipe.resolved)
