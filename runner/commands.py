@@ -114,7 +114,7 @@ def _missed(document: dict[str, Any]) -> AccuracyError:
     ]
     message = f"{document['name']} misses {'; '.join(missed)}"
     hint = (
-        "Nothing was published. Less compression (a higher ratio, a smaller group_size, int8) costs less accuracy; "
+        "Nothing was published. Less compression (a lower ratio, a smaller group_size, int8) costs less accuracy; "
         "a changed gate is judged at once, without running anything again."
     )
     return AccuracyError(message, hint=hint)

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from runner.manifest import read_manifest
-from runner.report.words import check_rows, megabytes, plural, seconds
+from runner.report.words import check_lines, megabytes, plural, seconds
 
 if TYPE_CHECKING:
     from runner.plan import Plan, Stage
@@ -92,7 +92,9 @@ class RunConsole:
         self.console.print()
         self._headline(outcome)
         self._sizes(manifest.get("size", {}))
-        self._checks(manifest.get("checks", []))
+        for line, met in check_lines(manifest.get("checks", [])):
+            text = Text(f"  {line}  ")
+            self.console.print(text.append(met, style="green" if met == "met" else "bold red"))
         if outcome.log is not None:
             self.console.print(Text(f"  log      {shown(outcome.log)}", style="dim"))
 
@@ -114,13 +116,6 @@ class RunConsole:
             ratio = size["optimized"] / size["converted"]
             text += f", {ratio:.2f} x the converted model ({megabytes(size['converted'])})"
         self.console.print(text)
-
-    def _checks(self, checks: list[dict[str, Any]]) -> None:
-        rows = [row for check in checks for row in check_rows(check)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for metric, value, reference, gate, met in rows:
-            line = f"  {metric:<{widths[0]}}  {value:>{widths[1]}}  {reference:<{widths[2]}}  {gate:<{widths[3]}}  "
-            self.console.print(Text(line).append(met, style="green" if met == "met" else "bold red"))
 
     def _line(self, mark: str, style: str, label: str, rest: str) -> None:
         self.console.print(Text(f"  {mark} ", style=style).append(f"{label:<{self.width}} {rest}".rstrip(), style=""))

@@ -13,7 +13,7 @@ from runner.artifact import versions
 from runner.errors import Problem, UsageError
 from runner.manifest import read_manifest
 from runner.recipe import list_recipes
-from runner.report.words import check_rows, megabytes, seconds
+from runner.report.words import check_lines, megabytes, seconds
 
 
 def listing(recipes_dir: Path | None, outputs: Path) -> list[dict[str, Any]]:
@@ -111,9 +111,8 @@ def print_version(manifest: Mapping[str, Any], path: Path) -> None:
         print(f"    {stage['label']:<{width}} {cost}  {stage['key'][:12]}")
     if manifest["checks"]:
         print("\n  checks")
-    for check in manifest["checks"]:
-        for metric, value, reference, gate, met in check_rows(check):
-            print(f"    {metric:<20} {value:>10}  {reference:<18}  {gate:<44}  {met}")
+    for line, met in check_lines(manifest["checks"]):
+        print(f"    {line}  {met}")
     print("\n  files")
     for name, described in sorted(manifest["files"].items()):
         print(f"    {described['sha256'][:12]}  {megabytes(described['size']):>8}  {name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -41,13 +41,20 @@ def gate_text(gate: Mapping[str, Any]) -> str:
     return text
 
 
-def check_rows(check: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
-    """Metric, value, reference, gate, and `met` or `MISSED`: one row a gate of a manifest's check."""
+def check_lines(checks: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """A line a gate of a manifest's checks, in aligned columns, and `met` or `MISSED` to put behind it."""
+    rows = [(_check_cells(check, gate), gate["passed"]) for check in checks for gate in check["gates"]]
+    widths = [max(map(len, column)) for column in zip(*(cells for cells, _ in rows), strict=True)]
+    lines = []
+    for (metric, value, reference, gate), passed in rows:
+        line = f"{metric:<{widths[0]}}  {value:>{widths[1]}}  {reference:<{widths[2]}}  {gate:<{widths[3]}}"
+        lines.append((line, "met" if passed else "MISSED"))
+    return lines
+
+
+def _check_cells(check: Mapping[str, Any], gate: Mapping[str, Any]) -> tuple[str, str, str, str]:
     reference = "" if check["reference_value"] is None else f"reference {number(check['reference_value'])}"
-    return [
-        (check["metric"], number(check["value"]), reference, gate_text(gate), "met" if gate["passed"] else "MISSED")
-        for gate in check["gates"]
-    ]
+    return check["metric"], number(check["value"]), reference, gate_text(gate)
 
 
 def plural(count: int, noun: str) -> str:

@@ -192,6 +192,7 @@ def _worded(error: Exception, repo: str, revision: str) -> SourceError:
     message = f"{repo} is not in the hub's local cache ({cache_folder()}), and the hub can't be reached"
     return SourceError(
         message,
-        hint=f"Where there is a network, run\n\n    hf download {repo} --revision {revision}\n\n"
+        hint=f"Where there is a network, run\n\n    hf download {repo} --revision {revision} "
+        "--include '*.json' '*.txt' '*.model' '*.jinja' 'model*.safetensors'\n\n"
         f"and bring that cache here (HF_HUB_CACHE names its place). {_FALLBACK}",
     )
