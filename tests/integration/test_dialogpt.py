@@ -40,7 +40,7 @@ def outputs(shared: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["dialogpt-int4", "dialogpt-int8", "dialogpt-ptq"])
 def test_a_recipe_runs_on_the_snapshot(name: str, hub: Path, outputs: Path, ovrun: Ovrun) -> None:
-    done = ovrun("optimize", name, *LIGHT[name], "--outputs", outputs, "--json", HF_HUB_CACHE=str(hub))
+    done = ovrun("optimize", name, "--outputs", outputs, "--json", HF_HUB_CACHE=str(hub))
     document = json.loads(done.stdout)
     version = Path(document["path"])
     manifest = json.loads((version / "manifest.json").read_text())
@@ -55,13 +55,6 @@ print(openvino_genai.LLMPipeline({str(version)!r}, "CPU").generate("hello", max_
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-LIGHT = {
-    "dialogpt-int4": ("accuracy.checks=[{metric: kl_divergence, dataset: dialogue_eval, max: 1, context_length: 64}]",),
-    "dialogpt-int8": ("~accuracy",),
-    "dialogpt-ptq": ("~accuracy", "compression.subset_size=4"),
-}
 
 
 def test_a_moving_revision_is_resolved_and_recorded(hub: Path, ovrun: Ovrun, tmp_path: Path) -> None:
