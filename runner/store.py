@@ -109,6 +109,7 @@ class Store:
         self._remember(folder, listing)
         target = self.folder(key)
         target.parent.mkdir(parents=True, exist_ok=True)
+        self.drop(key)  # whatever lies there could not be read as an entry
         folder.rename(target)
         entry = self._read(key)
         if entry is None:

@@ -69,6 +69,14 @@ def test_a_damaged_entry_is_dropped(store: Store, damage: str) -> None:
     assert not store.folder(KEY).exists()
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"format": 0}'])
+def test_an_entry_whose_record_can_not_be_read_is_made_anew(store: Store, content: str) -> None:
+    record = put(store).files.parent / "entry.json"
+    record.write_text(content)
+    assert store.find(KEY) is None and store.damaged(KEY)
+    assert put(store, "anew").result == {"a": 1}
+
+
 def test_a_touched_file_with_the_same_bytes_is_still_whole(store: Store) -> None:
     path = put(store).files / "model.bin"
     os.utime(path, (1, 1))
