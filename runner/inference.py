@@ -6,7 +6,6 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -228,8 +227,8 @@ def import_runtimes() -> None:
 def smoke(folder: Path) -> dict[str, Any]:
     """Load a model folder with the runtime's own defaults, as its users will, and run it once.
 
-    A language model generates one token, by OpenVINO GenAI too where that is installed; any other model infers once, on
-    zeros.
+    A language model generates one token by OpenVINO GenAI, or predicts one where that is not installed; any other model
+    infers once, on zeros.
 
     Returns:
         {"by": the libraries, "ran": what was run} for the manifest.
@@ -239,11 +238,10 @@ def smoke(folder: Path) -> dict[str, Any]:
         StageError: it fails, or its outputs aren't finite numbers.
     """
     if _can_generate(folder):
-        with ThreadPoolExecutor(1) as pool:  # beside the plain runtime, which tells whether the numbers are finite
-            generation = pool.submit(_generate, folder)
-            ran = _run_once(folder)
-            generation.result()
-        return {"by": ["openvino", "openvino_genai"], "ran": ran}
+        from runner.metrics.generation import generator
+
+        generator(folder, {})(["Hello"], 1)
+        return {"by": ["openvino", "openvino_genai"], "ran": "generated one token"}
     return {"by": ["openvino"], "ran": _run_once(folder)}
 
 
@@ -264,12 +262,6 @@ def _can_generate(folder: Path) -> bool:
     return (
         bool(importlib.util.find_spec("openvino_genai")) and complete and b"beam_idx" in model_xml(folder).read_bytes()
     )
-
-
-def _generate(folder: Path) -> None:
-    from runner.metrics.generation import generator
-
-    generator(folder, {})(["Hello"], 1)
 
 
 def _decode(compiled: Compiled) -> None:

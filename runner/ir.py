@@ -7,20 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import runner.files as fs
+from runner.errors import StageError
 
 MODEL = "openvino_model.xml"
 WEIGHTS = "openvino_model.bin"
 
 
-def read(folder: Path) -> Any:
-    """The model of a stage's folder, its weights mapped and not loaded."""
+def read(folder: Path, name: str = MODEL) -> Any:
+    """A model of a stage's folder, its weights mapped and not loaded."""
     import openvino as ov
 
-    return ov.Core().read_model(folder / MODEL)
+    return ov.Core().read_model(folder / name)
 
 
 def write(model: Any, source: Path, out: Path) -> None:
     """Save a changed model to `out` beside everything else that the folder `source` holds.
+
+    Raises:
+        StageError: a weight or a scale is not a number.
 
     The exporter marks a model so that its KV cache stays in f16; a compressed model leaves that choice to the runtime,
     as Optimum Intel does.
@@ -28,6 +32,7 @@ def write(model: Any, source: Path, out: Path) -> None:
     import openvino as ov
 
     _free_kv_cache(model)
+    refuse_nan(model)
     ov.save_model(model, out / MODEL, compress_to_fp16=False)
     fs.link_tree(source, out, skip=(MODEL, WEIGHTS))
 
@@ -38,6 +43,23 @@ def _free_kv_cache(model: Any) -> None:
         options = model.get_rt_info("runtime_options").value
         options.pop("KV_CACHE_PRECISION")
         model.set_rt_info(options, "runtime_options")
+
+
+def refuse_nan(model: Any) -> None:
+    """Refuse weights that are not numbers: compression would hide them, since NNCF rounds NaN to some integer.
+
+    Infinities are legal, attention masks are made of them.
+
+    Raises:
+        StageError: naming the first such weight.
+    """
+    import numpy as np
+
+    for node in model.get_ops():
+        if node.get_type_name() == "Constant" and node.get_element_type().get_type_name() in ("f16", "f32", "f64"):
+            if np.isnan(node.get_data()).any():
+                message = f"the weight {node.get_friendly_name()} has values that are not numbers (NaN)"
+                raise StageError(message)
 
 
 def constants(model: Any) -> dict[str, dict[str, int]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import runner.files as fs
+from runner import ir
 from runner.errors import Problem, RecipeError, SourceError
 from runner.stages import Progress, Task
 
@@ -38,7 +40,7 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
         return _read_file(source, task.out, task.params)
     from runner.export import export_folder
 
-    seconds = export_folder(
+    steps = export_folder(
         source,
         task.out,
         task=task.params["task"],
@@ -49,7 +51,10 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
         allow_pickle=task.params["allow_pickle"],
         progress=lambda step: progress(_STEPS.index(step), len(_STEPS)),
     )
-    return {"steps": seconds}
+    start = time.monotonic()
+    for path in task.out.glob("openvino_*model.xml"):
+        ir.refuse_nan(ir.read(task.out, path.name))
+    return {"steps": {**steps, "check": time.monotonic() - start}}
 
 
 def _read_file(source: Path, out: Path, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,7 +68,8 @@ def _read_file(source: Path, out: Path, params: Mapping[str, Any]) -> dict[str, 
             message, hint="The file may be truncated, or of another framework than model.source says."
         ) from error
     _reshape(model, params["shapes"])
-    ov.save_model(model, out / "openvino_model.xml", compress_to_fp16=params["precision"] == "fp16")
+    ir.refuse_nan(model)
+    ov.save_model(model, out / ir.MODEL, compress_to_fp16=params["precision"] == "fp16")
     for path in _companions(source):
         fs.link_file(path, out / path.name)
     return {"steps": {}}

@@ -181,21 +181,37 @@ def test_a_changed_store_entry_is_made_again(ovrun: Ovrun, tmp_path: Path) -> No
     assert manifest["files"]["openvino_model.bin"]["sha256"] in bins
 
 
+def test_weights_that_are_not_numbers_are_5(ovrun: Ovrun, tmp_path: Path) -> None:
+    two_layers(tmp_path / "model.onnx", first=float("nan"))
+    path = recipe(
+        tmp_path,
+        "name: mine\nmodel: {source: onnx, path: model.onnx}\n"
+        "compression: {algorithm: weight_compression, mode: int8_asym}\n",
+    )
+    assert "not numbers" in ovrun("optimize", path, code=5).stderr
+    assert not (tmp_path / "outputs" / "mine").exists()
+
+
 @pytest.fixture
 def onnx_file(tmp_path: Path) -> Path:
-    """A small ONNX model: two layers of 64 channels."""
+    return two_layers(tmp_path / "model.onnx")
+
+
+def two_layers(path: Path, first: float | None = None) -> Path:
+    """A small ONNX model: two layers of 64 channels; `first` replaces the first weight."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     rng = np.random.default_rng(0)
-    weights = [numpy_helper.from_array(rng.standard_normal((64, 64)).astype(np.float32), name) for name in ("w1", "w2")]
+    values = [rng.standard_normal((64, 64)).astype(np.float32) for _ in range(2)]
+    if first is not None:
+        values[0][0, 0] = first
     graph = helper.make_graph(
         [helper.make_node("MatMul", ["x", "w1"], ["h"]), helper.make_node("MatMul", ["h", "w2"], ["y"])],
         "two-layers",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 64])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 64])],
-        weights,
+        [numpy_helper.from_array(value, name) for value, name in zip(values, ("w1", "w2"), strict=True)],
     )
-    path = tmp_path / "model.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
     return path
