@@ -150,7 +150,8 @@ def make_plan(recipe: Recipe, store: Store) -> Plan:
     for position, algorithm in enumerate(recipe.compression):
         model = _optimize(builder, recipe, model, algorithm, position)
     verified = builder.add("verify", "verify", "", {}, after={"model": model})
-    measurements = tuple(_measure(builder, recipe, check, i, converted, model) for i, check in _checks(recipe))
+    checks = enumerate(recipe.accuracy.checks)
+    measurements = tuple(_measure(builder, recipe, check, i, converted, model) for i, check in checks)
     return Plan(recipe, located, tuple(builder.stages.values()), converted, model, verified, measurements)
 
 
@@ -216,10 +217,6 @@ def _optimize(
 def _sequence_length(recipe: Recipe) -> int | None:
     """The calibration length in tokens that NNCF's `input_info` asks for."""
     return recipe.input_info[0].sample_size[-1] if recipe.input_info else None
-
-
-def _checks(recipe: Recipe) -> list[tuple[int, Check]]:
-    return list(enumerate(recipe.accuracy.checks))
 
 
 def _measure(builder: _Builder, recipe: Recipe, check: Check, position: int, converted: str, model: str) -> Measurement:

@@ -103,8 +103,10 @@ class Store:
         files = folder / "files"
         listing = {}
         for path in fs.walk(files):
-            path.chmod(0o444)
-            listing[path.relative_to(files).as_posix()] = {"sha256": fs.sha256_file(path), "size": path.stat().st_size}
+            info = path.stat()
+            if info.st_nlink == 1:  # a file that others have too, such as the hub's cache, is not ours to protect
+                path.chmod(0o444)
+            listing[path.relative_to(files).as_posix()] = {"sha256": fs.sha256_file(path), "size": info.st_size}
         fs.write_json(folder / "entry.json", {**record, "format": _FORMAT, "key": key, "files": listing})
         self._remember(folder, listing)
         target = self.folder(key)
