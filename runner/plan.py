@@ -211,6 +211,8 @@ def _optimize(
         label = f"compress to {algorithm.mode}"
         return builder.add("compress", label, section, params, after={"model": model}, datasets=datasets)
     params["target_device"] = recipe.target_device
+    earlier = recipe.compression[:position]
+    params["after_weight_compression"] = any(isinstance(step, WeightCompression) for step in earlier)
     return builder.add("quantize", "quantize to int8", section, params, after={"model": model}, datasets=datasets)
 
 

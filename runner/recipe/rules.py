@@ -81,15 +81,15 @@ def _calibration(at: KeyPath, name: Any, datasets: Mapping[str, Any], bad: Colle
 
 
 def _repeated(config: Mapping[str, Any]) -> Iterator[Finding]:
-    """NNCF compresses nothing twice, or quantizes twice, without a word."""
+    """NNCF compresses nothing twice, and no quantized weights, or quantizes twice, without a word."""
     done: dict[str, KeyPath] = {}
     for at, step in build.steps_of(config):
         algorithm = step.get("algorithm") if isinstance(step, dict) else None
         if not isinstance(algorithm, str):
             continue
-        if algorithm in done:
-            before = done[algorithm][-1]
-            what = f"step {before} does {algorithm} already, on everything that its ignored_scope doesn't leave out"
+        taken = algorithm if algorithm in done else "quantization"
+        if taken in done:
+            what = f"step {done[taken][-1]} does {taken} already, on everything that its ignored_scope doesn't leave out"
             yield Finding((*at, "algorithm"), what, "leave operations out of that step with ignored_scope")
         elif "ignored_scope" not in step:
             done[algorithm] = at

@@ -30,7 +30,7 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
     params, source = task.params, task.inputs["model"]
     model = ir.read(source)
     before = ir.compressed_by(model)
-    if before:
+    if before and not (before == "weight_compression" and params["after_weight_compression"]):
         what = f"the model went through NNCF's {before} before; quantizing it again would only add error"
         raise RecipeError([Problem("", "algorithm", what, "start from an uncompressed model")])
     model_type = params["model_type"] or ir.model_type(model)

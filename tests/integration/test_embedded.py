@@ -89,6 +89,19 @@ def test_weights_are_in_the_types_that_the_recipe_asks_for(published: Publish) -
     assert "i4" not in int8 and sum(int8[kind]["count"] for kind in ("i8", "u8") if kind in int8) > 8
 
 
+def test_four_bit_weights_and_eight_bit_activations_in_one_recipe(ovrun: Ovrun, shared: Path, tmp_path: Path) -> None:
+    (tmp_path / "mixed.yaml").write_text("""
+defaults: [{model: dialogpt-mini}, {data: dialogue}, {accuracy: dialogue}, _self_]
+compression:
+  - {algorithm: weight_compression, mode: int4_sym, ratio: 0.8, group_size: 128}
+  - {algorithm: quantization, dataset: dialogue_train, subset_size: 50}
+""")
+    version = Path(json.loads(ovrun("optimize", "mixed.yaml", "--outputs", shared, "--json").stdout)["path"])
+    model = ir.read(version)
+    assert ir.constants(model)["i4"]["count"] > 8
+    assert sum(node.get_type_name() == "FakeQuantize" for node in model.get_ops()) > 8
+
+
 def test_a_finished_recipe_again_does_nothing(ovrun: Ovrun, published: Publish, shared: Path) -> None:
     version = published("dialogpt-mini-int4")
     document = json.loads(ovrun("optimize", "dialogpt-mini-int4", "--outputs", shared, "--json").stdout)
