@@ -73,12 +73,14 @@ def test_a_run_that_is_ended_in_each_stage_goes_on_and_ends_the_same(
     how: signal.Signals, recipe: str, tmp_path: Path, ovrun: Ovrun, published: Callable[..., Path]
 ) -> None:
     outputs = tmp_path / "outputs"
+    publishing = FileLock(Store(outputs / ".store").lock_path(f"publish-{recipe}"))
     for stage in STAGES[recipe]:
-        run = start(outputs, recipe=recipe)
-        wait_for(stage_begun(outputs, stage), run)
-        time.sleep(0.05)
-        os.kill(run.pid, how)
-        _, err = run.communicate(timeout=60)
+        with publishing:  # so that a fast run can't end before it is ended
+            run = start(outputs, recipe=recipe)
+            wait_for(stage_begun(outputs, stage), run)
+            time.sleep(0.05)
+            os.kill(run.pid, how)
+            _, err = run.communicate(timeout=60)
         assert run.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
         assert "Traceback" not in err
         if how == signal.SIGINT:
