@@ -209,6 +209,7 @@ def _optimize(
     params["dataset"] = bool(datasets)
     if isinstance(algorithm, WeightCompression):
         label = f"compress to {algorithm.mode}"
+        params["after_other"] = position > 0
         return builder.add("compress", label, section, params, after={"model": model}, datasets=datasets)
     params["target_device"] = recipe.target_device
     earlier = recipe.compression[:position]

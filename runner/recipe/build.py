@@ -156,7 +156,25 @@ def _step(
             values[key] = int(values[key])
     if "ignored_scope" in values:
         values["ignored_scope"] = _scope(values["ignored_scope"])
+    if kind is WeightCompression and "advanced" in values:
+        values["advanced"] = _advanced(values["advanced"])
     return kind(**values), notes
+
+
+_COUNTS = frozenset(
+    {
+        *("subset_size", "steps", "initial_steps", "scale_steps", "block_size", "adapter_rank", "num_iterations"),
+        *("num_elements", "min_adjusted_group_size"),
+    }
+)
+
+
+def _advanced(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The `advanced` settings of weight compression, whole numbers as integers."""
+    values: dict[str, Any] = {}
+    for key, value in data.items():
+        values[key] = _advanced(value) if isinstance(value, dict) else int(value) if key in _COUNTS else value
+    return values
 
 
 def _scope(data: Mapping[str, Any]) -> IgnoredScope:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from runner.errors import Problem
+from runner.recipe import weight_rules
 from runner.recipe.types import Recipe, WeightCompression
 
-_DEFAULT_GROUP_SIZE = 128
+_FIXED = ("mxfp4", "mxfp8_e4m3", "nvfp4")
+"""Modes that have one group size only."""
 _USUAL = (16, 32, 64, 128, 256)
 _NO_AWQ = frozenset({"gpt2"})
 """Model types on which NNCF's AWQ finds nothing to do: the result has the same bytes without it."""
@@ -37,16 +40,36 @@ def _compression(recipe: Recipe, config: Mapping[str, Any]) -> Iterator[Problem]
 
 
 def _group_size(recipe: Recipe, step: WeightCompression, key: str, config: Mapping[str, Any]) -> Iterator[Problem]:
-    size = _DEFAULT_GROUP_SIZE if step.group_size is None else step.group_size
+    size = weight_rules.group_size(asdict(step))
     channels = channel_counts(config)
     wrong = {name: count for name, count in channels.items() if size > 0 and count % size}
-    if wrong:
-        told = " and ".join(f"{name} = {count}" for name, count in wrong.items())
-        fitting = [str(usual) for usual in _USUAL if not any(count % usual for count in channels.values())]
-        default = " (NNCF's default)" if step.group_size is None else ""
-        what = f"{size}{default} doesn't divide the model's {told}"
-        allowed = f"allowed: {', '.join([*fitting, '-1'])} (-1: one scale a channel)"
-        yield Problem(recipe.where(f"{key}.group_size"), f"{key}.group_size", what, allowed)
+    if not wrong or step.group_size_fallback_mode in ("ignore", "adjust"):
+        yield from _backup(recipe, step, key, config)
+        return
+    told = " and ".join(f"{name} = {count}" for name, count in wrong.items())
+    if step.mode in _FIXED:
+        what = f"{step.mode} has groups of {size}, which doesn't divide the model's {told}"
+        allowed = "choose another mode, or let group_size_fallback_mode ignore the layers that don't fit"
+        yield Problem(recipe.where(f"{key}.mode"), f"{key}.mode", what, allowed)
+        return
+    fitting = [str(usual) for usual in _USUAL if not any(count % usual for count in channels.values())]
+    default = " (NNCF's default)" if step.group_size is None else ""
+    what = f"{size}{default} doesn't divide the model's {told}"
+    allowed = f"allowed: {', '.join([*fitting, '-1'])} (-1: one scale a channel)"
+    yield Problem(recipe.where(f"{key}.group_size"), f"{key}.group_size", what, allowed)
+
+
+def _backup(recipe: Recipe, step: WeightCompression, key: str, config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Embeddings and the last layer get backup_mode, which has groups of its own where it is a float."""
+    backup = weight_rules.backup_mode(asdict(step))
+    size = {"mxfp8_e4m3": 32, "fp8_e4m3": weight_rules.group_size(asdict(step))}.get(backup, -1)
+    widths = {name: config[name] for name in ("hidden_size", "n_embd", "d_model") if isinstance(config.get(name), int)}
+    wrong = [f"{name} = {count}" for name, count in widths.items() if size > 0 and count % size]
+    if wrong and not step.all_layers:
+        what = f"{backup} has groups of {size}, which doesn't divide the model's {' and '.join(wrong)}"
+        yield Problem(
+            recipe.where(f"{key}.backup_mode"), f"{key}.backup_mode", what, "allowed: none, int8_sym, int8_asym"
+        )
 
 
 def channel_counts(config: Mapping[str, Any]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from runner import data as data_kinds
 from runner import metrics
-from runner.recipe import build, legacy
+from runner.recipe import build, legacy, weight_rules
 from runner.recipe.origins import Found, KeyPath, Origins
 from runner.recipe.search import near
 from runner.recipe.validate import NAME_PATTERN, place
@@ -67,6 +67,8 @@ def _compression(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterato
         if _ok((*at, "dataset"), bad):
             yield from _reference(at, step.get("dataset"), datasets)
         yield from _calibration(at, step.get("dataset"), datasets, bad)
+        if step.get("algorithm") == "weight_compression" and _ok(at, bad):
+            yield from weight_rules.check(at, step)
     yield from _repeated(config)
 
 
@@ -89,7 +91,9 @@ def _repeated(config: Mapping[str, Any]) -> Iterator[Finding]:
             continue
         taken = algorithm if algorithm in done else "quantization"
         if taken in done:
-            what = f"step {done[taken][-1]} does {taken} already, on everything that its ignored_scope doesn't leave out"
+            what = (
+                f"step {done[taken][-1]} does {taken} already, on everything that its ignored_scope doesn't leave out"
+            )
             yield Finding((*at, "algorithm"), what, "leave operations out of that step with ignored_scope")
         elif "ignored_scope" not in step:
             done[algorithm] = at

@@ -89,11 +89,15 @@ class IgnoredScope:
 
 @dataclass(frozen=True)
 class WeightCompression:
-    """Parameters of `nncf.compress_weights`; None leaves NNCF's own default."""
+    """Parameters of `nncf.compress_weights`; None leaves NNCF's own default.
+
+    `advanced` holds fields of `nncf.AdvancedCompressionParameters` by their names, nested ones as mappings.
+    """
 
     mode: str
     ratio: float | None = None
     group_size: int | None = None
+    group_size_fallback_mode: str | None = None
     all_layers: bool | None = None
     ignored_scope: IgnoredScope | None = None
     backup_mode: str | None = None
@@ -104,6 +108,7 @@ class WeightCompression:
     scale_estimation: bool | None = None
     gptq: bool | None = None
     lora_correction: bool | None = None
+    advanced: Mapping[str, Any] | None = None
     algorithm: Literal["weight_compression"] = "weight_compression"
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from runner import ir, nncf_process
 from runner.errors import Problem, RecipeError
+from runner.recipe.weight_rules import backup_mode, codebook_size, group_size
 from runner.stages import Progress, Task
 
 REVISION = 1
@@ -29,17 +32,59 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
     nncf = nncf_process.load(progress)
     source = task.inputs["model"]
     model = ir.read(source)
-    _refuse_compressed(model, task.params)
-    try:
+    if not task.params["after_other"]:
+        _refuse_compressed(model, task.params)
+    before = ir.constants(model)
+    with _worded(nncf, task.params), _awq_heard(task.params):
         nncf.compress_weights(model, **_arguments(nncf, task, model))
-    except nncf.InvalidGroupSizeError as error:
-        raise _wrong_group_size(task.params["group_size"], str(error)) from error
-    except nncf.ValidationError as error:
-        raise RecipeError([Problem("", "", f"NNCF refuses this: {str(error).strip()}")]) from error
     counted = ir.constants(model)
-    _require_effect(counted, task.params)
+    _require_effect(before, counted, task.params)
     ir.write(model, source, task.out)
     return {"constants": counted}
+
+
+@contextmanager
+def _worded(nncf: Any, params: Mapping[str, Any]) -> Iterator[None]:
+    """What NNCF refuses because of the model or the data, in words."""
+    from numpy.linalg import LinAlgError
+
+    try:
+        yield
+    except nncf.InvalidGroupSizeError as error:
+        raise _wrong_group_size(params, str(error)) from error
+    except LinAlgError as error:
+        what = f"GPTQ can't invert what it measured on the calibration data: {error}"
+        allowed = "raise damp_percent, or use more samples"
+        raise RecipeError([Problem("", "advanced.gptq_params.damp_percent", what, allowed)]) from error
+    except (
+        nncf.ValidationError,
+        nncf.ParameterNotSupportedError,
+        nncf.UnsupportedModelError,
+        nncf.InternalError,
+    ) as error:
+        raise RecipeError([Problem("", "", f"NNCF refuses this: {str(error).strip()}")]) from error
+
+
+@contextmanager
+def _awq_heard(params: Mapping[str, Any]) -> Iterator[None]:
+    """Fail when NNCF finds nothing that AWQ could scale: it says so in its log alone, and goes on."""
+    heard: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append(record.getMessage())
+
+    listener, log = Listener(logging.INFO), logging.getLogger("nncf")
+    log.addHandler(listener)
+    try:
+        yield
+    finally:
+        log.removeHandler(listener)
+    if params["awq"] and any(
+        message.startswith("No matching patterns were found for applying AWQ") for message in heard
+    ):
+        what = "AWQ finds nothing in this model that it could scale, and would change nothing"
+        raise RecipeError([Problem("", "awq", what, "remove it, or try scale_estimation")])
 
 
 def _arguments(nncf: Any, task: Task, model: Any) -> dict[str, Any]:
@@ -53,10 +98,46 @@ def _arguments(nncf: Any, task: Task, model: Any) -> dict[str, Any]:
         arguments["sensitivity_metric"] = nncf.SensitivityMetric(params["sensitivity_metric"])
     if params["ignored_scope"] is not None:
         arguments["ignored_scope"] = nncf_process.ignored_scope(nncf, params["ignored_scope"])
+    advanced = _advanced(nncf, params)
+    if advanced:
+        arguments["advanced_parameters"] = nncf.AdvancedCompressionParameters(**advanced)
     if "calibration" in task.datasets:
         arguments["dataset"] = nncf.Dataset(_calibration(task, model))
         arguments["subset_size"] = params["subset_size"]
     return arguments
+
+
+def _advanced(nncf: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `nncf.AdvancedCompressionParameters`, with NNCF's own objects in them."""
+    from nncf.quantization import advanced_parameters as nested
+
+    fields = dict(params["advanced"] or {})
+    if params["group_size_fallback_mode"] is not None:
+        fields["group_size_fallback_mode"] = nested.GroupSizeFallbackMode(params["group_size_fallback_mode"])
+    kinds = {
+        "awq_params": nested.AdvancedAWQParameters,
+        "scale_estimation_params": nested.AdvancedScaleEstimationParameters,
+        "gptq_params": nested.AdvancedGPTQParameters,
+        "lora_correction_params": nested.AdvancedLoraCorrectionParameters,
+        "adaptive_codebook_params": nested.AdvancedAdaptiveCodebookParameters,
+    }
+    for name, kind in kinds.items():
+        if name in fields:
+            fields[name] = kind(**_typed(fields[name]))
+    if "codebook" in fields:
+        import numpy as np
+
+        fields["codebook"] = np.array(fields["codebook"], dtype=np.float32)
+    return fields
+
+
+def _typed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with the element type, which is the only one that NNCF wants as an object."""
+    if "value_type" not in settings:
+        return dict(settings)
+    from nncf.tensor import TensorDataType
+
+    return {**settings, "value_type": TensorDataType[settings["value_type"]]}
 
 
 def _calibration(task: Task, model: Any) -> list[dict[str, Any]]:
@@ -80,21 +161,56 @@ def _refuse_compressed(model: Any, params: Mapping[str, Any]) -> None:
         raise RecipeError([Problem("", "mode", what, "start from an uncompressed model")])
 
 
-def _require_effect(counted: Mapping[str, Any], params: Mapping[str, Any]) -> None:
-    kind = {"int8_sym": "i8", "int8_asym": "u8", "int4_sym": "i4", "int4_asym": "u4", "nf4": "nf4"}[params["mode"]]
-    if kind not in counted:
+def _require_effect(before: Mapping[str, Any], counted: Mapping[str, Any], params: Mapping[str, Any]) -> None:
+    kind, none = element_type(params), {"count": 0}
+    if counted.get(kind, none)["count"] <= before.get(kind, none)["count"]:
         what = f"no layer of the model took {params['mode']} weights"
         allowed = "the ignored scope, the ratio or the group size leaves nothing to compress"
         raise RecipeError([Problem("", "mode", what, allowed)])
 
 
-def _wrong_group_size(group_size: int | None, text: str) -> RecipeError:
+_ELEMENT_TYPES = {
+    "int8_sym": "i8",
+    "int8_asym": "u8",
+    "int4_sym": "i4",
+    "int4_asym": "u4",
+    "int3_sym": "u3",
+    "int2_sym": "u2",
+    "nf4": "nf4",
+    "mxfp4": "f4e2m1",
+    "mxfp8_e4m3": "f8e4m3",
+    "nvfp4": "f4e2m1",
+    "fp4": "f4e2m1",
+    "fp8_e4m3": "f8e4m3",
+}
+
+
+def element_type(params: Mapping[str, Any]) -> str:
+    """The element type that a mode leaves in the IR; a codebook leaves indices into it."""
+    size = codebook_size(params)
+    return _ELEMENT_TYPES.get(params["mode"], "u4" if size <= 16 else "u8" if size <= 256 else "u16")
+
+
+def _wrong_group_size(params: Mapping[str, Any], text: str) -> RecipeError:
     """Say which layers the group size does not divide, and which group sizes would divide them all."""
     failed = re.findall(r'"([^"]+)" \(channel size: (\d+)\)', text)
+    if not failed:
+        return RecipeError([Problem("", "backup_mode", *_wrong_backup(params, text))])
     shown = ", ".join(f"{name} ({size})" for name, size in failed[:4])
     more = f" and {len(failed) - 4} more" if len(failed) > 4 else ""
-    asked = group_size if group_size is not None else 128
-    what = f"group size {asked} does not divide the channels of {shown}{more}"
+    what = f"group size {group_size(params)} does not divide the channels of {shown}{more}"
+    if params["mode"] in ("mxfp4", "mxfp8_e4m3", "nvfp4"):
+        fallback = (
+            "group_size_fallback_mode: ignore leaves these layers uncompressed; another mode has other group sizes"
+        )
+        return RecipeError([Problem("", "mode", what, fallback)])
     sizes = [size for size in (256, 128, 64, 32, 16, 8) if all(int(channels) % size == 0 for _, channels in failed)]
-    allowed = f"{', '.join(map(str, sizes))} or -1 (one group a channel) would work"
+    allowed = f"{', '.join(map(str, [*sizes, '-1']))} (-1: one group a channel) would work"
     return RecipeError([Problem("", "group_size", what, allowed)])
+
+
+def _wrong_backup(params: Mapping[str, Any], text: str) -> tuple[str, str]:
+    """The layers of the backup type have groups too where it is a float."""
+    found = re.search(r"Channel size (\d+) should be divisible by size of group (\d+)", text)
+    told = f"groups of {found[2]}, and a layer has {found[1]} channels" if found else text.strip()
+    return f"{backup_mode(params)} has {told}", "choose none, int8_sym or int8_asym"
