@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 OVRUN  := $(VENV)/bin/ovrun
 
 .DEFAULT_GOAL := help
-.PHONY: setup optimize plan validate list show test check bench clean help
+.PHONY: setup optimize plan validate list show test check reference bench clean help
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 18
@@ -47,6 +47,9 @@ check: $(READY)  ## style and types
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+
+reference: $(READY)  ## write docs/reference.md anew from the schemas
+	@$(VENV)/bin/python -m runner.reference > docs/reference.md
 
 bench: $(READY)  ## measure against optimum-cli, on this machine, in turn
 	@$(VENV)/bin/python bench/run.py $(ARGS)

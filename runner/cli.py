@@ -51,6 +51,9 @@ def build_parser() -> argparse.ArgumentParser:
     show = _command(commands, "show", "show a published version: how it was made and what it measured")
     show.add_argument("words", nargs="+", metavar="NAME[/N]", help="a recipe's latest version, or its version N")
     _places(show)
+    explain = _command(commands, "explain", "say what keys of a recipe mean, what is allowed, and what they need")
+    explain.add_argument("words", nargs="*", metavar="KEY", help="a key such as compression.ratio, or a section")
+    explain.add_argument("--json", action="store_true", help="print one JSON document instead of text")
     return parser
 
 

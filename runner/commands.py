@@ -170,6 +170,18 @@ def do_list(arguments: Namespace) -> int:
     return 0
 
 
+def do_explain(arguments: Namespace) -> int:
+    """`ovrun explain`: what keys of a recipe mean."""
+    from runner.report.explain import document, print_topics, topics
+
+    found = topics(arguments.words)
+    if arguments.json:
+        print(json.dumps(document(found), ensure_ascii=False, indent=2))
+    else:
+        print_topics(found)
+    return 0
+
+
 def do_show(arguments: Namespace) -> int:
     """`ovrun show`: the manifest of versions, for reading."""
     from runner.report.listing import find_version, print_version
