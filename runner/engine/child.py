@@ -21,7 +21,7 @@ import time
 import traceback
 from typing import IO, Any
 
-from runner.errors import OvrunError, RecipeError, SourceError
+from runner.errors import OvrunError, RecipeError
 from runner.stages import Task, module
 
 _PROGRESS_EVERY = 0.1
@@ -104,8 +104,6 @@ def _describe(error: OvrunError) -> dict[str, Any]:
     document: dict[str, Any] = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
     if isinstance(error, RecipeError):
         document["problems"] = [vars(problem) for problem in error.problems]
-    if isinstance(error, SourceError):
-        document["type"] = "SourceError"
     return document
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-FILE_SOURCES = ("openvino", "onnx", "tflite", "tensorflow", "paddle")
-
 
 @dataclass(frozen=True)
 class ModelSource:

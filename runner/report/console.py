@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def make_console() -> Console:
-    """The console for people: standard error when standard output carries data, plain without a terminal."""
+    """The console for people, on standard output; plain text without a terminal."""
     return Console(file=sys.stdout, highlight=False, soft_wrap=True)
 
 
