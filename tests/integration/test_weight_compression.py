@@ -163,6 +163,8 @@ def ask_nncf() -> None:
 
     nncf = nncf_process.import_nncf()
     nncf.set_log_level(logging.ERROR)
+    if sys.argv[1:] == [KEEP]:
+        nncf_process.keep_compiled_models()
     model, rng = tiny_model(), np.random.default_rng(1)
     dataset = nncf.Dataset([{"input_ids": rng.integers(0, VOCABULARY, (1, 24))} for _ in range(3)])
     settings = json.load(sys.stdin)
@@ -200,6 +202,7 @@ def _verdict(nncf: Any, model: Any, settings: dict[str, Any], dataset: Any) -> d
 
 
 HERE = Path(__file__)
+KEEP = "--keep"
 
 
 def refusals(settings: dict[str, Any]) -> list[str]:
@@ -219,12 +222,16 @@ def refusals(settings: dict[str, Any]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def answers() -> dict[str, dict[str, Any]]:
-    """Case -> what NNCF makes of it; asked in one process without torch."""
-    named = dict(cases())
+    """Case -> what NNCF makes of it."""
+    return _ask(dict(cases()))
+
+
+def _ask(named: dict[str, dict[str, Any]], *words: str) -> dict[str, dict[str, Any]]:
+    """What NNCF makes of settings; asked in one process without torch."""
     env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NNCF_CI": "1"}
     env["PYTHONPATH"] = str(HERE.parents[2])
     done = subprocess.run(
-        [sys.executable, str(HERE)],
+        [sys.executable, str(HERE), *words],
         input=json.dumps(list(named.values())),
         capture_output=True,
         text=True,
@@ -258,6 +265,13 @@ def test_our_verdict_is_that_of_nncf(answers: dict[str, dict[str, Any]]) -> None
                 wrong.append(f"{case}: accepted, but NNCF ignores it")
     assert wrong == []
     assert used >= set(ACCEPTED_WITHOUT_EFFECT)
+
+
+def test_compiled_models_that_are_kept_change_no_byte(answers: dict[str, dict[str, Any]]) -> None:
+    named = {case: settings for case, settings in cases() if settings.get("group_size") in (None, 16)}
+    kept = _ask(named, KEEP)
+    assert {case for case, answer in kept.items() if answer != answers[case]} == set()
+    assert sum("digest" in answer for answer in kept.values()) > 100
 
 
 def test_the_element_type_of_every_mode_is_the_one_that_nncf_leaves(answers: dict[str, dict[str, Any]]) -> None:
