@@ -36,6 +36,7 @@ class Stage:
         document: what the key was made from.
         after: role -> key of the stage whose folder it reads.
         files: role -> path outside the store that it reads (its digest is in the document).
+        module: dotted name of the module that runs it.
     """
 
     name: str
@@ -47,6 +48,13 @@ class Stage:
     after: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
+    seed: int = 0
+    module: str = ""
+
+    def __post_init__(self) -> None:
+        """The stage's own module, unless another is given."""
+        if not self.module:
+            object.__setattr__(self, "module", stages.STAGES[self.name])
 
 
 @dataclass(frozen=True)
@@ -129,7 +137,8 @@ class _Builder:
             document["seed"] = self.seed
         key = fs.sha256_json(document)
         paths = {role: path for role, (path, _) in files.items()}
-        self.stages.setdefault(key, Stage(name, label, section, key, document, params, after, paths, datasets))
+        stage = Stage(name, label, section, key, document, params, after, paths, datasets, self.seed)
+        self.stages.setdefault(key, stage)
         return key
 
 
@@ -153,6 +162,22 @@ def make_plan(recipe: Recipe, store: Store) -> Plan:
     checks = enumerate(recipe.accuracy.checks)
     measurements = tuple(_measure(builder, recipe, check, i, converted, model) for i, check in checks)
     return Plan(recipe, located, tuple(builder.stages.values()), converted, model, verified, measurements)
+
+
+def missing(plan: Plan, store: Store) -> list[Stage]:
+    """The stages that have to run: those of the targets that are not in the store, and what they need."""
+    wanted = list(plan.targets)
+    absent: set[str] = set()
+    seen: set[str] = set()
+    while wanted:
+        key = wanted.pop()
+        if key in seen:
+            continue
+        seen.add(key)
+        if store.find(key) is None:
+            absent.add(key)
+            wanted.extend(plan.stage(key).after.values())
+    return [stage for stage in plan.stages if stage.key in absent]
 
 
 def refuse_misfit(recipe: Recipe, config: Mapping[str, Any] | None) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import runner.files as fs
 from runner import artifact
 from runner.engine import local
-from runner.errors import StageError
+from runner.engine.obtain import Watcher
+from runner.errors import OvrunError, Problem, RecipeError, StageError
 from runner.judge import Judged, judge_all
-from runner.plan import Plan, Stage, make_plan, refuse_misfit
+from runner.plan import Plan, Stage, make_plan, missing, refuse_misfit
 from runner.recipe.types import Recipe
 from runner.store import Entry, Store, cannot_write
 
@@ -41,12 +43,18 @@ class Outcome:
     seconds: float
 
 
+class Observer(Watcher, Protocol):
+    """Who watches the run of one recipe."""
+
+    def planned(self, plan: Plan, chosen: Sequence[Stage]) -> None: ...
+
+
 def store_of(outputs: Path) -> Store:
     """The store that belongs to an outputs folder."""
     return Store(outputs / ".store")
 
 
-def optimize(recipe: Recipe, outputs: Path, observer: local.Observer) -> Outcome:
+def optimize(recipe: Recipe, outputs: Path, observer: Observer) -> Outcome:
     """Take a recipe from plan to published artifact.
 
     Raises:
@@ -55,13 +63,13 @@ def optimize(recipe: Recipe, outputs: Path, observer: local.Observer) -> Outcome
     start = time.monotonic()
     store = store_of(outputs)
     plan = make_plan(recipe, store)
-    chosen = local.missing(plan, store)
+    chosen = missing(plan, store)
     observer.planned(plan, chosen)
     log = None
     if chosen:
         store.check_writable()
-        log = _new_log(outputs, recipe)
-    entries = _execute(plan, chosen, store, log, observer)
+        log = new_log(outputs, recipe.name)
+    entries = _execute(plan, chosen, store, log, observer) if log else {}
     ran = frozenset(entries)
     entries |= {key: _found(store, key) for key in plan.targets if key not in entries}
     checks = judge_all(plan, entries)
@@ -83,16 +91,50 @@ def optimize(recipe: Recipe, outputs: Path, observer: local.Observer) -> Outcome
     )
 
 
-def _execute(
-    plan: Plan, chosen: list[Stage], store: Store, log: Path | None, observer: local.Observer
-) -> dict[str, Entry]:
-    """Run the chosen stages; a fetched model's config.json is held against the recipe before the conversion."""
+def _execute(plan: Plan, chosen: Sequence[Stage], store: Store, log: Path, observer: Observer) -> dict[str, Entry]:
+    """Run the chosen stages; a fetched model's config.json is held against the recipe before the conversion.
 
-    def inspect(stage: Stage, entry: Entry) -> None:
-        if stage.name == "fetch":
-            refuse_misfit(plan.recipe, fs.read_json(entry.files / "config.json"))
+    Raises:
+        OvrunError: of the first stage that fails; what finished before stays in the store.
+    """
+    made: dict[str, Entry] = {}
+    fetches = [stage for stage in chosen if stage.name == "fetch"]
+    for stages in (fetches, [stage for stage in chosen if stage.name != "fetch"]):
+        if not stages:
+            continue
+        for key, result in local.execute(stages, store, lambda stage: log, observer, fail_fast=True).items():
+            if isinstance(result, OvrunError):
+                raise placed(result, plan.recipe, plan.stage(key))
+            made[key] = result
+            check_fetched(plan, plan.stage(key), result)
+    return made
 
-    return local.execute(plan, chosen, store, log, observer, inspect) if log else {}
+
+def check_fetched(plan: Plan, stage: Stage, entry: Entry) -> None:
+    """Hold a fetched model's config.json against the recipe, as early as it can be known.
+
+    Raises:
+        RecipeError: the recipe does not fit the model.
+    """
+    if stage.name == "fetch":
+        refuse_misfit(plan.recipe, fs.read_json(entry.files / "config.json"))
+
+
+def placed(error: OvrunError, recipe: Recipe, stage: Stage) -> OvrunError:
+    """A stage does not know where a recipe's value was written; the recipe does."""
+    if not isinstance(error, RecipeError):
+        return error
+    problems = []
+    for problem in error.problems:
+        given: dict[str, Any] = vars(problem)
+        if not problem.where:
+            inside = not problem.key.startswith(("input_info", "model", "conversion", "accuracy"))
+            key = ".".join(part for part in (stage.section if inside else "", problem.key) if part)
+            given = {**given, "where": recipe.where(key), "key": key}
+        problems.append(Problem(**given))
+    whole = RecipeError(problems, hint=error.hint)
+    whole.log = error.log
+    return whole
 
 
 def _found(store: Store, key: str) -> Entry:
@@ -103,8 +145,13 @@ def _found(store: Store, key: str) -> Entry:
     return entry
 
 
-def _new_log(outputs: Path, recipe: Recipe) -> Path:
-    folder = outputs / ".logs" / recipe.name
+def new_log(outputs: Path, name: str) -> Path:
+    """An empty log file for a run of a recipe or a sweep.
+
+    Raises:
+        StageError: outputs can't be written.
+    """
+    folder = outputs / ".logs" / name
     path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
-"""The process of one stage: `python -m runner.engine.child`, started by `runner.engine.process`.
+"""The process of one stage, forked by `runner.engine.forkserver` and led by `runner.engine.process`.
 
-It reads two pickles from its standard input: the stage's name with its parameters, to import what it will need, and
-later the `Task`, to run it. It writes one JSON object a line to its standard output:
+It reads two pickles: the stage's module with its parameters, to import what it will need, and later the `Task`, to run
+it. It answers with one JSON object a line:
 `{"progress": [done, total]}` any number of times, then `{"result": {…}}` or `{"error": {…}}`. All that the
-libraries print goes to standard error, which is the run's log. It ends when its parent does.
+libraries print goes to standard output and error, which are the run's log. It ends when its parent does.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ import sys
 import threading
 import time
 import traceback
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, NoReturn
 
 from runner.errors import OvrunError, RecipeError
-from runner.stages import Task, module
+from runner.stages import Task, load
 
 _PROGRESS_EVERY = 0.1
 _NEXT_TO_NOTHING = 1 << 20
 
 
-def main() -> int:
-    """Run the one task given on standard input."""
-    events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # OpenVINO takes its own stub, and sends nothing
-    stage, params = pickle.load(sys.stdin.buffer)
+def main(requests: BinaryIO, events: IO[str]) -> NoReturn:
+    """Run the one task that is given, and end the process."""
+    task: Task | None = None
     try:
+        name, params = pickle.load(requests)
         start = time.monotonic()
-        module(stage).prepare(params)
+        module = load(name)
+        module.prepare(params)
         prepared = time.monotonic() - start
-        task: Task = pickle.load(sys.stdin.buffer)
-        threading.Thread(target=_end_with_parent, daemon=True).start()
+        task = pickle.load(requests)
+        assert isinstance(task, Task)
+        threading.Thread(target=_end_with_parent, args=(requests.fileno(),), daemon=True).start()
         _seed(task.seed)
-        result = module(stage).run(task, _reporter(events))
+        result = module.run(task, _reporter(events))
         _send(events, {"result": _finite(result), "import_seconds": prepared})
     except EOFError:  # the parent has no use for this stage any more
-        return 0
+        pass
     except OvrunError as error:
         traceback.print_exc()
         _send(events, {"error": _describe(error)})
@@ -55,10 +55,9 @@ def main() -> int:
         traceback.print_exc()
         _send(events, {"error": _full_disk(task, error) or {"type": type(error).__name__, "message": str(error)}})
     _leave(events)
-    return 0
 
 
-def _leave(events: IO[str]) -> None:
+def _leave(events: IO[str]) -> NoReturn:
     """End at once: taking a large library's objects apart one by one only costs time."""
     events.flush()
     sys.stdout.flush()
@@ -66,9 +65,9 @@ def _leave(events: IO[str]) -> None:
     os._exit(0)
 
 
-def _end_with_parent() -> None:
-    """Standard input ends when the parent does; a stage without its parent has nobody to publish for."""
-    os.read(0, 1)
+def _end_with_parent(requests: int) -> None:
+    """The pipe ends when the parent does; a stage without its parent has nobody to publish for."""
+    os.read(requests, 1)
     os._exit(1)
 
 
@@ -93,9 +92,9 @@ def _reporter(events: IO[str]) -> Any:
     return progress
 
 
-def _full_disk(task: Task, error: Exception) -> dict[str, Any] | None:
+def _full_disk(task: Task | None, error: Exception) -> dict[str, Any] | None:
     """OpenVINO says no more than `iostream error` when it can't write, and takes back what it wrote."""
-    if "iostream error" not in str(error) and shutil.disk_usage(task.out).free > _NEXT_TO_NOTHING:
+    if task is None or ("iostream error" not in str(error) and shutil.disk_usage(task.out).free > _NEXT_TO_NOTHING):
         return None
     return {"type": "OSError", "errno": errno.ENOSPC, "message": "the disk is full"}
 
@@ -118,7 +117,3 @@ def _finite(value: Any) -> Any:
 
 def _send(events: IO[str], document: dict[str, Any]) -> None:
     events.write(json.dumps(document, ensure_ascii=False) + "\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

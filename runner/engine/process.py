@@ -11,33 +11,25 @@ import errno
 import json
 import os
 import pickle
-import resource
+import select
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.errors import OvrunError, Problem, RecipeError, SourceError, StageError
-from runner.stages import Progress, Task
+from runner.engine.forkserver import ForkServer
+from runner.errors import AccuracyError, OvrunError, Problem, RecipeError, SourceError, StageError
+from runner.stages import Progress, Task, load
 from runner.store import cannot_write
 
-_QUIET = {
-    "NNCF_CI": "1",
-    "DO_NOT_TRACK": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),  # glibc: weights of the next layer take the pages of the last one's
-    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
-    "PYTHONHASHSEED": "0",
-    "PYTHONUNBUFFERED": "1",
-    "NO_COLOR": "1",
-}
+_LOOK_AT_MEMORY_EVERY = 0.1
+
+
+class OutOfMemoryError(StageError):
+    """A stage took more memory than there was for it."""
 
 
 @dataclass(frozen=True)
@@ -54,22 +46,46 @@ class Measured:
     peak_memory: int
 
 
-class StageProcess:
-    """A process for one stage. It imports what the stage needs as soon as it starts, and runs one task."""
+@dataclass(frozen=True)
+class _End:
+    """How a process ended: its exit code (negative: a signal), seconds of CPU time, peak resident memory in bytes."""
 
-    def __init__(self, stage: str, params: Mapping[str, Any], log: Path) -> None:
-        self.stage = stage
+    code: int
+    cpu_seconds: float
+    peak_memory: int
+
+
+class StageProcess:
+    """A process for one stage. It imports what the stage needs as soon as it starts, and runs one task.
+
+    `memory_limit` is in bytes; a process whose resident memory goes beyond it is ended.
+    """
+
+    def __init__(
+        self,
+        server: ForkServer,
+        module: str,
+        params: Mapping[str, Any],
+        log: Path,
+        memory_limit: int | None = None,
+    ) -> None:
         self.log = log
+        self.memory_limit = memory_limit
+        self._pid: int | None = None
+        self._ended: _End | None = None
+        task, self._task = os.pipe()
+        self._events, events = os.pipe()
+        report, reporting = os.pipe()
+        self._report = os.fdopen(report, "r")
+        template = module if getattr(load(module), "PREPARE_ONCE", False) else None
         with log.open("ab", buffering=0) as stream:
-            self.child = subprocess.Popen(
-                [sys.executable, "-m", "runner.engine.child"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stream,
-                env={**os.environ, **_QUIET},
-                start_new_session=True,
-            )
-        self._give((stage, dict(params)))
+            theirs = [task, events, stream.fileno(), reporting]
+            try:
+                server.fork(template, theirs)
+            finally:
+                for descriptor in (task, events, reporting):
+                    os.close(descriptor)
+        self._give((module, dict(params)))
 
     def run(self, task: Task, progress: Progress) -> Measured:
         """Run the task to its end.
@@ -83,87 +99,127 @@ class StageProcess:
             stream.write(f"\n--- {task.stage} {time.strftime('%H:%M:%S')} ---\n".encode())
         try:
             self._give(task)
-            outcome = _follow(self.child, progress)
+            self._number()
+            outcome = self._follow(progress)
             if outcome is not None:
                 self._kill()
-            status, usage = _wait(self.child)
+            ended = self._wait()
         finally:
             self.end()
-        peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         if outcome is None or "error" in outcome:
-            error = rebuild(outcome["error"], self.stage, self.log) if outcome else _died(self.stage, status, peak)
+            error = rebuild(outcome["error"], task.stage, self.log) if outcome else self._died(task.stage, ended)
             error.log = self.log
             raise error
         return Measured(
             result=outcome["result"],
             import_seconds=outcome["import_seconds"],
             seconds=time.monotonic() - start,
-            cpu_seconds=usage.ru_utime + usage.ru_stime,
-            peak_memory=peak,
+            cpu_seconds=ended.cpu_seconds,
+            peak_memory=ended.peak_memory,
         )
 
     def end(self) -> None:
         """End the process if it still runs; nothing that it made is kept."""
-        if self.child.returncode is None:
-            self._kill()
-            self.child.wait()
-        for pipe in (self.child.stdin, self.child.stdout):
-            if pipe:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
+        if self._task >= 0:
+            os.close(self._task)  # a process that waits for its task ends with this
+            if self._ended is None and self._pid is not None:
+                self._kill()
+                self._wait()
+            os.close(self._events)
+            self._report.close()
+            self._task = -1
+
+    def _follow(self, progress: Progress) -> dict[str, Any] | None:
+        """Pass on the progress until there is an outcome; None if the process ends without one."""
+        text = b""
+        while True:
+            self._watch_memory()
+            chunk = os.read(self._events, 1 << 16)
+            *lines, text = (text + chunk).split(b"\n")
+            for line in lines:
+                event: dict[str, Any] = json.loads(line)
+                if "progress" not in event:
+                    return event
+                progress(*event["progress"])
+            if not chunk:
+                return None
+
+    def _watch_memory(self) -> None:
+        """Wait for the next event, and meanwhile end a process that goes beyond its limit."""
+        while self.memory_limit is not None and not select.select([self._events], [], [], _LOOK_AT_MEMORY_EVERY)[0]:
+            if _resident(self._number()) > self.memory_limit:
+                self._kill()
+                return
+
+    def _number(self) -> int:
+        if self._pid is None:
+            self._pid = int(self._report.readline() or -1)
+        return self._pid
 
     def _kill(self) -> None:
-        """Kill the process and whatever a library may have started in its session, before its exit is read."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.child.pid, signal.SIGKILL)
+        """Kill the process and whatever a library may have started in its session."""
+        if self._number() > 0:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._number(), signal.SIGKILL)
+
+    def _wait(self) -> _End:
+        """Wait for the server's report; where the server itself was killed there is none."""
+        self._number()
+        status, user, system, peak = (self._report.readline() or f"{signal.SIGKILL} 0 0 0").split()
+        unit = 1 if sys.platform == "darwin" else 1024
+        code = os.waitstatus_to_exitcode(int(status))
+        self._ended = _End(code, float(user) + float(system), int(peak) * unit)
+        return self._ended
 
     def _give(self, message: Any) -> None:
         """Send a pickle; the pipe stays open, for its end tells the child that the parent is gone."""
-        assert self.child.stdin is not None
+        content = memoryview(pickle.dumps(message))
         with contextlib.suppress(BrokenPipeError):
-            pickle.dump(message, self.child.stdin)
-            self.child.stdin.flush()
+            while content:
+                content = content[os.write(self._task, content) :]
+
+    def _died(self, stage: str, ended: _End) -> StageError:
+        if ended.code == -signal.SIGKILL:
+            used = f"{ended.peak_memory / 2**20:.0f} MB"
+            if self.memory_limit is not None and ended.peak_memory > self.memory_limit:
+                message = f"{stage} used {used}, more than the {self.memory_limit / 2**20:.0f} MB that one job has"
+                return OutOfMemoryError(
+                    message, hint="Run fewer jobs at once: --jobs 1 leaves all memory to each stage."
+                )
+            message = f"{stage} was killed after using {used}, most likely because memory ran out"
+            return OutOfMemoryError(message, hint="Free some memory and run again: finished stages are kept.")
+        how = f"by signal {signal.Signals(-ended.code).name}" if ended.code < 0 else f"with exit code {ended.code}"
+        message = f"{stage} ended {how} and left no result"
+        return StageError(message)
 
 
-def _follow(child: subprocess.Popen[bytes], progress: Progress) -> dict[str, Any] | None:
-    """Pass on the progress until there is an outcome; None if the child ends without one."""
-    assert child.stdout is not None
-    for line in child.stdout:
-        event: dict[str, Any] = json.loads(line)
-        if "progress" not in event:
-            return event
-        progress(*event["progress"])
-    return None
+def _resident(pid: int) -> int:
+    """Resident memory of a process in bytes; 0 when it is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _wait(child: subprocess.Popen[bytes]) -> tuple[int, resource.struct_rusage]:
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    return child.returncode, usage
-
-
-def _died(stage: str, status: int, peak: int) -> StageError:
-    if status == -signal.SIGKILL:
-        message = f"{stage} was killed after using {peak / 2**20:.0f} MB, most likely because memory ran out"
-        return StageError(message, hint="Free some memory and run again: finished stages are kept.")
-    how = f"by signal {signal.Signals(-status).name}" if status < 0 else f"with exit code {status}"
-    message = f"{stage} ended {how} and left no result"
-    return StageError(message)
+_TYPES: Mapping[str, Callable[..., OvrunError]] = {
+    "SourceError": SourceError,
+    "StageError": StageError,
+    "AccuracyError": AccuracyError,
+}
 
 
 def rebuild(error: Mapping[str, Any], stage: str, log: Path) -> OvrunError:
     """The exception that a child described."""
-    if error["type"] == "SourceError":
-        return SourceError(error["message"], hint=error["hint"])
-    if error["type"] == "StageError":
-        return StageError(error["message"], hint=error["hint"])
+    if error["type"] in _TYPES:
+        return _TYPES[error["type"]](error["message"], hint=error["hint"])
     if "problems" in error:
         return RecipeError([Problem(**problem) for problem in error["problems"]], hint=error["hint"])
     if error["type"] == "OSError" and error["errno"] in (errno.ENOSPC, errno.EROFS, errno.EDQUOT):
         return cannot_write(log.parent, OSError(error["errno"], os.strerror(error["errno"])))
     if error["type"] == "MemoryError":
         message = f"{stage} ran out of memory"
-        return StageError(message)
+        return OutOfMemoryError(message)
     first = (error["message"].strip().splitlines() or ["no message"])[0]
     message = f"{stage} failed: {error['type']}: {first}"
     return StageError(message)

@@ -15,6 +15,7 @@ from runner.manifest import read_manifest
 from runner.report.words import check_lines, megabytes, plural, seconds
 
 if TYPE_CHECKING:
+    from runner.errors import OvrunError
     from runner.plan import Plan, Stage
     from runner.recipe.types import Recipe
     from runner.run import Outcome
@@ -27,7 +28,7 @@ def make_console() -> Console:
 
 
 class RunConsole:
-    """Shows one run; an `Observer` of the engine."""
+    """Shows one run; an `Observer`."""
 
     def __init__(self, console: Console, recipe: Recipe) -> None:
         self.console = console
@@ -50,7 +51,7 @@ class RunConsole:
         if done:
             self._line("○", "dim", f"{plural(done, 'stage')} done before, not repeated", "")
 
-    def started(self, stage: Stage) -> None:
+    def started(self, stage: Stage, worker: str) -> None:
         """Show that a stage runs; only on a terminal, where the line can be taken back."""
         self._stop()
         if self.console.is_terminal:
@@ -63,7 +64,7 @@ class RunConsole:
         """Say why nothing happens."""
         self.console.print(f"  … another run is making: {stage.label}; waiting for it")
 
-    def progress(self, done: int, total: int) -> None:
+    def progress(self, stage: Stage, done: int, total: int) -> None:
         """Move the bar."""
         if self.bar is not None and self.task is not None:
             self.bar.update(self.task, completed=done, total=total)
@@ -77,7 +78,7 @@ class RunConsole:
         cost = f"{seconds(entry.record['seconds']):>9}  {megabytes(entry.record['peak_memory']):>8} peak"
         self._line("✓", "green", stage.label, cost)
 
-    def failed(self, stage: Stage) -> None:
+    def failed(self, stage: Stage, error: OvrunError) -> None:
         """The line of a stage that did not finish."""
         self._stop()
         self._line("✗", "red", stage.label, "")
@@ -131,15 +132,15 @@ class Silent:
 
     def planned(self, plan: Plan, chosen: Sequence[Stage]) -> None: ...
 
-    def started(self, stage: Stage) -> None: ...
+    def started(self, stage: Stage, worker: str) -> None: ...
 
     def waiting(self, stage: Stage) -> None: ...
 
-    def progress(self, done: int, total: int) -> None: ...
+    def progress(self, stage: Stage, done: int, total: int) -> None: ...
 
     def finished(self, stage: Stage, entry: Entry, reused: bool) -> None: ...
 
-    def failed(self, stage: Stage) -> None: ...
+    def failed(self, stage: Stage, error: OvrunError) -> None: ...
 
 
 def shown(path: Path) -> Path:

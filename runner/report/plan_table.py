@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runner.engine.local import missing
-from runner.plan import Plan, Stage, differences
+from runner.plan import Plan, Stage, differences, missing
 from runner.report.words import plural, seconds
 from runner.store import Store
 

@@ -5,6 +5,8 @@ A stage is a pure function from input folders and parameters to one output folde
     REVISION: int                                   raised when the same inputs give another output
     libraries(params) -> tuple[str, ...]            distributions whose version shapes the output
     prepare(params)                                 imports what `run` will need, while the stage before still runs
+    PREPARE_ONCE: bool                              if true, `prepare` takes no notice of params and starts no thread:
+                                                    it runs once for all such stages of a run, which fork from it
     run(task: Task, progress: Progress) -> dict     fills `task.out`, returns what it has to tell
 
 To add one: write the module, add its line to `STAGES`, and let `runner.plan` ask for it.
@@ -26,6 +28,7 @@ Progress = Callable[[int, int], None]
 STAGES = {
     "fetch": "runner.stages.fetch",
     "convert": "runner.stages.convert",
+    "statistics": "runner.stages.statistics",
     "compress": "runner.stages.compress",
     "quantize": "runner.stages.quantize",
     "verify": "runner.stages.verify",
@@ -66,6 +69,11 @@ class StageModule(Protocol):
     def run(self, task: Task, progress: Progress) -> dict[str, Any]: ...
 
 
+def load(name: str) -> StageModule:
+    """A stage's module by its dotted name; it imports nothing heavy until it runs."""
+    return cast(StageModule, importlib.import_module(name))
+
+
 def module(stage: str) -> StageModule:
-    """The module of a stage; it imports nothing heavy until it runs."""
-    return cast(StageModule, importlib.import_module(STAGES[stage]))
+    """The module of a stage."""
+    return load(STAGES[stage])

@@ -14,6 +14,7 @@ from runner.recipe.weight_rules import backup_mode, codebook_size, group_size
 from runner.stages import Progress, Task
 
 REVISION = 1
+PREPARE_ONCE = True
 _PLAIN = ("ratio", "group_size", "all_layers", "awq", "scale_estimation", "gptq", "lora_correction")
 
 

@@ -10,6 +10,7 @@ from runner.errors import Problem, RecipeError
 from runner.stages import Progress, Task
 
 REVISION = 1
+PREPARE_ONCE = True
 
 
 def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:

@@ -130,15 +130,21 @@ def test_an_orphan_stage_ends_with_its_parent(tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
     run = start(outputs)
     wait_for(stage_begun(outputs, "convert"), run)
-    children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
-    wait_for(lambda: bool(children.read_text().split()), run)
-    child = int(children.read_text().split()[0])
+    wait_for(lambda: len(descendants(run.pid)) >= 2, run)  # the fork server, and its child that runs the stage
+    started = descendants(run.pid)
     run.kill()
     run.communicate()
     deadline = time.monotonic() + 30
-    while alive(child):
+    while any(alive(pid) for pid in started):
         assert time.monotonic() < deadline, "the stage outlived its run"
         time.sleep(0.05)
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process has started, and theirs."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    found = [int(word) for word in children.read_text().split()] if children.exists() else []
+    return found + [one for child in found for one in descendants(child)]
 
 
 def alive(pid: int) -> bool:

@@ -1,0 +1,192 @@
+"""The fork server: a process with OpenVINO imported that forks one fresh process for each stage, in milliseconds.
+
+A stage needs a process of its own (see `runner.engine.process`), but not the half second that starting Python and
+importing libraries takes each time. The server is started once a run and has a single thread, so that a fork of it is a
+clean start. It runs `python -m runner.engine.forkserver` with a Unix socket as standard input and obeys two requests,
+each one byte with file descriptors:
+
+    f  fork a stage: its standard input, its events, its log, and the report on which the server writes two lines,
+       the process number, and at the end `<wait status> <user seconds> <system seconds> <peak memory>`
+    t  fork a template: another server, on the socket given, that first prepares what one kind of stage imports
+
+Servers end when their socket does, that is, with the process that started them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+from types import FrameType
+from typing import NoReturn
+
+_QUIET = {
+    "NNCF_CI": "1",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),  # glibc: weights of the next layer take the pages of the last one's
+    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+    "PYTHONHASHSEED": "0",
+    "PYTHONUNBUFFERED": "1",
+    "NO_COLOR": "1",
+}
+"""The environment of every stage. BLAS has one thread, so that results depend on no number of jobs."""
+_FORK, _TEMPLATE = b"f", b"t"
+
+
+class ForkServer:
+    """The side of the process that wants stages; made once a run, closed at its end."""
+
+    def __init__(self) -> None:
+        self._root, theirs = socket.socketpair()
+        self._templates: dict[str, socket.socket] = {}
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "runner.engine.forkserver"],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **_QUIET},
+                start_new_session=True,
+            )
+
+    def fork(self, template: str | None, descriptors: list[int]) -> None:
+        """Ask for a process; `template` names the stage module whose imports it shall have already.
+
+        Raises:
+            BrokenPipeError: the server is gone.
+        """
+        socket.send_fds(self._server(template), [_FORK], descriptors)
+
+    def close(self) -> None:
+        """End the server; stages that still run end by themselves, for their standard input ends too."""
+        for control in (*self._templates.values(), self._root):
+            control.close()
+        self._process.wait()
+
+    def _server(self, template: str | None) -> socket.socket:
+        if template is None:
+            return self._root
+        if template not in self._templates:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                socket.send_fds(self._root, [_TEMPLATE], [theirs.fileno()])
+            ours.sendall(template.encode() + b"\n")
+            self._templates[template] = ours
+        return self._templates[template]
+
+
+class _Server:
+    """The side that forks. It never starts a thread."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self.control = control
+        self.reports: dict[int, int] = {}
+        self.woken, self.wake = socket.socketpair()
+        self.wake.setblocking(False)
+        signal.signal(signal.SIGCHLD, _noted)
+        signal.set_wakeup_fd(self.wake.fileno())
+
+    def serve(self) -> NoReturn:
+        """Obey until the socket ends."""
+        with selectors.DefaultSelector() as events:
+            events.register(self.control, selectors.EVENT_READ)
+            events.register(self.woken, selectors.EVENT_READ)
+            while True:
+                for event, _ in events.select():
+                    if event.fileobj is self.woken:
+                        self.woken.recv(4096)
+                        self._collect()
+                    else:
+                        self._obey(events)
+
+    def _obey(self, events: selectors.BaseSelector) -> None:
+        try:
+            request, descriptors, _, _ = socket.recv_fds(self.control, 1, 4)
+        except ConnectionError:
+            request = b""
+        if not request:
+            os._exit(0)
+        pid = os.fork()
+        if pid == 0:
+            events.close()
+            self._become(request, descriptors)
+        if request == _FORK:
+            self.reports[pid] = descriptors.pop()
+            _write(self.reports[pid], f"{pid}\n")
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _become(self, request: bytes, descriptors: list[int]) -> NoReturn:
+        """What a forked process does; it never returns to the server's loop."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for one in (self.control, self.woken, self.wake):
+            one.close()
+        for report in self.reports.values():
+            os.close(report)
+        if request == _TEMPLATE:
+            _serve_prepared(socket.socket(fileno=descriptors[0]))
+        os.setsid()
+        task, events, log, report = descriptors
+        os.close(report)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        from runner.engine import child
+
+        child.main(os.fdopen(task, "rb"), os.fdopen(events, "w", encoding="utf-8", buffering=1))
+
+    def _collect(self) -> None:
+        """Report every process that has ended."""
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.wait4(-1, os.WNOHANG))[0]:
+                pid, status, usage = ended
+                report = self.reports.pop(pid, None)
+                if report is not None:
+                    _write(report, f"{status} {usage.ru_utime} {usage.ru_stime} {usage.ru_maxrss}\n")
+                    os.close(report)
+
+
+def _serve_prepared(control: socket.socket) -> NoReturn:
+    """A template: import what the stage module named on the first line needs, then serve."""
+    from runner import stages
+
+    name = b""
+    while not name.endswith(b"\n"):
+        name += control.recv(1) or b"\n"
+    stages.load(name.decode().strip()).prepare({})
+    _Server(control).serve()
+
+
+def _write(report: int, line: str) -> None:
+    with contextlib.suppress(BrokenPipeError):  # nobody waits for this process any more
+        os.write(report, line.encode())
+
+
+def _noted(number: int, frame: FrameType | None) -> None:
+    """SIGCHLD only has to wake the selector."""
+
+
+def _warm() -> None:
+    """Import what nearly every stage needs; a stage that can't import it says so itself, in its own log."""
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # OpenVINO takes its own stub, and sends nothing
+    from runner.engine import child  # noqa: F401
+
+    if sys.platform == "linux":  # elsewhere system libraries don't bear a fork once they are in use
+        with contextlib.suppress(ImportError):
+            import numpy  # noqa: F401
+            import openvino  # noqa: F401
+
+
+if __name__ == "__main__":
+    _control = socket.socket(fileno=os.dup(0))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    _warm()
+    _Server(_control).serve()

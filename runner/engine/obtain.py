@@ -1,0 +1,106 @@
+"""One stage, obtained: taken over from whoever makes it at the moment, or made here and published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from filelock import FileLock, Timeout
+
+import runner.files as fs
+from runner import hardware
+from runner.engine.process import Measured, StageProcess
+from runner.errors import OvrunError
+from runner.plan import Stage
+from runner.stages import Task
+from runner.store import Entry, Store, cannot_write
+
+
+class Watcher(Protocol):
+    """Who watches stages. Entries come with their original cost; `reused` tells that no work was done now.
+
+    `worker` is the name of who runs a stage, and empty where there is only one.
+    """
+
+    def started(self, stage: Stage, worker: str) -> None: ...
+
+    def waiting(self, stage: Stage) -> None: ...
+
+    def progress(self, stage: Stage, done: int, total: int) -> None: ...
+
+    def finished(self, stage: Stage, entry: Entry, reused: bool) -> None: ...
+
+    def failed(self, stage: Stage, error: OvrunError) -> None: ...
+
+
+Start = Callable[[], StageProcess]
+"""Gives the process for the stage; called only if the stage has to be made."""
+
+
+def obtain(stage: Stage, store: Store, start: Start, watcher: Watcher, worker: str = "") -> Entry:
+    """Make a stage, or wait for another run that makes it.
+
+    Raises:
+        OvrunError: the stage's own; nothing of it stays in the store. The watcher has been told.
+    """
+    lock = FileLock(store.lock_path(stage.key))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        watcher.waiting(stage)
+        lock.acquire(poll_interval=0.2)
+    try:
+        entry = store.find(stage.key)
+        if entry is None:
+            watcher.started(stage, worker)
+            entry = _make(stage, store, start, watcher)
+            watcher.finished(stage, entry, reused=False)
+        else:
+            watcher.finished(stage, entry, reused=True)
+        return entry
+    except OvrunError as error:
+        watcher.failed(stage, error)
+        raise
+    finally:
+        lock.release()
+
+
+def _make(stage: Stage, store: Store, start: Start, watcher: Watcher) -> Entry:
+    folder = None
+    try:
+        folder = store.begin(stage.key)
+        task = _task(stage, store, folder / "files")
+        measured = start().run(task, lambda done, total: watcher.progress(stage, done, total))
+        return store.publish(stage.key, folder, _record(stage, measured))
+    except OSError as error:
+        raise cannot_write(store.root.parent, error) from error
+    finally:
+        if folder is not None:
+            fs.remove_tree(folder)
+
+
+def _record(stage: Stage, measured: Measured) -> dict[str, Any]:
+    return {
+        "stage": stage.name,
+        "label": stage.label,
+        "document": stage.document,
+        "result": measured.result,
+        "import_seconds": measured.import_seconds,
+        "seconds": measured.seconds,
+        "cpu_seconds": measured.cpu_seconds,
+        "peak_memory": measured.peak_memory,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "hardware": hardware.describe(),
+    }
+
+
+def _task(stage: Stage, store: Store, out: Path) -> Task:
+    inputs: dict[str, Path] = dict(stage.files)
+    inputs |= {role: store.folder(key) / "files" for role, key in stage.after.items()}
+    return Task(stage.name, stage.params, out.resolve(), _absolute(inputs), stage.datasets, stage.seed)
+
+
+def _absolute(paths: Mapping[str, Path]) -> dict[str, Path]:
+    return {role: path.resolve() for role, path in paths.items()}
