@@ -7,10 +7,10 @@ READY  := $(VENV)/.ready
 OVRUN  := $(VENV)/bin/ovrun
 
 .DEFAULT_GOAL := help
-.PHONY: setup optimize plan validate list show test check reference bench clean help
+.PHONY: setup optimize sweep plan validate list show report test check reference bench bench-large bench-memory bench-calibration clean help
 
 help:  ## show this
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 27
 	@echo
 	@echo "  RECIPE=name      which recipe (default: $(RECIPE))"
 	@echo "  ARGS=\"key=value\" values that replace the recipe's, and options of ovrun"
@@ -28,6 +28,9 @@ $(READY): pyproject.toml constraints.txt
 optimize: $(READY)  ## run a recipe from validation to a published artifact
 	@$(OVRUN) optimize $(RECIPE) $(ARGS)
 
+sweep: $(READY)  ## run every point of a grid of recipes
+	@$(OVRUN) sweep $(if $(filter command line environment,$(origin RECIPE)),$(RECIPE),dialogpt-mini-grid) $(ARGS)
+
 plan: $(READY)  ## show the stages of a recipe, what is cached, and why not
 	@$(OVRUN) plan $(RECIPE) $(ARGS)
 
@@ -39,6 +42,9 @@ list: $(READY)  ## show recipes and published versions
 
 show: $(READY)  ## show the latest version of a recipe
 	@$(OVRUN) show $(RECIPE) $(ARGS)
+
+report: $(READY)  ## write outputs/report.html to choose from, and show its table
+	@$(OVRUN) report $(if $(filter command line environment,$(origin RECIPE)),$(RECIPE)) $(ARGS)
 
 test: $(READY)  ## run every test
 	@$(VENV)/bin/python -m pytest -n 2 $(ARGS)
@@ -53,6 +59,15 @@ reference: $(READY)  ## write docs/reference.md anew from the schemas
 
 bench: $(READY)  ## measure against optimum-cli, on this machine, in turn
 	@$(VENV)/bin/python bench/run.py $(ARGS)
+
+bench-large: $(READY)  ## the same with 1.1e9 parameters; takes 10 GB of memory and of disk
+	@$(VENV)/bin/python bench/large.py $(ARGS)
+
+bench-memory: $(READY)  ## peak memory against the bare NNCF call
+	@$(VENV)/bin/python bench/memory.py $(ARGS)
+
+bench-calibration: $(READY)  ## what a second setting costs that needs calibration data
+	@$(VENV)/bin/python bench/calibration.py $(ARGS)
 
 clean:  ## remove .venv and caches; outputs/ stays
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -47,7 +47,8 @@ def run(command: Sequence[str], cwd: Path, log: Path, environment: Mapping[str, 
     if process.returncode != 0:
         message = f"{' '.join(command)} ended with {process.returncode}; see {log}"
         raise RuntimeError(message)
-    return Cost(wall, usage.ru_utime + usage.ru_stime, sampler.peak, _biggest(usage))
+    cpu = max(usage.ru_utime + usage.ru_stime, sampler.cpu_seconds)  # what nobody waited for was at least sampled
+    return Cost(wall, cpu, sampler.peak, max(_biggest(usage), sampler.peak_one))
 
 
 def _biggest(usage: resource.struct_rusage) -> int:
@@ -55,13 +56,19 @@ def _biggest(usage: resource.struct_rusage) -> int:
 
 
 class _Sampler(threading.Thread):
-    """Samples the memory of a process and all its descendants."""
+    """Samples the memory and the CPU time of a process and all its descendants."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
         self._root = pid
         self._ended = threading.Event()
-        self.peak = 0
+        self._cpu: dict[int, float] = {}
+        self.peak = self.peak_one = 0
+
+    @property
+    def cpu_seconds(self) -> float:
+        """The CPU time that the processes had used when they were last seen."""
+        return sum(self._cpu.values())
 
     def run(self) -> None:
         while not self._ended.wait(_EVERY):
@@ -77,6 +84,8 @@ class _Sampler(threading.Thread):
             root = psutil.Process(self._root)
             for process in [root, *root.children(recursive=True)]:
                 total += _proportional(process.pid)
+                self.peak_one = max(self.peak_one, process.memory_info().rss)
+                self._cpu[process.pid] = sum(process.cpu_times()[:2])
         except psutil.Error:  # it ended while we looked
             return total
         return total

@@ -54,8 +54,17 @@ def versions(folder: Path) -> Iterator[tuple[int, Path]]:
         yield number, folder / str(number)
 
 
-def place(plan: Plan, store: Store, entries: Mapping[str, Entry], checks: Sequence[Judged], outputs: Path) -> Placed:
+def place(
+    plan: Plan,
+    store: Store,
+    entries: Mapping[str, Entry],
+    checks: Sequence[Judged],
+    outputs: Path,
+    sweep: Mapping[str, Any] | None = None,
+) -> Placed:
     """Publish a version, say which one it already is, or put a model that missed a gate aside.
+
+    `sweep` is what the manifest of a sweep's point says of that.
 
     Raises:
         OSError: outputs can't be written; earlier versions are untouched.
@@ -73,10 +82,10 @@ def place(plan: Plan, store: Store, entries: Mapping[str, Entry], checks: Sequen
             return existing
         if not passed:
             target = home / "rejected" / identity[:12]
-            _assemble(target, None, identity, plan, store, entries, checks)
+            _assemble(target, None, identity, plan, store, entries, checks, sweep)
             return Placed("rejected", target, None)
         number = max((n for n, _ in versions(home)), default=0) + 1
-        _assemble(home / str(number), number, identity, plan, store, entries, checks)
+        _assemble(home / str(number), number, identity, plan, store, entries, checks, sweep)
         _point_latest(home, number)
         return Placed("published", home / str(number), number)
 
@@ -116,6 +125,7 @@ def _assemble(
     store: Store,
     entries: Mapping[str, Entry],
     checks: Sequence[Judged],
+    sweep: Mapping[str, Any] | None,
 ) -> None:
     """Make the whole folder under a hidden name, then rename it into view."""
     _remove_stale(target)
@@ -127,6 +137,8 @@ def _assemble(
         store.refresh(model)
         (folder / "recipe.yaml").write_text(dump_recipe(plan.recipe), encoding="utf-8")
         manifest = build_manifest(plan, store, entries, checks, identity, number)
+        if sweep is not None:
+            manifest["sweep"] = dict(sweep)
         write_card(folder / "README.md", manifest)
         manifest["files"] |= {name: _described(folder / name) for name in ("README.md", "recipe.yaml")}
         fs.write_json(folder / MANIFEST, manifest)

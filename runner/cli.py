@@ -18,7 +18,8 @@ from runner.errors import INTERRUPTED, OvrunError, RecipeError
 
 _EPILOG = """\
 NAME is a recipe's name or a path to its file. key=value changes one value of it, in Hydra's grammar:
-compression.ratio=0.6, or compression=int8 for another preset. Your own ./recipes come before the built-in ones.
+compression.ratio=0.6, or compression=int8 for another preset; sweep and plan take several values, as in
+compression.ratio=0.6,0.8 or compression=glob(int4-*). Your own ./recipes come before the built-in ones.
 
 exit codes: 0 done · 2 the recipe or the command line is wrong · 3 an accuracy gate was missed ·
 4 the model or its data can't be had or read · 5 a stage failed · 130 interrupted"""
@@ -42,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     _recipe_words(plan)
     _places(plan)
     _remote_code(plan)
+    _sweep(commands)
     validate = _command(commands, "validate", "check recipes, and do nothing else")
     _recipe_words(validate)
     validate.add_argument("--all", action="store_true", help="check every recipe there is")
@@ -51,9 +53,16 @@ def build_parser() -> argparse.ArgumentParser:
     show = _command(commands, "show", "show a published version: how it was made and what it measured")
     show.add_argument("words", nargs="+", metavar="NAME[/N]", help="a recipe's latest version, or its version N")
     _places(show)
+    imports = _command(commands, "import", "turn a configuration of another tool into a recipe")
+    imports.usage = "ovrun import [options] FILE, or ovrun import [options] optimum-cli export openvino …"
+    imports.add_argument("words", nargs="*", metavar="FILE", help="an old NNCF configuration, an Olive workflow, …")
+    imports.add_argument("--output", "-o", type=Path, metavar="RECIPE", help="where to write it (default: print it)")
+    imports.add_argument("--force", action="store_true", help="replace the file that --output names")
+    imports.add_argument("--json", action="store_true", help="print JSON instead of text; of a sweep, an event a line")
     explain = _command(commands, "explain", "say what keys of a recipe mean, what is allowed, and what they need")
     explain.add_argument("words", nargs="*", metavar="KEY", help="a key such as compression.ratio, or a section")
-    explain.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    explain.add_argument("--json", action="store_true", help="print JSON instead of text; of a sweep, an event a line")
+    _report(commands)
     return parser
 
 
@@ -84,7 +93,32 @@ def _places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quiet", "-q", action="store_true", help="print only errors, and of optimize the artifact's folder"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text; of a sweep, an event a line")
+
+
+def _sweep(commands: Any) -> None:
+    """`sweep`: which points, and where they run."""
+    sweep = _command(commands, "sweep", "run every point of a grid of recipes, doing shared work once")
+    _recipe_words(sweep)
+    sweep.usage = f"{sweep.prog} NAME… [key=value,value …] [options]"
+    _places(sweep)
+    _remote_code(sweep)
+    where = sweep.add_mutually_exclusive_group()
+    where.add_argument("--jobs", type=_count, metavar="N", help="run on N worker processes of this machine")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="run on a Dask scheduler, such as tcp://host:8786")
+    where.add_argument("--cluster", choices=("slurm",), help="start a Dask cluster there, and run on it")
+    sweep.add_argument(
+        "--cluster-config", type=Path, metavar="FILE", help="YAML of the resources that a job of --cluster asks for"
+    )
+    sweep.add_argument("--workers", type=_count, metavar="N", help="how many workers --cluster starts (default: 1)")
+    sweep.add_argument("--fail-fast", action="store_true", help="stop at the first point that fails")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        message = f"{text} is not a whole number of at least 1"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
 
 
 def _remote_code(parser: argparse.ArgumentParser) -> None:
@@ -95,16 +129,48 @@ def _remote_code(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _report(commands: Any) -> None:
+    """`report` and `compare`: what to choose from."""
+    report = _command(commands, "report", "show all points and versions in a table, and write it as a page")
+    report.add_argument(
+        "words", nargs="*", metavar="NAME", help="a recipe, a sweep, a point, NAME/N, or a pattern with *; else all"
+    )
+    report.add_argument("--sort", metavar="COLUMN", help="best first by size, kl_divergence, compression.ratio…")
+    report.add_argument("--reverse", action="store_true", help="the other way round")
+    form = report.add_mutually_exclusive_group()
+    form.add_argument(
+        "--format", choices=("text", "csv", "json", "html"), default="text", help="text also writes OUTPUTS/report.html"
+    )
+    form.add_argument("--json", action="store_true", help="the same as --format json")
+    report.add_argument("--output", type=Path, metavar="FILE", help="write to this file")
+    compare = _command(commands, "compare", "show two versions side by side: settings, sizes, metrics, timings")
+    compare.add_argument("a", metavar="A", help="NAME (its latest version), NAME/N, or a version's folder")
+    compare.add_argument("b", metavar="B", help="the other version")
+    compare.add_argument("--json", action="store_true", help="print JSON instead of text; of a sweep, an event a line")
+    for parser in (report, compare):
+        parser.add_argument(
+            "--outputs", type=Path, default=Path("outputs"), metavar="DIR", help="artifacts (default: ./outputs)"
+        )
+
+
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse a command line; `words` may stand before, between and after options."""
     parser = build_parser()
-    arguments, rest = parser.parse_known_args(argv)
+    arguments, rest = parser.parse_known_args(_with_command(sys.argv[1:] if argv is None else argv))
     wrong = [word for word in rest if word.startswith("-") or not hasattr(arguments, "words")]
     if wrong:
         parser.error(f"unrecognized arguments: {' '.join(wrong)}")
     if hasattr(arguments, "words"):
         arguments.words += rest
     return arguments
+
+
+def _with_command(argv: Sequence[str]) -> list[str]:
+    """`import` may do without the `--` before a command line of optimum-cli."""
+    words = list(argv)
+    if words[:1] == ["import"] and "optimum-cli" in words and "--" not in words:
+        words.insert(words.index("optimum-cli"), "--")
+    return words
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.errors import AccuracyError, OvrunError, Problem, RecipeError, UsageError
 from runner.recipe import load_recipe
-from runner.recipe.types import Recipe
+from runner.report.words import plural
+
+if TYPE_CHECKING:
+    from runner.recipe import Recipe, Sweep
+    from runner.store import Store
 
 
 def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -37,6 +42,32 @@ def load_all(arguments: Namespace) -> list[Recipe]:
     return recipes
 
 
+def load_sweeps(arguments: Namespace) -> list[Sweep]:
+    """Load the points of every recipe that is named, or matched by a pattern; every mistake in any is told at once."""
+    from runner.recipe import load_sweep, matching_recipes
+
+    words, overrides = split_words(arguments.words)
+    names = matching_recipes(words, arguments.recipes)
+    if not names:
+        raise UsageError([Problem("command line", "", "no recipe is named", "name one, or see `ovrun list`")])
+    sweeps: list[Sweep] = []
+    errors: list[RecipeError] = []
+    for name in names:
+        try:
+            sweeps.append(load_sweep(name, overrides, recipes_dir=arguments.recipes))
+        except RecipeError as error:
+            errors.append(error)
+    if errors:
+        problems = dict.fromkeys(problem for error in errors for problem in error.problems)
+        raise RecipeError(problems, hint=next((error.hint for error in errors if error.hint), None))
+    return sweeps
+
+
+def _permit_all(sweep: Sweep, arguments: Namespace) -> None:
+    for recipe in {point.recipe.model: point.recipe for point in sweep.points}.values():
+        _permit(recipe, arguments)
+
+
 def _permit(recipe: Recipe, arguments: Namespace) -> None:
     if recipe.model.trust_remote_code and not arguments.allow_remote_code:
         key = "model.trust_remote_code"
@@ -52,7 +83,7 @@ def do_optimize(arguments: Namespace) -> int:
     recipes = load_all(arguments)
     documents: list[dict[str, Any]] = []
     code = 0
-    for recipe in recipes:
+    for index, recipe in enumerate(recipes):
         try:
             _permit(recipe, arguments)
             documents.append(_optimize_one(recipe, arguments))
@@ -61,7 +92,7 @@ def do_optimize(arguments: Namespace) -> int:
         except OvrunError as error:
             report(error, as_json=False)
             code = code or error.exit_code
-            if not isinstance(error, AccuracyError):
+            if len(documents) == index:
                 documents.append({"name": recipe.name, "status": "error", "errors": error.message.splitlines()})
     if arguments.json:
         print(json.dumps(documents[0] if len(recipes) == 1 else documents, ensure_ascii=False, indent=2))
@@ -105,14 +136,9 @@ def _document(outcome: Any) -> dict[str, Any]:
 
 
 def _missed(document: dict[str, Any]) -> AccuracyError:
-    missed = [
-        f"{check['metric']} on {check['dataset']}: {gate['gate']} is {gate['limit']:g}, measured "
-        + ("no number" if gate["measured"] is None else f"{gate['measured']:.4g}")
-        for check in document["checks"]
-        for gate in check["gates"]
-        if not gate["passed"]
-    ]
-    message = f"{document['name']} misses {'; '.join(missed)}"
+    from runner.judge import missed_gates
+
+    message = f"{document['name']} misses {missed_gates(document['checks'])}"
     hint = (
         "Nothing was published. Less compression (a lower ratio, a smaller group_size, int8) costs less accuracy; "
         "a changed gate is judged at once, without running anything again."
@@ -121,22 +147,102 @@ def _missed(document: dict[str, Any]) -> AccuracyError:
 
 
 def do_plan(arguments: Namespace) -> int:
-    """`ovrun plan`: the stages of each recipe, and what is cached and why not."""
-    from runner.plan import make_plan
-    from runner.report.plan_table import describe, print_plan
+    """`ovrun plan`: the stages of each recipe or sweep, and what is cached and why not."""
     from runner.run import store_of
 
     store = store_of(arguments.outputs)
     described = []
-    for recipe in load_all(arguments):
-        _permit(recipe, arguments)
-        described.append(describe(make_plan(recipe, store), store))
+    for sweep in load_sweeps(arguments):
+        _permit_all(sweep, arguments)
+        described.append(_describe(sweep, store))
+    _print_plans(described, arguments)
+    return 0
+
+
+def _describe(sweep: Sweep, store: Store) -> dict[str, Any]:
+    from runner.graph import make_graph, plan_points
+    from runner.report.plan_table import describe
+    from runner.report.sweep_table import describe_sweep
+
+    plans = plan_points(sweep, store)
+    return describe_sweep(sweep, make_graph(plans), store) if sweep.keys else describe(plans[0], store)
+
+
+def _print_plans(described: Sequence[dict[str, Any]], arguments: Namespace) -> None:
+    from runner.report.plan_table import print_plan
+    from runner.report.sweep_table import print_sweep
+
     if arguments.json:
         print(json.dumps(described[0] if len(described) == 1 else described, ensure_ascii=False, indent=2))
+        return
+    for plan in described:
+        print_sweep(plan) if "sweep" in plan else print_plan(plan)
+
+
+def do_sweep(arguments: Namespace) -> int:
+    """`ovrun sweep`: every point of recipes as one graph; one recipe's failures do not keep the others from running."""
+    sweeps = load_sweeps(arguments)
+    for sweep in sweeps:
+        _permit_all(sweep, arguments)
+    codes = [_sweep_one(sweep, arguments) for sweep in sweeps]
+    return max(codes)
+
+
+def _sweep_one(sweep: Sweep, arguments: Namespace) -> int:
+    from runner.report.console import make_console
+    from runner.report.sweep_console import SweepConsole, SweepEvents, SweepSilent
+    from runner.sweep import run_sweep
+
+    observer: SweepConsole | SweepEvents | SweepSilent
+    if arguments.json:
+        observer = SweepEvents()
     else:
-        for plan in described:
-            print_plan(plan)
-    return 0
+        observer = SweepSilent() if arguments.quiet else SweepConsole(make_console(), sweep)
+    try:
+        outcome = run_sweep(sweep, arguments.outputs, observer, _engine(arguments), fail_fast=arguments.fail_fast)
+    finally:
+        observer.close()
+    observer.summary(outcome)
+    if not arguments.json and not arguments.quiet:
+        from runner.report.make import after_sweep
+
+        after_sweep(sweep.name, arguments.outputs)
+    return outcome.exit_code
+
+
+def _engine(arguments: Namespace) -> Any:
+    """The engine that the options ask for: stages one after the other, or Dask's workers."""
+    _refuse_lone_options(arguments)
+    if arguments.scheduler is None and arguments.cluster is None and arguments.jobs in (None, 1):
+        from runner.engine import local
+
+        return local.execute
+    try:
+        from runner.engine import cluster
+    except ImportError as error:
+        what = f"needs Dask, and {error.name} is not installed"
+        raise UsageError([Problem("command line", "", what, "pip install 'ovrun[cluster]'")]) from error
+    settings = cluster.Cluster(
+        jobs=arguments.jobs or 1,
+        scheduler=arguments.scheduler,
+        slurm=arguments.cluster_config if arguments.cluster else None,
+        workers=arguments.workers or 1,
+    )
+    return functools.partial(cluster.execute, cluster=settings)
+
+
+def _refuse_lone_options(arguments: Namespace) -> None:
+    """`--workers` and `--cluster-config` say something of `--cluster`, which needs the second."""
+    problems = []
+    for option in ("workers", "cluster_config"):
+        if getattr(arguments, option) is not None and arguments.cluster is None:
+            name = option.replace("_", "-")
+            problems.append(Problem(f"command line: --{name}", "", "says something of --cluster, which is not there"))
+    if arguments.cluster is not None and arguments.cluster_config is None:
+        what = "which resources a job asks for is not stated"
+        problems.append(Problem(f"command line: --cluster {arguments.cluster}", "", what, "--cluster-config FILE.yaml"))
+    if problems:
+        raise UsageError(problems)
 
 
 def do_validate(arguments: Namespace) -> int:
@@ -147,13 +253,15 @@ def do_validate(arguments: Namespace) -> int:
         names, overrides = split_words(arguments.words)
         entries = list_recipes(arguments.recipes)
         arguments.words = [*names, *(str(entry.path) for entry in entries), *overrides]
-    recipes = load_all(arguments)
+    sweeps = load_sweeps(arguments)
     if arguments.json:
-        print(json.dumps({"status": "valid", "recipes": [recipe.name for recipe in recipes]}, indent=2))
+        points = {sweep.name: len(sweep.points) for sweep in sweeps if sweep.keys}
+        print(json.dumps({"status": "valid", "recipes": [sweep.name for sweep in sweeps], "points": points}, indent=2))
     elif not arguments.quiet:
-        for recipe in recipes:
-            print(f"{recipe.name}: valid")
-            for note in recipe.notes:
+        for sweep in sweeps:
+            count = f", {plural(len(sweep.points), 'point')}" if sweep.keys else ""
+            print(f"{sweep.name}: valid{count}")
+            for note in dict.fromkeys(note for point in sweep.points for note in point.recipe.notes):
                 print(f"  note: {note}")
     return 0
 
@@ -162,11 +270,32 @@ def do_list(arguments: Namespace) -> int:
     """`ovrun list`: recipes and published versions."""
     from runner.report.listing import listing, print_listing
 
-    rows = listing(arguments.recipes, arguments.outputs)
+    rows = listing(arguments.recipes, arguments.outputs, points=arguments.json)
     if arguments.json:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
     else:
         print_listing(rows)
+    return 0
+
+
+def do_import(arguments: Namespace) -> int:
+    """`ovrun import`: a configuration of another tool as a recipe."""
+    from runner.imports import import_words, save
+    from runner.imports.writer import write
+
+    draft = import_words(arguments.words)
+    text = write(draft)
+    unsupported = [str(problem) for problem in draft.unsupported]
+    if arguments.output:
+        save(text, arguments.output, replace=arguments.force)
+    for problem in unsupported:
+        print(f"unsupported: {problem}", file=sys.stderr)
+    if arguments.json:
+        path = str(arguments.output) if arguments.output else None
+        document = {"status": "imported", "from": draft.kind, "path": path, "unsupported": unsupported, "recipe": text}
+        print(json.dumps(document, ensure_ascii=False, indent=2))
+    else:
+        print(arguments.output or text, end="\n" if arguments.output else "")
     return 0
 
 
@@ -193,4 +322,23 @@ def do_show(arguments: Namespace) -> int:
             print()
         else:
             print_version(manifest, Path(path))
+    return 0
+
+
+def do_report(arguments: Namespace) -> int:
+    """`ovrun report`: all points and versions, to choose from."""
+    from runner.report.make import make_report
+
+    form = "json" if arguments.json else arguments.format
+    words, order = arguments.words, (arguments.sort, arguments.reverse)
+    make_report(words, arguments.outputs, form=form, target=arguments.output, sort=order[0], reverse=order[1])
+    return 0
+
+
+def do_compare(arguments: Namespace) -> int:
+    """`ovrun compare`: two versions side by side."""
+    from runner.report.compare import as_text, compare, find
+
+    compared = compare(find(arguments.a, arguments.outputs), find(arguments.b, arguments.outputs))
+    print(json.dumps(compared, ensure_ascii=False, indent=2) if arguments.json else as_text(compared), end="")
     return 0

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from io import RawIOBase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import runner.files as fs
 from runner.errors import StageError
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 MODEL = "openvino_model.xml"
 WEIGHTS = "openvino_model.bin"
@@ -58,8 +63,61 @@ def refuse_nan(model: Any) -> None:
     for node in model.get_ops():
         if node.get_type_name() == "Constant" and node.get_element_type().get_type_name() in ("f16", "f32", "f64"):
             if np.isnan(node.get_data()).any():
-                message = f"the weight {node.get_friendly_name()} has values that are not numbers (NaN)"
-                raise StageError(message)
+                raise _not_a_number(node.get_friendly_name())
+
+
+def refuse_nan_in_file(path: Path) -> None:
+    """`refuse_nan` for an IR on the disk, of which no more than one piece is in memory at a time.
+
+    Raises:
+        StageError: naming the first such weight.
+    """
+    with path.with_suffix(".bin").open("rb", buffering=0) as weights:
+        for layer in _layers(path):
+            data = layer.find("data")
+            if layer.get("type") == "Const" and data is not None and data.get("element_type") in _INFINITY:
+                weights.seek(int(data.get("offset", 0)))
+                if _has_nan(weights, int(data.get("size", 0)), *_INFINITY[data.get("element_type", "")]):
+                    raise _not_a_number(layer.get("name", ""))
+
+
+def _layers(path: Path) -> Iterator[Element]:
+    """The layers of an IR in the order of the file."""
+    from xml.etree.ElementTree import iterparse
+
+    for _, element in iterparse(path):
+        if element.tag == "layer":
+            yield element
+            element.clear()
+
+
+_INFINITY = {
+    "f16": ("<u2", 0x7C00),
+    "bf16": ("<u2", 0x7F80),
+    "f32": ("<u4", 0x7F80 << 16),
+    "f64": ("<u8", 0x7FF0 << 48),
+}
+"""Element type -> its word as an integer, and the bits of infinity; but for the sign, those of a NaN are more."""
+_PIECE = 1 << 20
+
+
+def _has_nan(stream: RawIOBase, size: int, word: str, infinity: int) -> bool:
+    """Whether there is a NaN among the next `size` bytes."""
+    import numpy as np
+
+    piece = memoryview(bytearray(_PIECE))
+    without_sign = np.iinfo(word).max >> 1
+    for start in range(0, size, _PIECE):
+        read = piece[: min(_PIECE, size - start)]
+        stream.readinto(read)
+        if (np.frombuffer(read, word) & np.array(without_sign, word)).max() > infinity:
+            return True
+    return False
+
+
+def _not_a_number(weight: str) -> StageError:
+    message = f"the weight {weight} has values that are not numbers (NaN)"
+    return StageError(message)
 
 
 def constants(model: Any) -> dict[str, dict[str, int]]:
@@ -89,17 +147,51 @@ def compressed_by(model: Any) -> str | None:
     return None
 
 
-def model_type(model: Any) -> str | None:
-    """`transformer` if the model has attention: without being told, NNCF ruins its accuracy.
+_PASSING = frozenset({"Convert", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
 
-    Attention is a ScaledDotProductAttention, or a Softmax whose result goes into a MatMul.
+
+def has_attention(model: Any) -> bool:
+    """Whether the model has attention: without being told, NNCF ruins the accuracy of such a model.
+
+    Attention is a ScaledDotProductAttention, or a Softmax whose result is multiplied with something computed; a linear
+    layer behind a Softmax multiplies it with weights.
     """
+    softmaxes = []
     for node in model.get_ops():
-        kind = node.get_type_name()
-        if kind == "ScaledDotProductAttention":
-            return "transformer"
-        if kind == "Softmax" and any(
-            port.get_node().get_type_name() == "MatMul" for port in node.output(0).get_target_inputs()
-        ):
-            return "transformer"
-    return None
+        if node.get_type_name() == "ScaledDotProductAttention":
+            return True
+        if node.get_type_name() == "Softmax":
+            softmaxes.append(node)
+    return any(_weighs_values(node) for node in softmaxes)
+
+
+def _weighs_values(softmax: Any) -> bool:
+    """Whether what a Softmax gives goes into a MatMul with something computed."""
+    waiting = [softmax]
+    while waiting:
+        for port in waiting.pop().output(0).get_target_inputs():
+            node = port.get_node()
+            if node.get_type_name() in _PASSING:
+                waiting.append(node)
+            elif node.get_type_name() == "MatMul" and _is_computed(node.input_value(1 - port.get_index()).get_node()):
+                return True
+    return False
+
+
+def _is_computed(node: Any) -> bool:
+    """Whether a value follows from the model's inputs."""
+    waiting = [node]
+    seen: set[str] = set()
+    while waiting:
+        node = waiting.pop()
+        if node.get_type_name() in ("Parameter", "ReadValue"):
+            return True
+        inputs = [node.input_value(index).get_node() for index in range(node.get_input_size())]
+        waiting += [one for one in inputs if one.get_friendly_name() not in seen]
+        seen.update(one.get_friendly_name() for one in inputs)
+    return False
+
+
+def kinds(model: Any) -> set[str]:
+    """The types of a model's operations."""
+    return {node.get_type_name() for node in model.get_ops()}

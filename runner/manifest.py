@@ -47,8 +47,8 @@ def build_manifest(
         "datasets": _datasets(plan),
         "libraries": {name: version_of(name) for name in _LIBRARIES},
         "hardware": hardware.describe(),
-        "size": _sizes(plan, store, entries),
-        "checks": [_check(judged) for judged in checks],
+        "size": sizes(plan, store, entries),
+        "checks": [check_record(judged) for judged in checks],
         "files": dict(entries[plan.model].record["files"]),
     }
 
@@ -72,7 +72,7 @@ def _datasets(plan: Plan) -> dict[str, Any]:
     return digests
 
 
-def _sizes(plan: Plan, store: Store, entries: Mapping[str, Entry]) -> dict[str, Any]:
+def sizes(plan: Plan, store: Store, entries: Mapping[str, Entry]) -> dict[str, Any]:
     """Bytes of the optimized and of the converted model (IR and weights alone)."""
     optimized = _model_bytes(entries[plan.model])
     converted = entries.get(plan.converted) or store.find(plan.converted)
@@ -85,7 +85,8 @@ def _model_bytes(entry: Entry) -> int:
     return sum(files[name]["size"] for name in ours if name.endswith((".xml", ".bin")))
 
 
-def _check(judged: Judged) -> dict[str, Any]:
+def check_record(judged: Judged) -> dict[str, Any]:
+    """What a manifest says of a check."""
     result = judged.result
     return {
         "metric": judged.check.metric,

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import runner.files as fs
-from runner import data, metrics, sources, stages
+from runner import metrics, stages
 from runner.errors import Problem, RecipeError
+from runner.memo import Memo
 from runner.nncf_process import as_params
 from runner.recipe import check_against_config
-from runner.recipe.types import Check, Dataset, Quantization, Recipe, WeightCompression
+from runner.recipe.types import AccuracyControl, Check, Dataset, Quantization, Recipe, WeightCompression
 from runner.sources import Located
 from runner.store import Store
 
@@ -107,8 +108,8 @@ def version_of(distribution: str) -> str:
 class _Builder:
     """Collects the stages of one recipe; equal keys are one stage."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, memo: Memo) -> None:
+        self.seed, self.memo = seed, memo
         self.stages: dict[str, Stage] = {}
 
     def add(
@@ -130,7 +131,7 @@ class _Builder:
             "params": dict(params),
             "inputs": dict(after),
             "files": {role: digest for role, (_, digest) in files.items()},
-            "datasets": {role: data.digest(dataset) for role, dataset in datasets.items()},
+            "datasets": {role: self.memo.digest(dataset) for role, dataset in datasets.items()},
             "versions": {library: version_of(library) for library in sorted(module.libraries(params))},
         }
         if "calibration" in datasets:  # the seed draws the samples; an evaluation reads all of its data
@@ -138,22 +139,25 @@ class _Builder:
         key = fs.sha256_json(document)
         paths = {role: path for role, (path, _) in files.items()}
         stage = Stage(name, label, section, key, document, params, after, paths, datasets, self.seed)
-        self.stages.setdefault(key, stage)
+        self.stages.setdefault(key, self.memo.same(stage))
         return key
 
 
-def make_plan(recipe: Recipe, store: Store) -> Plan:
+def make_plan(recipe: Recipe, store: Store, memo: Memo | None = None) -> Plan:
     """Plan a recipe: find its model and data, check them, and give every stage its key.
+
+    `memo` is shared by the plans of one sweep.
 
     Raises:
         SourceError: the model or a dataset can't be had or read.
         RecipeError: the recipe does not fit its model, as far as can be known now.
     """
-    located = sources.locate(recipe.model, store.digest_memory)
+    memo = memo or Memo(store)
+    located = memo.locate(recipe.model)
     for name in _used_datasets(recipe):
-        data.check(recipe.datasets[name])
+        memo.check(recipe.datasets[name])
     refuse_misfit(recipe, located.config)
-    builder = _Builder(recipe.seed)
+    builder = _Builder(recipe.seed, memo)
     converted = _convert(builder, recipe, located)
     model = converted
     for position, algorithm in enumerate(recipe.compression):
@@ -162,22 +166,6 @@ def make_plan(recipe: Recipe, store: Store) -> Plan:
     checks = enumerate(recipe.accuracy.checks)
     measurements = tuple(_measure(builder, recipe, check, i, converted, model) for i, check in checks)
     return Plan(recipe, located, tuple(builder.stages.values()), converted, model, verified, measurements)
-
-
-def missing(plan: Plan, store: Store) -> list[Stage]:
-    """The stages that have to run: those of the targets that are not in the store, and what they need."""
-    wanted = list(plan.targets)
-    absent: set[str] = set()
-    seen: set[str] = set()
-    while wanted:
-        key = wanted.pop()
-        if key in seen:
-            continue
-        seen.add(key)
-        if store.find(key) is None:
-            absent.add(key)
-            wanted.extend(plan.stage(key).after.values())
-    return [stage for stage in plan.stages if stage.key in absent]
 
 
 def refuse_misfit(recipe: Recipe, config: Mapping[str, Any] | None) -> None:
@@ -192,8 +180,10 @@ def refuse_misfit(recipe: Recipe, config: Mapping[str, Any] | None) -> None:
 
 
 def _used_datasets(recipe: Recipe) -> list[str]:
+    controls = [step.accuracy_control for step in recipe.compression if isinstance(step, Quantization)]
     wanted: Iterable[str | None] = [
         *(algorithm.dataset for algorithm in recipe.compression),
+        *(control.dataset for control in controls if control),
         *(check.dataset for check in recipe.accuracy.checks),
     ]
     return list(dict.fromkeys(name for name in wanted if name))
@@ -235,11 +225,45 @@ def _optimize(
     if isinstance(algorithm, WeightCompression):
         label = f"compress to {algorithm.mode}"
         params["after_other"] = position > 0
-        return builder.add("compress", label, section, params, after={"model": model}, datasets=datasets)
+        after = {"model": model}
+        if datasets:
+            after["statistics"] = _statistics(builder, algorithm, section, params, model, datasets)
+        read = datasets if algorithm.gptq else {}
+        return builder.add("compress", label, section, params, after=after, datasets=read)
     params["target_device"] = recipe.target_device
     earlier = recipe.compression[:position]
     params["after_weight_compression"] = any(isinstance(step, WeightCompression) for step in earlier)
-    return builder.add("quantize", "quantize to int8", section, params, after={"model": model}, datasets=datasets)
+    label = f"quantize to {algorithm.mode or 'int8'}"
+    if algorithm.accuracy_control is not None:
+        datasets["validation"] = recipe.datasets[algorithm.accuracy_control.dataset]
+        params["accuracy_control"] = _control(recipe, algorithm.accuracy_control)
+        label += f", {algorithm.accuracy_control.metric} controlled"
+    return builder.add("quantize", label, section, params, after={"model": model}, datasets=datasets)
+
+
+def _statistics(
+    builder: _Builder,
+    algorithm: WeightCompression,
+    section: str,
+    params: Mapping[str, Any],
+    model: str,
+    datasets: Mapping[str, Dataset],
+) -> str:
+    """What calibration data tell of a model; the same for all settings of a compression, GPTQ's own sums apart."""
+    chosen = {name: params[name] for name in ("subset_size", "sequence_length", "after_other")}
+    label = f"collect statistics on {algorithm.dataset}"
+    return builder.add("statistics", label, section, chosen, after={"model": model}, datasets=datasets)
+
+
+def _control(recipe: Recipe, control: AccuracyControl) -> dict[str, Any]:
+    """Accuracy control's own part of the parameters; its dataset's digest is in the key besides."""
+    family = metrics.METRICS[control.metric].family
+    return {
+        **{name: value for name, value in asdict(control).items() if name != "dataset"},
+        "family": family,
+        "family_revision": metrics.family(family).REVISION,
+        "runtime": dict(recipe.accuracy.runtime),
+    }
 
 
 def _sequence_length(recipe: Recipe) -> int | None:

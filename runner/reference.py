@@ -59,7 +59,9 @@ class _Node:
 
 @functools.cache
 def _load(file: str) -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads((resources.schemas_dir() / file).read_text(encoding="utf-8"))
+    """A schema file, in which every `$ref` names its file, so that a part of it can be read anywhere."""
+    text = (resources.schemas_dir() / file).read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text.replace('"$ref": "#', f'"$ref": "{file}#'))
     return schema
 
 

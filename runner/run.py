@@ -14,8 +14,9 @@ from runner import artifact
 from runner.engine import local
 from runner.engine.obtain import Watcher
 from runner.errors import OvrunError, Problem, RecipeError, StageError
+from runner.graph import make_graph
 from runner.judge import Judged, judge_all
-from runner.plan import Plan, Stage, make_plan, missing, refuse_misfit
+from runner.plan import Plan, Stage, make_plan, refuse_misfit
 from runner.recipe.types import Recipe
 from runner.store import Entry, Store, cannot_write
 
@@ -63,7 +64,7 @@ def optimize(recipe: Recipe, outputs: Path, observer: Observer) -> Outcome:
     start = time.monotonic()
     store = store_of(outputs)
     plan = make_plan(recipe, store)
-    chosen = missing(plan, store)
+    chosen = make_graph([plan]).needed(store)
     observer.planned(plan, chosen)
     log = None
     if chosen:
@@ -102,11 +103,11 @@ def _execute(plan: Plan, chosen: Sequence[Stage], store: Store, log: Path, obser
     for stages in (fetches, [stage for stage in chosen if stage.name != "fetch"]):
         if not stages:
             continue
-        for key, result in local.execute(stages, store, lambda stage: log, observer, fail_fast=True).items():
-            if isinstance(result, OvrunError):
-                raise placed(result, plan.recipe, plan.stage(key))
-            made[key] = result
-            check_fetched(plan, plan.stage(key), result)
+        for key, error in local.execute(stages, store, lambda stage: log, observer, fail_fast=True).items():
+            if error is not None:
+                raise placed(error, plan.recipe, plan.stage(key))
+            made[key] = _found(store, key)
+            check_fetched(plan, plan.stage(key), made[key])
     return made
 
 
@@ -146,16 +147,33 @@ def _found(store: Store, key: str) -> Entry:
 
 
 def new_log(outputs: Path, name: str) -> Path:
-    """An empty log file for a run of a recipe or a sweep.
+    """An empty log file for a run of a recipe.
 
     Raises:
         StageError: outputs can't be written.
     """
-    folder = outputs / ".logs" / name
-    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    path = _log_path(outputs, name).with_suffix(".log")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     except OSError as error:
         raise cannot_write(outputs, error) from error
     return path.resolve()
+
+
+def new_logs(outputs: Path, name: str) -> Path:
+    """An empty folder for the logs of a sweep.
+
+    Raises:
+        StageError: outputs can't be written.
+    """
+    path = _log_path(outputs, name)
+    try:
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise cannot_write(outputs, error) from error
+    return path.resolve()
+
+
+def _log_path(outputs: Path, name: str) -> Path:
+    return outputs / ".logs" / name / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"

@@ -55,6 +55,11 @@ class Arrays:
 
         return {name: apply(array[start:stop], self.preprocess) for name, array in self.inputs.items()}
 
+    def take(self, start: int, stop: int) -> Arrays:
+        """Items start … stop - 1 as arrays of their own; fewer at the end."""
+        inputs = {name: array[start:stop] for name, array in self.inputs.items()}
+        return Arrays(inputs, None if self.labels is None else self.labels[start:stop], self.preprocess)
+
 
 def check(dataset: Dataset) -> None:
     """Read the headers of the arrays that the dataset names.

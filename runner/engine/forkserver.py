@@ -113,7 +113,7 @@ class _Server:
         except ConnectionError:
             request = b""
         if not request:
-            os._exit(0)
+            self._leave()
         pid = os.fork()
         if pid == 0:
             events.close()
@@ -142,6 +142,13 @@ class _Server:
         from runner.engine import child
 
         child.main(os.fdopen(task, "rb"), os.fdopen(events, "w", encoding="utf-8", buffering=1))
+
+    def _leave(self) -> NoReturn:
+        """End after all that was forked has ended, so that its cost is counted with this process's own."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.wait4(-1, 0)
+        os._exit(0)
 
     def _collect(self) -> None:
         """Report every process that has ended."""

@@ -11,10 +11,10 @@ from runner.engine.obtain import Watcher, obtain
 from runner.engine.process import StageProcess
 from runner.errors import OvrunError, StageError
 from runner.plan import Stage
-from runner.store import Entry, Store
+from runner.store import Store
 
-Results = dict[str, Entry | OvrunError]
-"""Key -> what became of a stage."""
+Results = dict[str, OvrunError | None]
+"""Key -> the error of a stage, or None for one that is in the store now."""
 
 
 def execute(
@@ -42,7 +42,7 @@ def execute(
     return results
 
 
-def blocked(stage: Stage, results: Mapping[str, Entry | OvrunError]) -> StageError | None:
+def blocked(stage: Stage, results: Mapping[str, OvrunError | None]) -> StageError | None:
     """The error of a stage whose input could not be made."""
     for key in stage.after.values():
         error = results.get(key)
@@ -56,18 +56,20 @@ class NotRunError(StageError):
 
     Attributes:
         cause: the error of the stage that failed.
+        given_up: whether it could have run.
     """
 
-    def __init__(self, message: str, *, cause: OvrunError) -> None:
+    def __init__(self, message: str, *, cause: OvrunError, given_up: bool = False) -> None:
         super().__init__(message, hint=cause.hint)
+        self.given_up = given_up
         self.cause: OvrunError = cause.cause if isinstance(cause, NotRunError) else cause
         self.log = cause.log
 
 
-def _given_up(results: Mapping[str, Entry | OvrunError]) -> StageError | None:
+def _given_up(results: Mapping[str, OvrunError | None]) -> StageError | None:
     for result in results.values():
         if isinstance(result, OvrunError):
-            return NotRunError(f"given up after: {result.message}", cause=result)
+            return NotRunError(f"given up after: {result.message}", cause=result, given_up=True)
     return None
 
 
@@ -79,12 +81,13 @@ class _Engine:
         self.server = ForkServer()
         self.ahead: tuple[str, StageProcess] | None = None
 
-    def obtain(self, stage: Stage, following: Stage | None) -> Entry | OvrunError:
+    def obtain(self, stage: Stage, following: Stage | None) -> OvrunError | None:
         """Make a stage, or wait for another run that makes it; its error comes back."""
         try:
-            return obtain(stage, self.store, lambda: self._process(stage, following), self.watcher)
+            obtain(stage, self.store, lambda: self._process(stage, following), self.watcher)
         except OvrunError as error:
             return error
+        return None
 
     def close(self) -> None:
         """End what was started ahead and not used, and the server."""

@@ -40,22 +40,33 @@ def evaluate(
         RecipeError: a property that OpenVINO refuses.
         StageError: the runtime fails.
     """
-    arrays = read_arrays(dataset)
-    labels = _labels(dataset, arrays)
     compiled = compile_folder(model, runtime)
-    right = 0
+    arrays = read_arrays(dataset)
+    right = right_items(compiled, dataset, arrays, progress)
+    return {
+        "values": {"accuracy": int(right.sum()) / len(right)},
+        "reference_values": {},
+        "protocol": {"items": len(right), "output": compiled.outputs[0], "runtime": dict(compiled.runtime)},
+        "details": {"right": int(right.sum())},
+    }
+
+
+def right_items(compiled: Compiled, dataset: Dataset, arrays: Arrays, progress: Progress) -> NDArray[np.bool_]:
+    """Whether the best class of each item of `arrays`, a part of the dataset, is its label; shape [items].
+
+    Raises:
+        SourceError: the dataset doesn't fit the model.
+        StageError: the runtime fails.
+    """
+    labels = _labels(dataset, arrays)
+    right = np.zeros(len(labels), np.bool_)
     done = 0
     for outputs in item_outputs(compiled, arrays, dataset.name, progress):
         scores = _scores(compiled, dataset, outputs[0], labels)
         best = np.where(np.isnan(scores).any(-1), -1, scores.argmax(-1))
-        right += int((best == labels[done : done + len(best)]).sum())
+        right[done : done + len(best)] = best == labels[done : done + len(best)]
         done += len(best)
-    return {
-        "values": {"accuracy": right / len(labels)},
-        "reference_values": {},
-        "protocol": {"items": len(labels), "output": compiled.outputs[0], "runtime": dict(compiled.runtime)},
-        "details": {"right": right},
-    }
+    return right
 
 
 def _labels(dataset: Dataset, arrays: Arrays) -> NDArray[Any]:

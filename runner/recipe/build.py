@@ -14,6 +14,7 @@ from runner.recipe import legacy
 from runner.recipe.origins import KeyPath, Origins, dotted, nearest
 from runner.recipe.types import (
     Accuracy,
+    AccuracyControl,
     Check,
     Conversion,
     Dataset,
@@ -156,21 +157,26 @@ def _step(
             values[key] = int(values[key])
     if "ignored_scope" in values:
         values["ignored_scope"] = _scope(values["ignored_scope"])
-    if kind is WeightCompression and "advanced" in values:
+    if "advanced" in values:
         values["advanced"] = _advanced(values["advanced"])
+    if "accuracy_control" in values:
+        values["accuracy_control"] = AccuracyControl(
+            **{"dataset": values["dataset"], **_advanced(values["accuracy_control"])}
+        )
     return kind(**values), notes
 
 
 _COUNTS = frozenset(
     {
         *("subset_size", "steps", "initial_steps", "scale_steps", "block_size", "adapter_rank", "num_iterations"),
-        *("num_elements", "min_adjusted_group_size"),
+        *("num_elements", "min_adjusted_group_size", "num_bits"),
+        *("context_length", "max_num_iterations", "ranking_subset_size"),
     }
 )
 
 
 def _advanced(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The `advanced` settings of weight compression, whole numbers as integers."""
+    """Nested settings, whole numbers as integers."""
     values: dict[str, Any] = {}
     for key, value in data.items():
         values[key] = _advanced(value) if isinstance(value, dict) else int(value) if key in _COUNTS else value

@@ -7,21 +7,29 @@ never opens a file. Its part is the order of the defaults, packages, merging, an
 from __future__ import annotations
 
 import contextlib
+import copy
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, cast
 
 from hydra import compose as hydra_compose
 from hydra import initialize
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Glob, RangeSweep, Sweep
+from hydra.core.override_parser.types import Override as HydraOverride
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.errors import Problem, RecipeError, UsageError
 from runner.recipe.documents import PRIMARY, Document
-from runner.recipe.origins import KeyPath, Origins, dotted, graft
-from runner.recipe.overrides import Override
+from runner.recipe.origins import KeyPath, Origins, dotted, forget, graft
+from runner.recipe.overrides import Override, Several
+
+WHOLE = ("sweep", "select")
+"""Sections that replace those of the recipe that is built on, instead of merging with them."""
 
 
 def parse(texts: Sequence[str]) -> list[Override]:
@@ -30,39 +38,96 @@ def parse(texts: Sequence[str]) -> list[Override]:
     Raises:
         UsageError: some are not overrides, or give several values.
     """
+    return [one for one in _parsed(texts, several=False) if isinstance(one, Override)]
+
+
+def parse_sweep(texts: Sequence[str]) -> list[Override | Several]:
+    """Read overrides that may give several values, in the grammar of Hydra's sweeps.
+
+    Raises:
+        UsageError: some are not overrides.
+    """
+    return _parsed(texts, several=True)
+
+
+def _parsed(texts: Sequence[str], *, several: bool) -> list[Override | Several]:
     parser = OverridesParser.create()
-    overrides: list[Override] = []
+    parsed: list[Override | Several] = []
     problems: list[Problem] = []
     for text in texts:
         try:
-            overrides.append(_override(parser, text))
+            parsed.append(_override(parser, text, several))
         except UsageError as error:
             problems += error.problems
     if problems:
         raise UsageError(problems)
-    return overrides
+    return parsed
 
 
-def _override(parser: OverridesParser, text: str) -> Override:
+def _override(parser: OverridesParser, text: str, several: bool) -> Override | Several:
     try:
         found = parser.parse_override(text)
     except (HydraException, RecursionError) as error:
         what = f"not an override: {str(error).splitlines()[0]}" if str(error) else "not an override"
         raise _usage(text, what, "allowed: key=value, group=preset or ~key") from error
-    if found.is_sweep_override():
-        raise _usage(text, "several values where one is needed", "a list is written [a,b]")
     path = tuple(found.key_or_group.split("."))
     if found.package is not None or not all(path) or "/" in found.key_or_group:
         raise _usage(text, "not a key of a recipe", "allowed: a key such as compression.ratio, or a group")
-    return Override(text, path, found.value(), found.is_delete())
+    if not found.is_sweep_override():
+        return Override(text, path, found.value(), found.is_delete())
+    if not several:
+        allowed = "a list is written [a,b]; `ovrun sweep` takes several values"
+        raise _usage(text, "several values where one is needed", allowed)
+    if found.is_delete():
+        raise _usage(text, "several values for a key that is taken out", "allowed: ~key")
+    value = found.value()
+    if isinstance(value, Glob):
+        return Several(text, path, patterns=(tuple(value.include), tuple(value.exclude)))
+    return Several(text, path, tuple(_values(text, value)))
 
 
-def _usage(text: str, what: str, allowed: str) -> UsageError:
+def _values(text: str, value: Any) -> Iterator[Any]:
+    """The values that a list or a range stands for."""
+    if value.tags or getattr(value, "shuffle", False) or not isinstance(value, ChoiceSweep | RangeSweep):
+        what = "tags, shuffle and interval have no meaning here"
+        raise _usage(text, what, "allowed: a,b  choice(a,b)  range(start,stop,step)  glob(pattern)")
+    if isinstance(value, RangeSweep):
+        yield from _range(text, value)
+        return
+    for item in value.list:
+        if isinstance(item, Sweep):
+            raise _usage(text, "a range among other values", "write the values out")
+        yield HydraOverride._convert_value(item)
+
+
+MOST_VALUES = 100_000
+"""The longest range of a sweep."""
+
+
+def _range(text: str, value: RangeSweep) -> Iterator[float]:
+    """From start up to stop, without stop, in decimal steps: range(0.5,0.9,0.1) has four values."""
+    start, stop, step = (Decimal(repr(number)) for number in (value.start, value.stop, value.step))
+    if not step or not all(number.is_finite() for number in (start, stop, step)):
+        raise _usage(text, "a range needs finite numbers, and a step that is not 0")
+    count = max(0, math.ceil((stop - start) / step))
+    if not count:
+        raise _usage(text, "a range without values", "the first value is start, the last is before stop")
+    if count > MOST_VALUES:
+        raise _usage(text, f"a range of {count} values", f"at most {MOST_VALUES}")
+    whole = all(isinstance(number, int) for number in (value.start, value.stop, value.step))
+    for position in range(count):
+        number = start + position * step
+        yield int(number) if whole else float(number)
+
+
+def _usage(text: str, what: str, allowed: str | None = None) -> UsageError:
     return UsageError([Problem(f"command line: {text}", "", what, allowed)])
 
 
 def compose(documents: Sequence[Document]) -> tuple[dict[str, Any], Origins]:
     """Compose the documents; interpolations stay as they are written.
+
+    What a recipe says of its points (`sweep`, `select`) is not merged: the last one that says it has the word.
 
     Returns:
         The composed values, and the place of each.
@@ -79,7 +144,16 @@ def compose(documents: Sequence[Document]) -> tuple[dict[str, Any], Origins]:
         except (HydraException, OmegaConfBaseException) as error:
             where = by_key[PRIMARY].file.origins[()].where
             raise RecipeError([Problem(where, "defaults", " ".join(str(error).split()))]) from error
-    return cast("dict[str, Any]", composed), _origins(ordered, by_key[PRIMARY])
+    values = cast("dict[str, Any]", composed)
+    for name in WHOLE:
+        if (last := _last(ordered, name)) and last.body[name] is not None:
+            values[name] = copy.deepcopy(last.body[name])
+    return values, _origins(ordered, by_key[PRIMARY])
+
+
+def _last(ordered: Sequence[Document], name: str) -> Document | None:
+    """The document that has the last word on a section that is not merged."""
+    return next((document for document in reversed(ordered) if not document.prefix and name in document.body), None)
 
 
 def in_order(documents: Mapping[str, Document], key: str) -> Iterator[Document]:
@@ -105,7 +179,8 @@ def _stored(documents: Sequence[Document]) -> Iterator[None]:
     try:
         for document in documents:
             group, _, name = document.key.rpartition("/")
-            node = {"defaults": list(document.defaults), **document.body}
+            body = {name: value for name, value in document.body.items() if document.prefix or name not in WHOLE}
+            node = {"defaults": list(document.defaults), **body}
             store.store(name, node, group=group or None, package=document.package or None)
         yield
     finally:
@@ -116,6 +191,8 @@ def _origins(ordered: Sequence[Document], primary: Document) -> Origins:
     origins: Origins = {}
     for document in ordered:
         stated = document.file.origins.items()
+        for name in (name for name in WHOLE if not document.prefix and name in document.body):
+            forget(origins, (name,))
         inside = {path: place for path, place in stated if (path[0] in document.body if path else document.prefix)}
         graft(origins, inside, document.prefix)
     origins[()] = primary.file.origins[()]
@@ -128,7 +205,8 @@ def _same_kinds(ordered: Sequence[Document]) -> None:
     problems = []
     for document in ordered:
         inside = [((), dict)] if document.prefix else []
-        for path, kind in [*inside, *_kinds(document.body, ())]:
+        body = {name: value for name, value in document.body.items() if document.prefix or name not in WHOLE}
+        for path, kind in [*inside, *_kinds(body, ())]:
             origin = document.file.origins[path]
             at = document.prefix + path
             before = seen.get(at)

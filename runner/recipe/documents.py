@@ -14,7 +14,7 @@ from typing import Any
 from runner.errors import RecipeError
 from runner.recipe import rawcheck, yamlfile
 from runner.recipe.origins import Found, KeyPath, Origin, found
-from runner.recipe.search import NAME, enumerate_names, near
+from runner.recipe.search import NAME, enumerate_names, near, presets
 from runner.recipe.yamlfile import YamlFile
 
 GROUPS = {"model": "model", "data": "datasets", "compression": "compression", "accuracy": "accuracy"}
@@ -157,7 +157,7 @@ class _Collector:
             for folder in self.folders:
                 if (path := folder / group / f"{name}.yaml").is_file():
                     return path
-        known = sorted({path.stem for folder in self.folders for path in (folder / group).glob("*.yaml")})
+        known = presets(group, self.folders)
         what = f"no {group} preset named {name}" if group else f"no recipe named {name}"
         self.problems.append(found(entry.path, entry.origin, what, enumerate_names(known), near(name, known)))
         return None

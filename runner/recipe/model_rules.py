@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from runner import architecture
 from runner.errors import Problem
-from runner.recipe import weight_rules
-from runner.recipe.types import Recipe, WeightCompression
+from runner.recipe import quantization_rules, weight_rules
+from runner.recipe.types import Quantization, Recipe, WeightCompression
 
 _FIXED = ("mxfp4", "mxfp8_e4m3", "nvfp4")
 """Modes that have one group size only."""
@@ -24,7 +25,18 @@ def check_against_config(recipe: Recipe, config: Mapping[str, Any]) -> list[Prob
         recipe: a valid recipe.
         config: the model's config.json; keys that it lacks are not judged.
     """
-    return [*_compression(recipe, config), *_positions(recipe, config)]
+    return [*_compression(recipe, config), *_smoothing(recipe, config), *_positions(recipe, config)]
+
+
+def _smoothing(recipe: Recipe, config: Mapping[str, Any]) -> Iterator[Problem]:
+    """SmoothQuant is for transformers."""
+    listed = isinstance(recipe.resolved.get("compression"), list)
+    for index, step in enumerate(recipe.compression):
+        asked = isinstance(step, Quantization) and step.model_type is None and quantization_rules.smooths(asdict(step))
+        if asked and architecture.is_transformer(config) is False:
+            key = f"compression.{index}.advanced" if listed else "compression.advanced"
+            what = f"NNCF smooths transformers only, and the model is of type {config['model_type']}"
+            yield Problem(recipe.where(f"{key}.smooth_quant_alphas"), f"{key}.smooth_quant_alphas", what, "remove it")
 
 
 def _compression(recipe: Recipe, config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -100,6 +112,12 @@ def _lengths(recipe: Recipe) -> Iterator[tuple[str, int]]:
     for index, check in enumerate(recipe.accuracy.checks):
         if "context_length" in check.params:
             yield f"accuracy.checks.{index}.context_length", check.params["context_length"]
+    steps = isinstance(recipe.resolved.get("compression"), list)
+    for index, step in enumerate(recipe.compression):
+        control = step.accuracy_control if isinstance(step, Quantization) else None
+        if control and control.context_length:
+            key = f"compression.{index}.accuracy_control" if steps else "compression.accuracy_control"
+            yield f"{key}.context_length", control.context_length
     listed = isinstance(recipe.resolved.get("input_info"), list)
     for index, one in enumerate(recipe.input_info):
         if len(one.sample_size) == 2:

@@ -11,15 +11,22 @@ from runner.recipe.documents import GROUPS, Choice
 from runner.recipe.origins import Found, KeyPath, Origin, Origins, dotted, forget, found, mark
 from runner.recipe.rawcheck import PLAIN_ONLY, bad_interpolation, bad_key
 
+COMMAND_LINE = 1 << 30
+"""The rank of the command line among files: its mistakes come last."""
+
 
 @dataclass(frozen=True)
 class Override:
-    """`key=value`, or `~key`, as it was written and as Hydra's grammar reads it."""
+    """`key=value`, or `~key`, as it was written and as Hydra's grammar reads it.
+
+    `place` is where it was written, if that is not the command line.
+    """
 
     text: str
     path: KeyPath
     value: Any = None
     delete: bool = False
+    place: Origin | None = None
 
     @property
     def is_choice(self) -> bool:
@@ -30,10 +37,23 @@ class Override:
         return len(self.path) == 1 and self.path[0] in GROUPS and (named or self.value is None)
 
 
+@dataclass(frozen=True)
+class Several:
+    """`key=value,value` or `group=glob(pattern)`: one point of a sweep for each value.
+
+    `patterns` are those of names to take, and of names to leave out again; there are no `values` then.
+    """
+
+    text: str
+    path: KeyPath
+    values: tuple[Any, ...] = ()
+    patterns: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+
+
 def origin(text: str, rank: int) -> Origin:
     """The place of a value of the command line; paths stated there are relative to the working directory."""
     where = f"command line: {text}"
-    return Origin(where, where, Path.cwd(), (1 << 30, rank, 0))
+    return Origin(where, where, Path.cwd(), (COMMAND_LINE, rank, 0))
 
 
 def choices(overrides: Sequence[Override]) -> dict[str, Choice]:
@@ -43,7 +63,7 @@ def choices(overrides: Sequence[Override]) -> dict[str, Choice]:
         if override.is_choice:
             names = override.value if isinstance(override.value, list) else [override.value]
             kept = tuple(name for name in names if name is not None)
-            found[str(override.path[0])] = Choice(kept, origin(override.text, rank))
+            found[str(override.path[0])] = Choice(kept, override.place or origin(override.text, rank))
     return found
 
 
@@ -52,7 +72,7 @@ def apply(config: dict[str, Any], origins: Origins, overrides: Sequence[Override
     problems = []
     for rank, override in enumerate(overrides):
         if not override.is_choice:
-            place = origin(override.text, rank)
+            place = override.place or origin(override.text, rank)
             if what := _refusal(override):
                 problems.append(found(override.path, place, *what))
             elif what := _change(config, origins, override, place):

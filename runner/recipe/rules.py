@@ -11,7 +11,7 @@ from typing import Any
 
 from runner import data as data_kinds
 from runner import metrics
-from runner.recipe import build, legacy, weight_rules
+from runner.recipe import build, legacy, quantization_rules, weight_rules
 from runner.recipe.origins import Found, KeyPath, Origins
 from runner.recipe.search import near
 from runner.recipe.validate import NAME_PATTERN, place
@@ -69,6 +69,10 @@ def _compression(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterato
         yield from _calibration(at, step.get("dataset"), datasets, bad)
         if step.get("algorithm") == "weight_compression" and _ok(at, bad):
             yield from weight_rules.check(at, step)
+        elif step.get("algorithm") == "quantization" and _ok(at, bad) and not legacy.is_legacy(step):
+            task = _mapping(config, "model").get("task")
+            yield from quantization_rules.check(at, step, config.get("target_device"), task)
+        yield from _control(at, step, datasets, bad)
     yield from _repeated(config)
 
 
@@ -80,6 +84,20 @@ def _calibration(at: KeyPath, name: Any, datasets: Mapping[str, Any], bad: Colle
         needed = " or ".join(_GIVEN_BY[kind] for kind in ("text", "arrays"))
         what = f'"{name}" holds nothing that can calibrate a model'
         yield Finding((*at, "dataset"), what, f"needed: {needed}")
+
+
+def _control(
+    at: KeyPath, step: Mapping[str, Any], datasets: Mapping[str, Any], bad: Collection[KeyPath]
+) -> Iterator[Finding]:
+    """Accuracy control measures on its own dataset, or on that of the calibration."""
+    control = step.get("accuracy_control")
+    at = (*at, "accuracy_control")
+    if not isinstance(control, dict):
+        return
+    yield from _reference(at, control.get("dataset"), datasets)
+    name = control.get("dataset", step.get("dataset"))
+    if _ok((*at, "metric"), bad) and isinstance(name, str) and name in datasets and _ok(("datasets", name), bad):
+        yield from _fitting(at, {**control, "dataset": name}, datasets[name])
 
 
 def _repeated(config: Mapping[str, Any]) -> Iterator[Finding]:

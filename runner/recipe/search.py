@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner import resources
 from runner.errors import Problem, RecipeError
 from runner.recipe.origins import show_path
+
+if TYPE_CHECKING:
+    from runner.recipe.yamlfile import YamlFile
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 @dataclass(frozen=True)
 class RecipeEntry:
-    """A recipe that can be named; `description` is empty where the file can't be read as YAML."""
+    """A recipe that can be named; `description` is empty where the file can't be read as YAML.
+
+    `points` is the number of points of the file's own `sweep`, None where it has none.
+    """
 
     name: str
     path: Path
     description: str
     builtin: bool
+    points: int | None = None
 
 
 def folders(recipes_dir: Path | None = None) -> list[Path]:
@@ -33,6 +42,16 @@ def folders(recipes_dir: Path | None = None) -> list[Path]:
     found = [user.absolute()] if user.is_dir() else []
     builtin = resources.recipes_dir()
     return found + ([builtin] if builtin not in found else [])
+
+
+def around(path: Path, recipes_dir: Path | None = None) -> list[Path]:
+    """Where a recipe's presets are looked for: its own folder, then those of all recipes."""
+    return list(dict.fromkeys([path.parent, *folders(recipes_dir)]))
+
+
+def presets(group: str, places: Iterable[Path]) -> list[str]:
+    """The names of a group's presets."""
+    return sorted({path.stem for folder in places for path in (folder / group).glob("*.yaml")})
 
 
 def find_recipe(name: str, recipes_dir: Path | None = None) -> Path:
@@ -100,14 +119,49 @@ def list_recipes(recipes_dir: Path | None = None) -> list[RecipeEntry]:
     entries: dict[str, RecipeEntry] = {}
     for folder in reversed(folders(recipes_dir)):
         for path in sorted(folder.glob("*.yaml")):
-            entries[path.stem] = RecipeEntry(path.stem, path, _description(path), folder == builtin)
+            entries[path.stem] = _entry(path, folder == builtin)
     return [entries[name] for name in sorted(entries)]
 
 
-def _description(path: Path) -> str:
+def _entry(path: Path, builtin: bool) -> RecipeEntry:
     from runner.recipe import yamlfile
 
     try:
-        return str(yamlfile.read(path).data.get("description") or "")
+        file = yamlfile.read(path)
     except RecipeError:
-        return ""
+        return RecipeEntry(path.stem, path, "", builtin)
+    return RecipeEntry(path.stem, path, str(file.data.get("description") or ""), builtin, _points(file))
+
+
+def _points(file: YamlFile) -> int | None:
+    """How many points a recipe's own `sweep` has; None where it has none, or one with mistakes."""
+    from runner.recipe.grid import make_grid
+
+    section = file.data.get("sweep")
+    if not isinstance(section, dict) or not all(isinstance(values, list) for values in section.values()):
+        return None
+    if not all(isinstance(entry, dict) for part in ("exclude", "include") for entry in section.get(part, ())):
+        return None
+    grid = make_grid(section, file.origins, ())
+    return None if grid.problems else len(grid.points)
+
+
+def matching_recipes(names: Sequence[str], recipes_dir: Path | None = None) -> list[str]:
+    """The names, each once, with patterns such as `dialogpt-*` replaced by the recipes that they match.
+
+    Raises:
+        RecipeError: a pattern matches no recipe.
+    """
+    found: dict[str, None] = {}
+    problems = []
+    for name in names:
+        matched = [name]
+        if any(mark in name for mark in "*?[") and "/" not in name:
+            known = sorted({path.stem for folder in folders(recipes_dir) for path in folder.glob("*.yaml")})
+            matched = fnmatch.filter(known, name)
+            if not matched:
+                problems.append(Problem(name, "", "no recipe matches", enumerate_names(known)))
+        found |= dict.fromkeys(matched)
+    if problems:
+        raise RecipeError(problems)
+    return list(found)

@@ -111,10 +111,31 @@ class WeightCompression:
 
 
 @dataclass(frozen=True)
+class AccuracyControl:
+    """Parameters of `nncf.quantize_with_accuracy_control`: how much worse a metric may be after quantization.
+
+    `dataset` is what it is measured on; None leaves NNCF's own default.
+    """
+
+    metric: str
+    dataset: str
+    max_drop: float = 0.01
+    drop_type: str = "absolute"
+    context_length: int | None = None
+    max_num_iterations: int | None = None
+    ranking_subset_size: int | None = None
+    restore_mode: str | None = None
+
+
+@dataclass(frozen=True)
 class Quantization:
-    """Parameters of `nncf.quantize`; None leaves NNCF's own default. `dataset` is the calibration data."""
+    """Parameters of `nncf.quantize`; None leaves NNCF's own default. `dataset` is the calibration data.
+
+    `advanced` holds fields of `nncf.AdvancedQuantizationParameters` by their names, nested ones as mappings.
+    """
 
     dataset: str
+    mode: str | None = None
     preset: str | None = None
     subset_size: int = 300
     fast_bias_correction: bool = True
@@ -122,9 +143,8 @@ class Quantization:
     ignored_scope: IgnoredScope | None = None
     overflow_fix: str | None = None
     quantize_outputs: bool = False
-    smooth_quant_alpha: float | None = None
-    activations_range_estimator: str | None = None
-    weights_range_estimator: str | None = None
+    advanced: Mapping[str, Any] | None = None
+    accuracy_control: AccuracyControl | None = None
     algorithm: Literal["quantization"] = "quantization"
 
 
@@ -152,6 +172,30 @@ class Accuracy:
     checks: tuple[Check, ...] = ()
     runtime: Mapping[str, Any] = field(default_factory=dict)
     reference: Literal["converted"] = "converted"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate of `select`, on a metric that the recipe checks; `dataset` is None where it is checked on one only."""
+
+    metric: str
+    dataset: str | None = None
+    max: float | None = None
+    min: float | None = None
+    max_drop: float | None = None
+    max_relative_increase: float | None = None
+
+
+@dataclass(frozen=True)
+class Select:
+    """Which point of a sweep is published: the one with the least (or the most) of `by` that meets all gates.
+
+    `by` is `size` (bytes of the optimized model), `seconds` (that its stages took) or the name of a metric.
+    """
+
+    goal: Literal["minimize", "maximize"]
+    by: str
+    subject_to: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,11 @@ def read(path: Path, rank: int = 0) -> YamlFile:
     Raises:
         RecipeError: it can't be read or is not UTF-8, not YAML, empty, no mapping, or too large for a recipe.
     """
-    text = _text(path)
+    return parse(decode(path), path, rank)
+
+
+def parse(text: str, path: Path, rank: int = 0) -> YamlFile:
+    """As `read`, from a text; `path` is what messages name."""
     builder = _Builder(path, rank)
     try:
         data = builder.document(yaml.parse(text, Loader=_LOADER))
@@ -77,7 +81,12 @@ def _fail(path: Path, what: str, *, line: int = 1, column: int = 1, allowed: str
     return RecipeError([Problem(f"{show_path(path)}:{line}:{column}", "", what, allowed)])
 
 
-def _text(path: Path) -> str:
+def decode(path: Path) -> str:
+    """The text of a file in UTF-8.
+
+    Raises:
+        RecipeError: it can't be read, is too large, or not UTF-8.
+    """
     try:
         raw = path.read_bytes()
     except OSError as error:

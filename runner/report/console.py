@@ -72,11 +72,11 @@ class RunConsole:
     def finished(self, stage: Stage, entry: Entry, reused: bool) -> None:
         """The stage's line."""
         self._stop()
-        if reused:
-            self._line("○", "dim", stage.label, "cached")
-            return
         cost = f"{seconds(entry.record['seconds']):>9}  {megabytes(entry.record['peak_memory']):>8} peak"
-        self._line("✓", "green", stage.label, cost)
+        mark, style, rest = ("○", "dim", "cached") if reused else ("✓", "green", cost)
+        self._line(mark, style, stage.label, rest)
+        for note in entry.result.get("notes", ()):
+            self.console.print(Text(f"    note: {note}", style="yellow"))
 
     def failed(self, stage: Stage, error: OvrunError) -> None:
         """The line of a stage that did not finish."""

@@ -13,17 +13,25 @@ from runner.artifact import versions
 from runner.errors import Problem, UsageError
 from runner.manifest import read_manifest
 from runner.recipe import list_recipes
-from runner.report.words import check_lines, megabytes, seconds
+from runner.report.words import check_lines, megabytes, plural, seconds
 
 
-def listing(recipes_dir: Path | None, outputs: Path) -> list[dict[str, Any]]:
-    """Recipes with their versions, then the names in `outputs` that no recipe stands for."""
+def listing(recipes_dir: Path | None, outputs: Path, *, points: bool = True) -> list[dict[str, Any]]:
+    """Recipes with their versions, then the names in `outputs` that no recipe stands for.
+
+    Without `points`, the points of the recipes' sweeps are only counted, in `published_points` of their recipe.
+    """
     rows = []
+    published = _published(outputs)
     for entry in list_recipes(recipes_dir):
-        rows.append(_row(entry.name, entry.description, "built in" if entry.builtin else str(entry.path), outputs))
-    known = {row["name"] for row in rows}
-    rows += [_row(name, "", None, outputs) for name in _published(outputs) if name not in known]
-    return rows
+        origin = "built in" if entry.builtin else str(entry.path)
+        rows.append(_row(entry.name, entry.description, origin, outputs) | {"points": entry.points})
+    known = {row["name"]: row for row in rows}
+    others = [name for name in published if name not in known]
+    for name in others:
+        if owner := known.get(name.partition("--")[0]):
+            owner["published_points"] += 1
+    return rows + [_row(name, "", None, outputs) for name in others if points or name.partition("--")[0] not in known]
 
 
 def _published(outputs: Path) -> list[str]:
@@ -40,6 +48,8 @@ def _row(name: str, description: str, origin: str | None, outputs: Path) -> dict
         "name": name,
         "description": description,
         "recipe": origin,
+        "points": None,
+        "published_points": 0,
         "versions": [n for n, _ in found],
         "size": manifest["size"]["optimized"] if manifest else None,
         "created": manifest["created"] if manifest else None,
@@ -58,10 +68,12 @@ def print_listing(rows: list[dict[str, Any]]) -> None:
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
-    made = ", ".join(map(str, row["versions"][-4:])) or "-"
+    made = ", ".join(map(str, row["versions"][-4:]))
+    made = ", ".join(filter(None, [made, row["published_points"] and plural(row["published_points"], "point")])) or "-"
     size = megabytes(row["size"]) if row["size"] else "-"
     origin = "built in" if row["recipe"] == "built in" else "yours" if row["recipe"] else "no recipe"
-    return row["name"], origin, made, size, row["description"]
+    points = f"[{row['points']} points] " if row["points"] else ""
+    return row["name"], origin, made, size, f"{points}{row['description']}"
 
 
 def find_version(word: str, outputs: Path) -> tuple[dict[str, Any], Path]:
@@ -109,6 +121,8 @@ def print_version(manifest: Mapping[str, Any], path: Path) -> None:
     for stage in manifest["stages"]:
         cost = f"{seconds(stage['seconds']):>9}  {megabytes(stage['peak_memory']):>8} peak"
         print(f"    {stage['label']:<{width}} {cost}  {stage['key'][:12]}")
+        for note in stage.get("result", {}).get("notes", ()):
+            print(f"      note: {note}")
     if manifest["checks"]:
         print("\n  checks")
     for line, met in check_lines(manifest["checks"]):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runner.plan import Plan, Stage, differences, missing
+from runner.graph import make_graph
+from runner.plan import Plan, Stage, differences
 from runner.report.words import plural, seconds
 from runner.store import Store
 
@@ -13,7 +14,7 @@ from runner.store import Store
 def describe(plan: Plan, store: Store) -> dict[str, Any]:
     """The plan as plain data: `state` of a stage is `cached`, `to do` or `not needed`."""
     damaged = {stage.key for stage in plan.stages if store.damaged(stage.key)}
-    to_do = {stage.key for stage in missing(plan, store)}
+    to_do = {stage.key for stage in make_graph([plan]).needed(store)}
     recent = store.recent(plan.recipe.name)
     rows = []
     for stage in plan.stages:

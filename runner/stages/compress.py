@@ -12,15 +12,20 @@ from runner import ir, nncf_process
 from runner.errors import Problem, RecipeError
 from runner.recipe.weight_rules import backup_mode, codebook_size, group_size
 from runner.stages import Progress, Task
+from runner.weight_layout import outputs_first
 
-REVISION = 1
+REVISION = 2
 PREPARE_ONCE = True
+STATISTICS = "statistics"
+"""The folder of NNCF's statistics below that of the stage that collects them."""
 _PLAIN = ("ratio", "group_size", "all_layers", "awq", "scale_estimation", "gptq", "lora_correction")
 
 
 def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
-    """The tokenizer's library matters only to data-aware methods."""
-    return ("nncf", "numpy", "openvino", "tokenizers") if params["dataset"] else ("nncf", "openvino")
+    """NumPy's BLAS does the sums of data-aware methods; of these, only GPTQ reads the data itself."""
+    if params["gptq"]:
+        return ("nncf", "numpy", "openvino", "tokenizers")
+    return ("nncf", "numpy", "openvino") if params["dataset"] else ("nncf", "openvino")
 
 
 def prepare(params: Mapping[str, Any]) -> None:
@@ -34,10 +39,13 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
     source = task.inputs["model"]
     model = ir.read(source)
     if not task.params["after_other"]:
-        _refuse_compressed(model, task.params)
+        refuse_compressed(model, task.params["mode"])
     before = ir.constants(model)
+    if task.params["scale_estimation"] or task.params["gptq"]:
+        outputs_first(model)
     with _worded(nncf, task.params), _awq_heard(task.params):
         nncf.compress_weights(model, **_arguments(nncf, task, model))
+    _forget_path(model, task)
     counted = ir.constants(model)
     _require_effect(before, counted, task.params)
     ir.write(model, source, task.out)
@@ -100,12 +108,28 @@ def _arguments(nncf: Any, task: Task, model: Any) -> dict[str, Any]:
     if params["ignored_scope"] is not None:
         arguments["ignored_scope"] = nncf_process.ignored_scope(nncf, params["ignored_scope"])
     advanced = _advanced(nncf, params)
+    if "statistics" in task.inputs:
+        advanced["statistics_path"] = _statistics_path(task)
     if advanced:
         arguments["advanced_parameters"] = nncf.AdvancedCompressionParameters(**advanced)
-    if "calibration" in task.datasets:
+    if params["dataset"]:
         arguments["dataset"] = nncf.Dataset(_calibration(task, model))
         arguments["subset_size"] = params["subset_size"]
     return arguments
+
+
+def _statistics_path(task: Task) -> str:
+    return str(task.inputs["statistics"] / STATISTICS)
+
+
+def _forget_path(model: Any, task: Task) -> None:
+    """Where the statistics lay is nothing to keep in a model: with it, equal models would differ by their .xml."""
+    where = ["nncf", "weight_compression", "advanced_parameters"]
+    if "statistics" in task.inputs and model.has_rt_info(where):
+        text = str(model.get_rt_info(where).value)
+        model.set_rt_info(
+            text.replace(f"'statistics_path': {_statistics_path(task)!r}", "'statistics_path': None"), where
+        )
 
 
 def _advanced(nncf: Any, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,6 +166,9 @@ def _typed(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _calibration(task: Task, model: Any) -> list[dict[str, Any]]:
+    """What NNCF reads itself; with statistics at hand, that is nothing unless for GPTQ."""
+    if "calibration" not in task.datasets:
+        return []
     from runner.data.calibration import calibration_items
 
     return calibration_items(
@@ -154,11 +181,11 @@ def _calibration(task: Task, model: Any) -> list[dict[str, Any]]:
     )
 
 
-def _refuse_compressed(model: Any, params: Mapping[str, Any]) -> None:
+def refuse_compressed(model: Any, asked: str) -> None:
     """NNCF leaves integer weights as they are without a word; a recipe that asks for more must hear it."""
     before = ir.compressed_by(model)
     if before:
-        what = f"the model went through NNCF's {before} before, and {params['mode']} would change nothing in it"
+        what = f"the model went through NNCF's {before} before, and {asked} would change nothing in it"
         raise RecipeError([Problem("", "mode", what, "start from an uncompressed model")])
 
 

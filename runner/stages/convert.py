@@ -53,7 +53,7 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
     )
     start = time.monotonic()
     for path in task.out.glob("openvino_*model.xml"):
-        ir.refuse_nan(ir.read(task.out, path.name))
+        ir.refuse_nan_in_file(path)
     return {"steps": {**steps, "check": time.monotonic() - start}}
 
 

@@ -1,16 +1,22 @@
-"""Quantize: `nncf.quantize`, 8-bit weights and activations after training, on an OpenVINO IR."""
+"""Quantize: `nncf.quantize` on an OpenVINO IR, weights and activations in 8 bits; with accuracy control where asked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from runner import ir, nncf_process
+import runner.files as fs
+from runner import architecture, ir, nncf_process, nncf_quantization
 from runner.errors import Problem, RecipeError
+from runner.recipe.quantization_rules import NO_SLOW_CORRECTION, smooths
 from runner.stages import Progress, Task
 
 REVISION = 1
 PREPARE_ONCE = True
+_QUANTIZERS = ("FakeQuantize", "FakeConvert")
+_UNEVEN = ("Elu", "Gelu", "HSigmoid", "HSwish", "Mish", "PRelu", "Selu", "SoftPlus", "Swish")
+"""Activation functions whose values do not start at 0 as those of ReLU do."""
 
 
 def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
@@ -30,59 +36,111 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
     nncf = nncf_process.load(progress)
     params, source = task.params, task.inputs["model"]
     model = ir.read(source)
+    _refuse_compressed(model, params)
+    model_type = _model_type(params, source, model)
+    _refuse_in_vain(model, params, model_type)
+    items = calibration_items(
+        task.datasets["calibration"], model, source, params["subset_size"], task.seed, params["sequence_length"]
+    )
+    arguments = nncf_quantization.arguments(nncf, params, model_type)
+    notes = _advice(model, params, model_type)
+    search = None
+    with _worded(nncf):
+        if params["accuracy_control"] is None:
+            model = nncf.quantize(model, nncf.Dataset(items), **arguments)
+        else:
+            from runner import accuracy_control
+
+            model, search = accuracy_control.quantize(nncf, task, model, nncf.Dataset(items), arguments)
+    result: dict[str, Any] = {
+        "constants": ir.constants(model),
+        "quantizers": _count_quantizers(model),
+        "calibration_items": len(items),
+        "model_type": model_type,
+    }
+    ir.write(model, source, task.out)
+    if search:
+        result["accuracy_control"], sentence = search.finish()
+        notes.append(sentence)
+    return result | {"notes": notes}
+
+
+@contextmanager
+def _worded(nncf: Any) -> Iterator[None]:
+    """What NNCF refuses because of the model or the data, in words."""
+    try:
+        yield
+    except (
+        nncf.ValidationError,
+        nncf.ParameterNotSupportedError,
+        nncf.UnsupportedModelError,
+        nncf.InternalError,
+    ) as error:
+        text = str(error).strip()
+        key = "ignored_scope" if text.startswith("Ignored nodes") else ""
+        raise RecipeError([Problem("", key, f"NNCF refuses this: {text}")]) from error
+
+
+def _refuse_compressed(model: Any, params: Mapping[str, Any]) -> None:
     before = ir.compressed_by(model)
     if before and not (before == "weight_compression" and params["after_weight_compression"]):
         what = f"the model went through NNCF's {before} before; quantizing it again would only add error"
         raise RecipeError([Problem("", "algorithm", what, "start from an uncompressed model")])
-    model_type = params["model_type"] or ir.model_type(model)
-    items = calibration_items(
-        task.datasets["calibration"], model, source, params["subset_size"], task.seed, params["sequence_length"]
-    )
-    try:
-        model = nncf.quantize(model, nncf.Dataset(items), **_arguments(nncf, params, model_type))
-    except nncf.ValidationError as error:
-        raise RecipeError([Problem("", "", f"NNCF refuses this: {str(error).strip()}")]) from error
-    quantizers = sum(node.get_type_name() == "FakeQuantize" for node in model.get_ops())
-    if not quantizers:
+
+
+def _model_type(params: Mapping[str, Any], source: Any, model: Any) -> str | None:
+    """What the recipe says, else what the model's configuration or its operations show."""
+    if params["model_type"] is not None:
+        return None if params["model_type"] == "none" else str(params["model_type"])
+    config = source / "config.json"
+    known = architecture.is_transformer(fs.read_json(config)) if config.is_file() else None
+    return "transformer" if known or ir.has_attention(model) else None
+
+
+def _refuse_in_vain(model: Any, params: Mapping[str, Any], model_type: str | None) -> None:
+    """Refuse what NNCF would not do to this model, or would ignore without a word."""
+    from runner.data.feed import fixed_batch, keeps_state, ports
+
+    problems, advanced, kinds = [], params["advanced"] or {}, ir.kinds(model)
+    if smooths(params) and model_type is None:
+        what = "NNCF smooths transformers only, and this model has no attention"
+        problems.append(
+            Problem("", "advanced.smooth_quant_alphas", what, "remove it, or state `model_type: transformer`")
+        )
+    elif (advanced.get("smooth_quant_alphas") or {}).get("convolution", -1) >= 0 and "Convolution" not in kinds:
+        what = "this model has no convolutions"
+        problems.append(Problem("", "advanced.smooth_quant_alphas.convolution", what, "remove it"))
+    if advanced.get("batchwise_statistics") and (fixed_batch(ports(model)) or 1) == 1:
+        what = "does nothing: this model is calibrated with one item at a time, it has no fixed batch size above 1"
+        problems.append(Problem("", "advanced.batchwise_statistics", what, "remove it"))
+    if not params["fast_bias_correction"] and ("If" in kinds or keeps_state(ports(model))):
+        without = "NNCF has the slower bias correction only for models without If operations"
+        what = NO_SLOW_CORRECTION if keeps_state(ports(model)) else without
+        problems.append(Problem("", "fast_bias_correction", what, "remove it"))
+    if problems:
+        raise RecipeError(problems)
+
+
+def _advice(model: Any, params: Mapping[str, Any], model_type: str | None) -> list[str]:
+    """What might serve this model better, for the person to decide."""
+    if params["mode"] or params["preset"] == "mixed" or (model_type and params["preset"] is None):
+        return []
+    asked = ((params["advanced"] or {}).get("activations_quantization_params") or {}).get("mode")
+    found = sorted(ir.kinds(model) & set(_UNEVEN))
+    if not found or asked:
+        return []
+    told = " and ".join(found)
+    return [f"the model has {told} activations, which are not symmetric: `preset: mixed` may lose less"]
+
+
+def _count_quantizers(model: Any) -> int:
+    """How many operations quantize.
+
+    Raises:
+        RecipeError: none does.
+    """
+    count = sum(node.get_type_name() in _QUANTIZERS for node in model.get_ops())
+    if not count:
         allowed = "the ignored scope leaves nothing to quantize"
         raise RecipeError([Problem("", "algorithm", "no layer of the model was quantized", allowed)])
-    ir.write(model, source, task.out)
-    return {
-        "constants": ir.constants(model),
-        "quantizers": quantizers,
-        "calibration_items": len(items),
-        "model_type": model_type,
-    }
-
-
-def _arguments(nncf: Any, params: Mapping[str, Any], model_type: str | None) -> dict[str, Any]:
-    """The keyword arguments of `nncf.quantize`; what the recipe leaves out stays NNCF's own default."""
-    arguments: dict[str, Any] = {
-        "target_device": nncf.TargetDevice(params["target_device"]),
-        "subset_size": params["subset_size"],
-        "fast_bias_correction": params["fast_bias_correction"],
-        "advanced_parameters": _advanced(nncf, params),
-    }
-    if params["preset"] is not None:
-        arguments["preset"] = nncf.QuantizationPreset(params["preset"])
-    if model_type is not None:
-        arguments["model_type"] = nncf.ModelType(model_type)
-    if params["ignored_scope"] is not None:
-        arguments["ignored_scope"] = nncf_process.ignored_scope(nncf, params["ignored_scope"])
-    return arguments
-
-
-def _advanced(nncf: Any, params: Mapping[str, Any]) -> Any:
-    from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters, OverflowFix
-    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
-
-    advanced = nncf.AdvancedQuantizationParameters(quantize_outputs=params["quantize_outputs"])
-    if params["overflow_fix"] is not None:
-        advanced.overflow_fix = OverflowFix(params["overflow_fix"])
-    if params["smooth_quant_alpha"] is not None:
-        advanced.smooth_quant_alphas = AdvancedSmoothQuantParameters(matmul=params["smooth_quant_alpha"])
-    for side in ("activations", "weights"):
-        name = params[f"{side}_range_estimator"]
-        if name is not None:
-            setattr(advanced, f"{side}_range_estimator_params", getattr(RangeEstimatorParametersSet, name.upper()))
-    return advanced
+    return count

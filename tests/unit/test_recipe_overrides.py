@@ -111,7 +111,8 @@ def test_wrong_value_says_that_it_came_from_the_command_line() -> None:
 def test_unknown_preset() -> None:
     assert problems("compression=int4-sim") == [
         "command line: compression=int4-sim: defaults.compression: no compression preset named int4-sim; "
-        "there are: int4-asym, int4-awq, int4-awq-se, int4-gptq, int4-sym, int8, mxfp4, nf4, ptq-int8 "
+        "there are: fp8, int4-asym, int4-awq, int4-awq-se, int4-gptq, int4-sym, int8, mxfp4, nf4, ptq-fp8, ptq-int8, "
+        "ptq-int8-accuracy, ptq-mixed "
         "(did you mean int4-sym?)"
     ]
 
@@ -119,8 +120,14 @@ def test_unknown_preset() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("compression.ratio=0.6,0.8", "several values where one is needed; a list is written [a,b]"),
-        ("compression.ratio=range(1,3)", "several values where one is needed; a list is written [a,b]"),
+        (
+            "compression.ratio=0.6,0.8",
+            "several values where one is needed; a list is written [a,b]; `ovrun sweep` takes several values",
+        ),
+        (
+            "compression.ratio=range(1,3)",
+            "several values where one is needed; a list is written [a,b]; `ovrun sweep` takes several values",
+        ),
         ("compression.ratio", "not an override: missing EQUAL at '<EOF>'; allowed: key=value, group=preset or ~key"),
         (
             "compression=[",

@@ -1,0 +1,195 @@
+"""Accuracy control: NNCF's search for the layers that have to stay floats, by a metric of ours and measured again."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner.errors import AccuracyError, Problem, RecipeError
+from runner.inference import Compiled, compile_folder
+from runner.metrics import METRICS
+from runner.metrics.items import Items, items
+from runner.report.words import plural
+from runner.stages import Task
+
+_SHOWN = 8
+_RESTORER = ("max_num_iterations", "ranking_subset_size")
+
+
+@dataclass
+class Search:
+    """One search: what the unquantized model reaches, and which layers NNCF took back to floats.
+
+    Attributes:
+        value: the metric of the unquantized model.
+        report: NNCF's own of its search; None where the first quantized model was good enough.
+    """
+
+    task: Task
+    items: Items
+    value: float
+    report: Any = None
+    evaluations: int = field(default=0)
+
+    @property
+    def control(self) -> Mapping[str, Any]:
+        """The recipe's settings."""
+        found: Mapping[str, Any] = self.task.params["accuracy_control"]
+        return found
+
+    @property
+    def sign(self) -> int:
+        """NNCF takes more for better."""
+        return 1 if METRICS[self.control["metric"]].better == "higher" else -1
+
+    def validate(self, model: Any, chosen: Iterable[int]) -> tuple[float, list[float]]:
+        """What NNCF asks: the metric of a compiled model over some items, and that of each of them."""
+        from runner.data.feed import ports
+
+        numbers = list(chosen)
+        self.evaluations += len(numbers)
+        found, each = self.items.measure(Compiled(self.task.inputs["model"], model, ports(model), {}), numbers)
+        return self.sign * found, [self.sign * one for one in each]
+
+    def finish(self) -> tuple[dict[str, Any], str]:
+        """Measure the model as it was written, and tell what became of the search, as data and in a sentence.
+
+        Raises:
+            AccuracyError: the drop is larger than the recipe allows.
+        """
+        compiled = compile_folder(self.task.out, self.control["runtime"])
+        value, _ = self.items.measure(compiled, range(self.items.count))
+        shutil.rmtree(_kept(self.task))
+        drop = self.sign * (self.value - value)
+        if self.control["drop_type"] == "relative":
+            drop /= abs(self.value)
+        reverted = sorted({node.node_name for node in self.report.reverted_operations}) if self.report else []
+        if not (drop <= self.control["max_drop"] or math.isclose(drop, self.control["max_drop"], abs_tol=1e-12)):
+            raise self.missed(value, drop, len(reverted))
+        told = {
+            **{name: self.control[name] for name in ("metric", "max_drop", "drop_type")},
+            **{"reference_value": self.value, "value": value, "drop": drop, "items": self.items.count},
+            **{"evaluated_items": self.evaluations, "reverted": reverted},
+        }
+        return told, _sentence(told)
+
+    def missed(self, value: float, drop: float, reverted: int) -> AccuracyError:
+        """The limit was not kept."""
+        metric, kind = self.control["metric"], self.control["drop_type"]
+        message = (
+            f"accuracy control could not keep {metric} within max_drop {self.control['max_drop']:g} ({kind}): "
+            f"it went from {self.value:.6g} to {value:.6g}, a drop of {drop:.4g}, "
+            f"with {reverted} operations back in floats"
+        )
+        return AccuracyError(message, hint="Raise max_drop, or leave the worst layers out with `ignored_scope`.")
+
+
+def _sentence(found: Mapping[str, Any]) -> str:
+    """The outcome in words."""
+    reverted = found["reverted"]
+    names = f" ({', '.join(reverted[:_SHOWN])}{', …' if len(reverted) > _SHOWN else ''})" if reverted else ""
+    return (
+        f"accuracy control: {found['metric']} {found['reference_value']:.6g} → {found['value']:.6g}, "
+        f"{plural(len(reverted), 'operation')} taken back to floats{names}"
+    )
+
+
+def quantize(nncf: Any, task: Task, model: Any, calibration: Any, arguments: Mapping[str, Any]) -> tuple[Any, Search]:
+    """Run `nncf.quantize_with_accuracy_control`.
+
+    Returns:
+        the model, and the search, whose `finish` has to be called once the model is written.
+
+    Raises:
+        SourceError: the validation dataset doesn't fit the model.
+        RecipeError: a property of `accuracy.runtime` that OpenVINO refuses, or a drop relative to 0.
+        AccuracyError: the limit can only be kept with nothing quantized.
+    """
+    search = _begin(task)
+    _use_runtime(search.control["runtime"])
+    reports = _keep_reports()
+    given = dict(arguments)
+    advanced = given.pop("advanced_parameters")
+    try:
+        model = nncf.quantize_with_accuracy_control(
+            model,
+            calibration,
+            nncf.Dataset(range(search.items.count)),
+            search.validate,
+            max_drop=search.control["max_drop"],
+            drop_type=nncf.DropType(search.control["drop_type"]),
+            advanced_quantization_parameters=advanced,
+            advanced_accuracy_restorer_parameters=_restorer(search.control),
+            **given,
+        )
+    finally:
+        search.report = reports[-1] if reports else None
+    if not any(node.get_type_name() == "FakeQuantize" for node in model.get_ops()):
+        message = (
+            f"accuracy control keeps {search.control['metric']} within max_drop {search.control['max_drop']:g} "
+            "only with no layer quantized"
+        )
+        raise AccuracyError(message, hint="Raise max_drop.")
+    return model, search
+
+
+def _begin(task: Task) -> Search:
+    """Measure the model that is to be quantized."""
+    control, source = task.params["accuracy_control"], task.inputs["model"]
+    compiled = compile_folder(source, control["runtime"])
+    folder = _kept(task)
+    folder.mkdir()
+    params = {"context_length": control["context_length"]}
+    found = items(control["metric"], compiled, task.datasets["validation"], params, folder)
+    value, _ = found.measure(compiled, range(found.count))
+    if value == 0 and control["drop_type"] == "relative":
+        what = f"the unquantized model's {control['metric']} is 0, nothing can be told relative to it"
+        raise RecipeError([Problem("", "accuracy_control.drop_type", what, "choose absolute")])
+    return Search(task, found, value)
+
+
+def _kept(task: Task) -> Path:
+    """Where the unquantized model's outputs lie while the stage runs."""
+    return task.out / ".reference"
+
+
+def _restorer(control: Mapping[str, Any]) -> Any:
+    from nncf.quantization.advanced_parameters import AdvancedAccuracyRestorerParameters, RestoreMode
+
+    fields = {name: control[name] for name in _RESTORER if control[name] is not None}
+    if control["restore_mode"] is not None:
+        fields["restore_mode"] = RestoreMode(control["restore_mode"])
+    return AdvancedAccuracyRestorerParameters(num_ranking_workers=1, **fields)
+
+
+def _use_runtime(runtime: Mapping[str, Any]) -> None:
+    """Have NNCF compile the models that it measures with the properties of the recipe's checks."""
+    import openvino as ov
+    from nncf.quantization.algorithms.accuracy_control import openvino_backend as backend
+
+    class Prepared(backend.OVPreparedModel):  # type: ignore[misc]
+        def __init__(self, model: Any, use_fp32_precision: bool = True) -> None:
+            self._stateful = backend.model_has_state(model)
+            self._compiled_model = ov.Core().compile_model(model, "CPU", dict(runtime))
+            self._engine = None
+
+    backend.OVPreparedModel = Prepared
+
+
+def _keep_reports() -> list[Any]:
+    """Have NNCF's report of its search, which it only writes to its log, put into the list that this returns."""
+    from nncf.quantization.algorithms.accuracy_control import algorithm
+
+    reports: list[Any] = []
+
+    class Kept(algorithm.QuantizationAccuracyRestorerReport):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            reports.append(self)
+
+    algorithm.QuantizationAccuracyRestorerReport = Kept
+    return reports

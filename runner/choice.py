@@ -1,0 +1,54 @@
+"""The best of a sweep's points: what `select` asks for, held against what was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from runner.metrics.gates import Verdict, judge
+from runner.recipe.types import Check, Gate, Select
+
+Row = Mapping[str, Any]
+"""A point's size (bytes), seconds and checks, as the record of a sweep has them."""
+
+
+def best(select: Select, rows: Sequence[Row]) -> tuple[int | None, list[str | None]]:
+    """The number of the best row, None if none meets the gates; and why each row that can't be chosen can't.
+
+    Of rows that are equally good the smallest model wins, then the first.
+    """
+    reasons = [_refusal(select, row) for row in rows]
+    sign = 1 if select.goal == "minimize" else -1
+    open_to = [index for index, reason in enumerate(reasons) if reason is None]
+    ranked = sorted(open_to, key=lambda index: (sign * _value(rows[index], select.by), rows[index]["size"], index))
+    return (ranked[0] if ranked else None), reasons
+
+
+def _refusal(select: Select, row: Row) -> str | None:
+    missed = [words for gate in select.subject_to for words in _missed(gate, row)]
+    if missed:
+        return "; ".join(missed)
+    return None if math.isfinite(_value(row, select.by)) else f"{select.by} has no value"
+
+
+def _value(row: Row, by: str) -> float:
+    if by in ("size", "seconds"):
+        return float(row[by])
+    value = next((check["value"] for check in row["checks"] if check["metric"] == by), None)
+    return math.nan if value is None else float(value)
+
+
+def _missed(gate: Gate, row: Row) -> list[str]:
+    check = next(
+        check for check in row["checks"] if check["metric"] == gate.metric and gate.dataset in (None, check["dataset"])
+    )
+    limits = {key: value for key, value in asdict(gate).items() if key not in ("metric", "dataset")}
+    verdicts = judge(Check(gate.metric, check["dataset"], **limits), check)
+    return [_words(verdict) for verdict in verdicts if not verdict.passed]
+
+
+def _words(verdict: Verdict) -> str:
+    limit = "" if verdict.limit is None else f"{verdict.gate} is {verdict.limit:g}, "
+    return f"select: {verdict.metric}: {limit}measured {verdict.measured:.4g}"

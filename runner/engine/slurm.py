@@ -1,0 +1,41 @@
+"""What a sweep asks of Slurm: a YAML file, checked like a recipe, becomes the arguments of dask-jobqueue's cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from runner.errors import RecipeError
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The resource requests in a file, as keyword arguments of `dask_jobqueue.SLURMCluster`.
+
+    Raises:
+        RecipeError: every mistake in it, or it can't be read.
+    """
+    from jsonschema import Draft202012Validator
+
+    from runner.recipe import yamlfile
+    from runner.recipe.validate import load_schema, place
+    from runner.recipe.wording import findings
+
+    file = yamlfile.read(path)
+    errors = Draft202012Validator(load_schema("slurm.schema.json")).iter_errors(file.data)
+    mistakes = [place(finding, file.origins) for error in errors for finding in findings(error)]
+    problems = [one.problem for one in sorted([*file.problems, *mistakes], key=lambda one: one.order)]
+    if problems:
+        raise RecipeError(problems)
+    return file.data
+
+
+def cluster_arguments(requests: dict[str, Any], logs: Path) -> dict[str, Any]:
+    """The requests with what is always so: a job is one worker that runs one stage at a time."""
+    return {
+        "job_name": "ovrun",
+        "log_directory": str(logs),
+        **requests,
+        "processes": 1,
+        "worker_extra_args": ["--nthreads", "1"],
+        "scheduler_options": {"dashboard": False},
+    }

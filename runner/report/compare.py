@@ -1,0 +1,179 @@
+"""`ovrun compare A B`: two versions side by side: what differs in their settings, and what each cost and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import runner.files as fs
+from runner.artifact import versions
+from runner.errors import Problem, UsageError
+from runner.report.columns import Table
+from runner.report.listing import find_version
+from runner.report.rows import Row, flat, row_of, setting_text
+from runner.report.words import megabytes, number, seconds
+
+Pair = dict[str, Any]
+_OWN = ("name", "description")
+
+
+def find(word: str, outputs: Path) -> Row:
+    """The version that a word names: `NAME`, `NAME/N`, `NAME/rejected/ID`, or the path of such a folder.
+
+    Raises:
+        UsageError: there is none, or its manifest can't be read.
+    """
+    home = outputs / word.strip("/")
+    latest = [folder for _, folder in versions(home)][-1:]
+    for folder in (*latest, home, Path(word)):
+        path = folder if folder.name == "manifest.json" else folder / "manifest.json"
+        if path.is_file():
+            return _read(path, word)
+    _, folder = find_version(word, outputs)
+    return _read(folder / "manifest.json", word)
+
+
+def _read(path: Path, word: str) -> Row:
+    try:
+        manifest = fs.read_json(path)
+        inside = manifest["version"] or f"rejected/{path.parent.name}"
+        return row_of(manifest, f"{manifest['name']}/{inside}")
+    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+        what = f"{path} is not a manifest that this version of ovrun reads"
+        raise UsageError([Problem("command line", "", f"{word}: {what}")]) from error
+
+
+def compare(a: Row, b: Row) -> dict[str, Any]:
+    """Two versions as plain data: every pair has `a`, `b` and, for numbers, `ratio` = b / a."""
+    table = Table([a, b])
+    metrics = (*table.metrics, *table.extras)
+    values = {column.ident: (table.value(a, column), table.value(b, column)) for column in metrics}
+    return {
+        "a": a.ident,
+        "b": b.ident,
+        "status": _pair(a.status, b.status),
+        "settings": _differing(_settings(a), _settings(b)),
+        "size": {
+            "optimized": _pair(a.size, b.size),
+            "converted": _pair(a.converted_size, b.converted_size),
+            "ratio_to_converted": _pair(a.size_ratio, b.size_ratio),
+        },
+        "metrics": {ident: _pair(*pair) for ident, pair in values.items()},
+        "checks": {
+            column.ident: _pair(*(_met(table.check(row, column)) for row in (a, b))) for column in table.metrics
+        },
+        "stages": _stages(a, b),
+        "seconds": _pair(a.seconds, b.seconds),
+        "peak_memory": _pair(a.peak_memory, b.peak_memory),
+        "libraries": _differing(a.details["libraries"], b.details["libraries"]),
+        "made_with": _differing(_surroundings(a), _surroundings(b)),
+    }
+
+
+def _pair(a: Any, b: Any) -> Pair:
+    pair: Pair = {"a": a, "b": b}
+    if isinstance(a, int | float) and isinstance(b, int | float) and not isinstance(a, bool) and a:
+        pair["ratio"] = b / a
+    return pair
+
+
+def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Pair]:
+    return {key: {"a": a.get(key), "b": b.get(key)} for key in dict.fromkeys([*a, *b]) if a.get(key) != b.get(key)}
+
+
+def _settings(row: Row) -> dict[str, Any]:
+    return {key: value for key, value in flat(row.details["recipe"]).items() if key not in _OWN}
+
+
+def _surroundings(row: Row) -> dict[str, Any]:
+    """What is not said by the recipe: the very model and data, ovrun, and the machine."""
+    details = row.details
+    return flat({name: details[name] for name in ("ovrun", "model", "datasets", "hardware")})
+
+
+def _met(check: Mapping[str, Any] | None) -> bool | None:
+    return check["passed"] if check else None
+
+
+def _stages(a: Row, b: Row) -> list[dict[str, Any]]:
+    """Stages in their order, matched by label, then by what they do; `shared` says that both stem from one run."""
+    rest = list(b.details["stages"])
+    pairs: list[tuple[Any, Any]] = []
+    for stage in a.details["stages"]:
+        other = next((one for one in rest if one["label"] == stage["label"]), None)
+        other = other or next((one for one in rest if one["stage"] == stage["stage"] and not _in(one, a)), None)
+        if other:
+            rest.remove(other)
+        pairs.append((stage, other))
+    pairs += [(None, stage) for stage in rest]
+    return [_stage_pair(one, other) for one, other in pairs]
+
+
+def _in(stage: Mapping[str, Any], row: Row) -> bool:
+    return any(one["label"] == stage["label"] for one in row.details["stages"])
+
+
+def _stage_pair(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> dict[str, Any]:
+    one, other = a or {}, b or {}
+    labels = [stage["label"] for stage in (a, b) if stage]
+    facts = {name: _pair(one.get(name), other.get(name)) for name in ("seconds", "peak_memory")}
+    return {"stage": " / ".join(dict.fromkeys(labels)), "shared": bool(a and b) and one["key"] == other["key"], **facts}
+
+
+def as_text(compared: Mapping[str, Any]) -> str:
+    """The comparison for reading."""
+    size, checks = compared["size"], compared["checks"]
+    blocks: list[tuple[str, list[list[str]]]] = [
+        ("settings that differ", [[key, *_both(pair, setting_text)] for key, pair in compared["settings"].items()]),
+        (
+            "size",
+            [
+                ["optimized", *_both(size["optimized"], megabytes), _change(size["optimized"])],
+                ["x converted", *_both(size["ratio_to_converted"], lambda value: f"{value:.3f}")],
+            ],
+        ),
+        ("metrics", [_metric(ident, pair, checks.get(ident, {})) for ident, pair in compared["metrics"].items()]),
+        ("stages (time, peak memory)", [*_costs(compared)]),
+        ("libraries that differ", [[key, *_both(pair, str)] for key, pair in compared["libraries"].items()]),
+        ("made with", [[key, *_both(pair, setting_text)] for key, pair in compared["made_with"].items()]),
+    ]
+    heads = [[side, f"{compared[side]}  {compared['status'][side]}"] for side in ("a", "b")]
+    lines = [*(f"{side.upper()}  {text}" for side, text in heads)]
+    for title, cells in blocks:
+        lines += ["", title if cells else f"{title}: none", *_aligned(cells)]
+    return "\n".join(lines) + "\n"
+
+
+def _both(pair: Mapping[str, Any], word: Callable[[Any], str]) -> list[str]:
+    return ["-" if pair[side] is None else word(pair[side]) for side in ("a", "b")]
+
+
+def _change(pair: Mapping[str, Any]) -> str:
+    """How B stands to A: `x 0.87`; nothing where one has no number."""
+    return f"x {pair['ratio']:.3g}" if "ratio" in pair else ""
+
+
+def _metric(ident: str, pair: Mapping[str, Any], met: Mapping[str, Any]) -> list[str]:
+    marks = {True: " ✓", False: " ✗", None: ""}
+    values = [f"{text}{marks[met.get(side)]}" for side, text in zip("ab", _both(pair, number), strict=True)]
+    return [ident, *values, _change(pair)]
+
+
+def _costs(compared: Mapping[str, Any]) -> Iterable[list[str]]:
+    totals = [{"stage": "all", "shared": False} | {name: compared[name] for name in ("seconds", "peak_memory")}]
+    for stage in [*compared["stages"], *totals]:
+        costs = []
+        for side in ("a", "b"):
+            time, memory = stage["seconds"][side], stage["peak_memory"][side]
+            costs.append("-" if time is None else f"{seconds(time)}, {megabytes(memory)}")
+        yield [stage["stage"], *costs, "the same run" if stage["shared"] else _change(stage["seconds"])]
+
+
+def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Columns of equal width; a value that is longer than most pushes only its own row to the right."""
+    widths = [max(min(len(row[place]), 56) for row in cells) for place in range(3)] if cells else []
+    return [
+        ("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, [*widths, 0], strict=False))).rstrip()
+        for row in cells
+    ]

@@ -1,0 +1,241 @@
+"""The rows of a report: each version, each model that missed a gate, and each point of the last run of a sweep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import runner.files as fs
+from runner.errors import Problem, UsageError
+from runner.recipe.search import near
+from runner.report.words import number
+
+_MANIFEST = "manifest.json"
+_DETAILS = (
+    *("ovrun", "description", "identity", "model", "recipe", "notes", "seed", "datasets", "libraries", "hardware"),
+    "files",
+)
+_STAGE = ("stage", "label", "key", "seconds", "cpu_seconds", "peak_memory", "created")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One version, one model kept aside, or one point of a sweep that made neither.
+
+    Attributes:
+        place: its folder, relative to outputs; None if it has none.
+        status: `published`, `rejected`, `failed`, `not selected`, `not run`, or `gone` for a folder that was deleted.
+        settings: the swept keys of a sweep's point.
+        size: bytes of the optimized model (IR alone); `converted_size` the same before optimization.
+        seconds: what all its stages took when they ran; `peak_memory` the bytes of the largest.
+        checks: as in manifest.json, without the examples of mismatches.
+        details: the rest of the manifest that a reader wants to see; empty without one.
+    """
+
+    name: str
+    version: int | None
+    place: str | None
+    status: str
+    reason: str | None = None
+    sweep: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    size: int | None = None
+    converted_size: int | None = None
+    seconds: float | None = None
+    peak_memory: int | None = None
+    created: str | None = None
+    checks: Sequence[Mapping[str, Any]] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ident(self) -> str:
+        """What names this row alone: `name/N`, `name/rejected/id`, or the name of a point that made nothing."""
+        return self.place or self.name
+
+    @property
+    def size_ratio(self) -> float | None:
+        """Size over the converted model's."""
+        return self.size / self.converted_size if self.size and self.converted_size else None
+
+
+@dataclass(frozen=True)
+class Found:
+    """All rows of an outputs folder, and what could not be read there, a sentence each."""
+
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+
+def collect(outputs: Path) -> Found:
+    """Read every manifest and every sweep's record below `outputs`: sweeps first, in the order of their points."""
+    notes: list[str] = []
+    versions = {row.ident: row for row in _versions(outputs, notes)}
+    rows: dict[str, Row] = {}
+    for record in _records(outputs, notes):
+        for point in record["points"]:
+            row = _point(record["name"], point, versions)
+            rows.setdefault(row.ident, row)
+    rest = sorted((row for row in versions.values() if row.ident not in rows), key=_order)
+    return Found((*rows.values(), *rest), tuple(notes))
+
+
+def _order(row: Row) -> tuple[str, str, bool, int, str]:
+    return row.sweep or "", row.name, row.version is None, row.version or 0, row.ident
+
+
+def _versions(outputs: Path, notes: list[str]) -> Iterable[Row]:
+    for pattern in (f"*/[1-9]*/{_MANIFEST}", f"*/rejected/*/{_MANIFEST}"):
+        for path in sorted(outputs.glob(pattern)):
+            folder = path.parent.relative_to(outputs)
+            if any(part.startswith(".") for part in folder.parts) or not _is_place(folder):
+                continue
+            row = _read(path, folder.as_posix(), notes)
+            if row is not None:
+                yield row
+
+
+def _is_place(folder: Path) -> bool:
+    return folder.name.isdecimal() or folder.parent.name == "rejected"
+
+
+def _read(path: Path, place: str, notes: list[str]) -> Row | None:
+    try:
+        return row_of(fs.read_json(path), place)
+    except (OSError, KeyError, TypeError, AttributeError, ValueError):
+        notes.append(f"{path} is not a manifest that this version of ovrun reads; it is left out")
+        return None
+
+
+def row_of(manifest: Any, place: str) -> Row:
+    """The row of a version's manifest.
+
+    Raises:
+        KeyError, TypeError, AttributeError, ValueError: it is no manifest.
+    """
+    if manifest["manifest_version"] != 1:
+        raise ValueError(manifest["manifest_version"])
+    stages = [
+        {name: stage[name] for name in _STAGE} | {"notes": list(stage.get("result", {}).get("notes", ()))}
+        for stage in manifest["stages"]
+    ]
+    sweep = manifest.get("sweep", {})
+    checks = [_slim(check) for check in manifest["checks"]]
+    rejected = manifest["version"] is None
+    return Row(
+        name=manifest["name"],
+        version=manifest["version"],
+        place=place,
+        status="rejected" if rejected else "published",
+        reason=missed(checks) if rejected else None,
+        sweep=sweep.get("name"),
+        settings=sweep.get("settings", {}),
+        size=manifest["size"]["optimized"],
+        converted_size=manifest["size"]["converted"],
+        seconds=sum(stage["seconds"] for stage in stages),
+        peak_memory=max((stage["peak_memory"] for stage in stages), default=None),
+        created=manifest["created"],
+        checks=checks,
+        details={name: manifest[name] for name in _DETAILS} | {"stages": stages},
+    )
+
+
+def _slim(check: Mapping[str, Any]) -> dict[str, Any]:
+    errors = check["details"].get("standard_errors", {})
+    return {**check, "gates": list(check["gates"]), "details": {"standard_errors": errors}}
+
+
+def missed(checks: Iterable[Mapping[str, Any]]) -> str:
+    """Which gates were missed, and by what."""
+    words = [
+        f"{check['metric']} {number(gate['measured'])}, {gate['gate'].replace('_', ' ')} {number(gate['limit'])}"
+        for check in checks
+        for gate in check["gates"]
+        if not gate["passed"] and gate["gate"]
+    ]
+    return f"missed {'; '.join(words)}" if words else ""
+
+
+def _records(outputs: Path, notes: list[str]) -> Iterable[Mapping[str, Any]]:
+    for path in sorted(outputs.glob(".sweeps/*.json")):
+        try:
+            record = fs.read_json(path)
+            if record["sweep_version"] != 1:
+                raise ValueError(record["sweep_version"])
+            for point in record["points"]:
+                _point(record["name"], point, {})
+            yield record
+        except (OSError, KeyError, TypeError, AttributeError, ValueError):
+            notes.append(f"{path} is not a sweep's record that this version of ovrun reads; it is left out")
+
+
+def _point(sweep: str, point: Mapping[str, Any], versions: Mapping[str, Row]) -> Row:
+    """The row of a sweep's point; from the manifest of the version that it made, where that is still there."""
+    place = PurePosixPath(point["path"]).as_posix() if point["path"] else None
+    status = "published" if point["status"] == "up to date" else str(point["status"])
+    made = versions.get(place) if place else None
+    if made is not None:
+        reason = point.get("reason") or made.reason
+        return replace(made, sweep=sweep, settings=dict(point["settings"]), status=status, reason=reason)
+    gone = place is not None
+    return Row(
+        name=str(point["name"]),
+        version=point.get("version"),
+        place=place,
+        status="gone" if gone else status,
+        reason="its folder is not there any more" if gone else point.get("reason"),
+        sweep=sweep,
+        settings=dict(point["settings"]),
+        size=point.get("size"),
+        converted_size=point.get("converted_size"),
+        seconds=point.get("seconds"),
+        peak_memory=point.get("peak_memory"),
+        checks=[_slim(check) for check in point.get("checks") or ()],
+    )
+
+
+def choose(rows: Sequence[Row], words: Sequence[str], outputs: Path) -> list[Row]:
+    """The rows that the words name: a recipe, a sweep, a point, `name/N`, or a pattern with * and ?.
+
+    Raises:
+        UsageError: some words name nothing; all of them are told.
+    """
+    wrong = [_unknown(word, rows, outputs) for word in words if not any(_names(word, row) for row in rows)]
+    if wrong:
+        raise UsageError(wrong, hint="`ovrun report` without a name shows all there is.")
+    return [row for row in rows if not words or any(_names(word, row) for word in words)]
+
+
+def _names(word: str, row: Row) -> bool:
+    word = word.strip("/")
+    return any(text is not None and fnmatchcase(text, word) for text in (row.name, row.sweep, row.ident))
+
+
+def _unknown(word: str, rows: Sequence[Row], outputs: Path) -> Problem:
+    known = {text for row in rows for text in (row.name, row.sweep, row.ident) if text}
+    return Problem("command line", "", f"{outputs}/ holds nothing named {word}", None, near(word, known))
+
+
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings and lists as dotted keys; empty ones stay as they are."""
+    items: Iterable[tuple[Any, Any]]
+    if isinstance(value, Mapping) and value:
+        items = value.items()
+    elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
+        items = enumerate(value)
+    else:
+        return {prefix: value}
+    found: dict[str, Any] = {}
+    for key, item in items:
+        found |= flat(item, f"{prefix}.{key}" if prefix else str(key))
+    return found
+
+
+def setting_text(value: Any) -> str:
+    """A setting's value as a recipe would say it; empty for none."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,235 @@
+"""A sweep on the console: one live table on a terminal, plain lines elsewhere, JSON lines for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from runner.errors import OvrunError
+from runner.report.sweep_progress import Activity, SweepProgress, short
+from runner.report.words import megabytes, number, plural, seconds
+
+if TYPE_CHECKING:
+    from runner.graph import Graph
+    from runner.plan import Stage
+    from runner.recipe.sweep import Sweep
+    from runner.store import Entry
+    from runner.sweep import PointOutcome, SweepOutcome
+
+_MARKS = {
+    "published": ("✓", "green"),
+    "up to date": ("○", "dim"),
+    "ready": ("○", "green"),
+    "not selected": ("·", "dim"),
+    "rejected": ("✗", "yellow"),
+    "failed": ("✗", "red"),
+    "not run": ("-", "red"),
+}
+_MOST_WORKERS = 12
+"""Lines of the live table that workers take; the others are counted."""
+
+
+class SweepConsole:
+    """Shows one sweep to a person; a `SweepObserver`."""
+
+    def __init__(self, console: Console, sweep: Sweep) -> None:
+        self.console, self.sweep = console, sweep
+        self.state = SweepProgress()
+        self.live: Live | None = None
+
+    def planned(self, graph: Graph, needed: Sequence[Stage]) -> None:
+        """How much there is to do, and how much of it is shared or done."""
+        self.state.plan(graph, needed)
+        done = len(graph.stages) - len(needed)
+        self.console.print(Text(self.sweep.name, style="bold"), end="")
+        counts = f"  {plural(self.state.points, 'point')}, {plural(graph.total, 'stage')}, {len(graph.stages)} distinct"
+        before = f", {done} not needed or done before" if done else ""
+        self.console.print(Text(f"{counts}{before}, {len(needed)} to run", style="dim"))
+        if self.console.is_terminal and needed:
+            self.live = Live(get_renderable=self._table, console=self.console, refresh_per_second=4, transient=True)
+            self.live.start()
+
+    def started(self, stage: Stage, worker: str) -> None:
+        """A worker begins a stage."""
+        self.state.start(stage, worker)
+
+    def waiting(self, stage: Stage) -> None:
+        """Say why nothing happens."""
+        self.console.print(f"  … another run is making: {stage.label}; waiting for it")
+
+    def progress(self, stage: Stage, done: int, total: int) -> None:
+        """Move a bar."""
+        self.state.move(stage, done, total)
+
+    def finished(self, stage: Stage, entry: Entry, reused: bool) -> None:
+        """A line for each stage, where there is no live table."""
+        self.state.finish(stage, entry, reused)
+        if self.live is None:
+            cost = f"{seconds(entry.record['seconds'])}, {megabytes(entry.record['peak_memory'])} peak"
+            self._stage(stage, "made by another run" if reused else cost)
+
+    def failed(self, stage: Stage, error: OvrunError) -> None:
+        """What went wrong, at once, with its log."""
+        self.state.drop(stage)
+        self.console.print(Text(f"  ✗ {stage.label}  {self.state.whose(stage)}: {error.message}", style="red"))
+        if error.log is not None:
+            self.console.print(Text(f"    log: {error.log}", style="dim"))
+
+    def point(self, outcome: PointOutcome) -> None:
+        """The line of a point that has come to its end."""
+        self.state.point(outcome)
+        if outcome.status != "not selected" and (self.live is None or outcome.status != "up to date"):
+            mark, style = _MARKS[outcome.status]
+            line = Text(f"  {mark} ", style=style).append(short(outcome.point.name), style="default")
+            self.console.print(line.append(f"  {outcome.status}{_result(outcome)}", style="dim"))
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+
+    def summary(self, outcome: SweepOutcome) -> None:
+        """How many points came to which end."""
+        counts = ", ".join(f"{count} {status}" for status, count in self.state.statuses.most_common())
+        what = f"{plural(len(outcome.points), 'point')}: {counts}"
+        self.console.print()
+        self.console.print(Text(what, style="bold"), end="")
+        ran = f"  in {seconds(outcome.seconds)}, {plural(outcome.ran, 'stage')} run"
+        self.console.print(Text(ran, style="dim"))
+
+    def _stage(self, stage: Stage, rest: str) -> None:
+        place = f"[{self.state.finished}/{self.state.needed}]"
+        self.console.print(f"  {place} {stage.label}  {self.state.whose(stage)}  {rest}")
+
+    def _table(self) -> Group:
+        """Points on the first line, stages with the time left on the second, then what each worker does."""
+        state = self.state
+        counts = Text(f"  points  {len(state.ends)} of {state.points} done", style="bold")
+        for status, count in sorted(state.statuses.items()):
+            counts.append(f" · {count} {status}", style=_MARKS[status][1])
+        running = plural(len(state.workers), "stage")
+        left = state.seconds_left()
+        bar = Table.grid(padding=(0, 1))
+        until = "" if left is None else f" · about {seconds(left)} left"
+        bar.add_row("  stages", _bar(state.finished, state.needed), f"{state.finished}/{state.needed}{until}")
+        workers = Table.grid(padding=(0, 1))
+        for name, activity in list(sorted(state.workers.items()))[:_MOST_WORKERS]:
+            workers.add_row(
+                f"  {name or 'now'}", _activity(activity), activity.stage.label, state.whose(activity.stage)
+            )
+        more = len(state.workers) - _MOST_WORKERS
+        rest = [Text(f"  … and {more} more", style="dim")] if more > 0 else []
+        return Group(counts.append(f" · {running} running", style="dim"), bar, workers, *rest)
+
+
+def _bar(done: int, total: int) -> ProgressBar:
+    return ProgressBar(total=total or 1, completed=done, width=24)
+
+
+def _activity(activity: Activity) -> ProgressBar:
+    return ProgressBar(total=activity.total or None, completed=activity.done, width=12, pulse=not activity.total)
+
+
+def _result(outcome: PointOutcome) -> str:
+    if outcome.row is None or outcome.status not in ("published", "rejected", "ready"):
+        return f": {outcome.reason.splitlines()[0]}" if outcome.reason else ""
+    size = f"  {megabytes(outcome.row['size'])}"
+    checks = {check["metric"]: check["value"] for check in outcome.row["checks"]}
+    measured = "".join(f"  {metric} {number(value)}" for metric, value in checks.items())
+    return size + measured + (f"  {outcome.reason}" if outcome.reason else "")
+
+
+class SweepEvents:
+    """Tells a sweep as JSON, one object a line; a `SweepObserver`."""
+
+    def __init__(self, stream: TextIO = sys.stdout) -> None:
+        self.stream = stream
+
+    def planned(self, graph: Graph, needed: Sequence[Stage]) -> None:
+        """`planned`: counts of points and stages."""
+        counts = {"points": len(graph.plans), "stages": graph.total, "distinct": len(graph.stages)}
+        self._tell("planned", counts | {"to_do": len(needed)})
+
+    def started(self, stage: Stage, worker: str) -> None:
+        """`started`: a stage, and who runs it."""
+        self._tell("started", _named(stage) | {"worker": worker})
+
+    def waiting(self, stage: Stage) -> None:
+        """`waiting`: another run makes this stage."""
+        self._tell("waiting", _named(stage))
+
+    def progress(self, stage: Stage, done: int, total: int) -> None:
+        """`progress`: the unit is the stage's own."""
+        self._tell("progress", _named(stage) | {"done": done, "total": total})
+
+    def finished(self, stage: Stage, entry: Entry, reused: bool) -> None:
+        """`finished`: what a stage cost when it ran, in seconds and bytes."""
+        cost = {name: entry.record[name] for name in ("seconds", "cpu_seconds", "peak_memory")}
+        self._tell("finished", _named(stage) | cost | {"reused": reused})
+
+    def failed(self, stage: Stage, error: OvrunError) -> None:
+        """`failed`: why."""
+        log = str(error.log) if error.log else None
+        self._tell("failed", _named(stage) | {"error": error.message, "exit_code": error.exit_code, "log": log})
+
+    def point(self, outcome: PointOutcome) -> None:
+        """`point`: one has come to its end."""
+        document = {
+            "name": outcome.point.name,
+            "settings": dict(outcome.point.settings),
+            "status": outcome.status,
+            "reason": outcome.reason,
+            "path": str(outcome.path) if outcome.path else None,
+            "version": outcome.version,
+            "size": outcome.row["size"] if outcome.row else None,
+        }
+        self._tell("point", document)
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+    def summary(self, outcome: SweepOutcome) -> None:
+        """`end`: of one sweep."""
+        counts: dict[str, int] = {}
+        for one in outcome.points:
+            counts[one.status] = counts.get(one.status, 0) + 1
+        end: dict[str, Any] = {"name": outcome.sweep.name, "points": counts, "ran": outcome.ran}
+        self._tell("end", end | {"seconds": round(outcome.seconds, 3), "exit_code": outcome.exit_code})
+
+    def _tell(self, event: str, document: dict[str, Any]) -> None:
+        print(json.dumps({"event": event, **document}, ensure_ascii=False), file=self.stream, flush=True)
+
+
+def _named(stage: Stage) -> dict[str, Any]:
+    return {"stage": stage.name, "label": stage.label, "key": stage.key}
+
+
+class SweepSilent:
+    """Shows nothing; a `SweepObserver`."""
+
+    def planned(self, graph: Graph, needed: Sequence[Stage]) -> None: ...
+
+    def started(self, stage: Stage, worker: str) -> None: ...
+
+    def waiting(self, stage: Stage) -> None: ...
+
+    def progress(self, stage: Stage, done: int, total: int) -> None: ...
+
+    def finished(self, stage: Stage, entry: Entry, reused: bool) -> None: ...
+
+    def failed(self, stage: Stage, error: OvrunError) -> None: ...
+
+    def point(self, outcome: PointOutcome) -> None: ...
+
+    def close(self) -> None: ...
+
+    def summary(self, outcome: SweepOutcome) -> None: ...

@@ -1,0 +1,156 @@
+"""The report as text, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from runner import __version__
+from runner.report.columns import Column, Table, gates_short, gates_text
+from runner.report.rows import Row, setting_text
+from runner.report.words import megabytes, number, plural, seconds
+
+_WORDS: Mapping[str, Callable[[Any], str]] = {
+    "bytes": megabytes,
+    "seconds": seconds,
+    "ratio": lambda value: f"{value:.3f}",
+}
+
+
+def as_json(rows: Sequence[Row], notes: Sequence[str]) -> str:
+    """One JSON document; sizes in bytes, times in seconds."""
+    document = {
+        "ovrun": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rows": [_plain(row) for row in rows],
+        "notes": list(notes),
+    }
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "version": row.version,
+        "path": row.place,
+        "status": row.status,
+        "reason": row.reason,
+        "sweep": row.sweep,
+        "settings": dict(row.settings),
+        "size": row.size,
+        "converted_size": row.converted_size,
+        "size_ratio": row.size_ratio,
+        "seconds": row.seconds,
+        "peak_memory": row.peak_memory,
+        "created": row.created,
+        "checks": list(row.checks),
+    }
+
+
+def as_csv(table: Table, rows: Sequence[Row]) -> str:
+    """A line a row, raw numbers: bytes, seconds; a metric has its gate and whether it passed beside it."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    heads = [head for column in table.metrics for head in (column.ident, f"{column.ident} gate", f"{column.ident} met")]
+    settings = [column.ident for column in table.settings]
+    plain = ("size", "converted_size", "size_ratio")
+    cost = ("seconds", "peak_memory", "created", "reason", "place")
+    writer.writerow(["name", "version", "status", "sweep", *settings, *plain, *heads, *cost])
+    for row in rows:
+        values = [row.name, row.version, row.status, row.sweep]
+        chosen = [setting_text(table.value(row, column)) for column in table.settings]
+        metrics = [cell for column in table.metrics for cell in _metric_cells(table, row, column)]
+        numbers = [[getattr(row, name) for name in names] for names in (plain, cost)]
+        writer.writerow([*values, *chosen, *numbers[0], *metrics, *numbers[1]])
+    return stream.getvalue()
+
+
+def _metric_cells(table: Table, row: Row, column: Column) -> tuple[Any, str, str]:
+    check = table.check(row, column)
+    if check is None:
+        return "", "", ""
+    return check["value"], gates_text(check), "yes" if check["passed"] else "no"
+
+
+def as_text(table: Table, rows: Sequence[Row], width: int | None = None) -> str:
+    """A table a sweep, and one of all else; a table that is wider than `width` leaves the names out.
+
+    They say the same as the settings, and the line below gives the first in full.
+    """
+    order = dict.fromkeys(row.sweep for row in rows)
+    groups = sorted(rows, key=lambda row: list(order).index(row.sweep))
+    parts = [_group(table, sweep, list(members), width) for sweep, members in groupby(groups, lambda row: row.sweep)]
+    return "\n".join("\n".join(part) + "\n" for part in parts)
+
+
+def _group(table: Table, sweep: str | None, rows: list[Row], width: int | None) -> Iterable[str]:
+    yield f"{sweep}: {plural(len({row.name for row in rows}), 'point')}" if sweep else "versions"
+    columns = [column for column in table.columns if _shown(table, rows, column, bool(sweep))]
+    heads = [(column.label, table.gate(rows, column)) for column in columns]
+    cells = [
+        [_cell(table, row, column, gate) for column, (_, gate) in zip(columns, heads, strict=True)] for row in rows
+    ]
+    lines = _lines(heads, cells, [column.kind in ("text", "setting") for column in columns])
+    names = [row.ident for row in rows]
+    fits = _fits(lines, names, width)
+    yield from _with_names(lines, names) if sweep and fits else lines
+    if sweep and not fits:
+        yield f"  the first is {names[0]}"
+    yield from (f"  {row.ident}: {row.status}, {row.reason}" for row in rows if row.reason)
+
+
+def _fits(lines: Sequence[str], names: Sequence[str], width: int | None) -> bool:
+    return width is None or max(map(len, lines)) + 2 + max(map(len, names)) <= width
+
+
+def _with_names(lines: Sequence[str], names: Sequence[str]) -> list[str]:
+    heads = ["name", *[""] * (len(lines) - len(names) - 1)]
+    wide = max(map(len, lines))
+    return [f"{line:<{wide}}  {name}".rstrip() for line, name in zip(lines, [*heads, *names], strict=True)]
+
+
+def _shown(table: Table, rows: Sequence[Row], column: Column, in_sweep: bool) -> bool:
+    if column.ident == "created" or (column.ident == "name" and in_sweep):
+        return False
+    if column.kind == "metric":
+        return any(table.check(row, column) for row in rows)
+    return any(table.value(row, column) is not None for row in rows)
+
+
+def _lines(heads: Sequence[tuple[str, str]], cells: Sequence[Sequence[str]], left: Sequence[bool]) -> list[str]:
+    """Aligned lines: labels, then gates if there are any, then the rows."""
+    labels, gates = [head for head, _ in heads], [gate for _, gate in heads]
+    table = [labels, *([gates] if any(gates) else []), *cells]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for line in table:
+        padded = [
+            f"{cell:<{width}}" if start else f"{cell:>{width}}"
+            for cell, width, start in zip(line, widths, left, strict=True)
+        ]
+        lines.append(("  " + "  ".join(padded)).rstrip())
+    return lines
+
+
+def _cell(table: Table, row: Row, column: Column, gate: str) -> str:
+    check = table.check(row, column) if column.kind == "metric" else None
+    if check is not None:
+        return _judged(check, gate)
+    value = row.ident if column.ident == "name" else table.value(row, column)
+    if value is None:
+        return "-"
+    return _WORDS.get(column.kind, setting_text)(value)
+
+
+def _judged(check: Mapping[str, Any], gate: str) -> str:
+    """A metric's value with ✓ or ✗; with its gate where the column's head can't say it."""
+    own = gates_short(check)
+    if not own:
+        return number(check["value"])
+    mark = "✓" if check["passed"] else "✗"
+    return f"{number(check['value'])} {mark}" if gate else f"{number(check['value'])} {mark} {own}"

@@ -1,0 +1,77 @@
+"""Statistics: what a model's layers see while it reads calibration data, collected once for all settings.
+
+NNCF's own collection, in NNCF's own files: for each matrix multiplication the means of the input's channels by sample,
+and the numbers that the sensitivity metrics are made of. They follow from the model and the data alone, not from mode,
+ratio, group size, ignored scope or method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from runner import ir, nncf_process
+from runner.data.calibration import calibration_items
+from runner.stages import Progress, Task
+from runner.stages.compress import STATISTICS, refuse_compressed
+
+REVISION = 1
+PREPARE_ONCE = True
+
+
+def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """Calibration runs the model and, for text, its tokenizer."""
+    return ("nncf", "numpy", "openvino", "tokenizers")
+
+
+def prepare(params: Mapping[str, Any]) -> None:
+    """Import NNCF."""
+    nncf_process.import_nncf()
+
+
+def run(task: Task, progress: Progress) -> dict[str, Any]:
+    """Fill `task.out` with a folder of statistics that the stage `compress` gives to NNCF."""
+    nncf = nncf_process.load(progress)
+    source, params = task.inputs["model"], task.params
+    model = ir.read(source)
+    if not params["after_other"]:
+        refuse_compressed(model, "compressing its weights")
+    items = calibration_items(
+        task.datasets["calibration"], model, source, params["subset_size"], task.seed, params["sequence_length"]
+    )
+    from nncf.openvino.graph.model_utils import remove_friendly_name_duplicates
+    from nncf.quantization.statistics_caching import cache_weight_compression_statistics
+
+    model = remove_friendly_name_duplicates(model)
+    graph = nncf.build_graph(model)
+    with _without_outputs(model):
+        cache_weight_compression_statistics(
+            model, graph, nncf.Dataset(items), params["subset_size"], task.out / STATISTICS
+        )
+    return {"calibration_items": len(items)}
+
+
+@contextmanager
+def _without_outputs(model: Any) -> Iterator[None]:
+    """Keep NNCF from computing the model's own outputs, which it does not look at.
+
+    The last layer of a language model, as wide as its vocabulary, can be a third of the work. NNCF adds outputs to a
+    copy of the model and has no parameter to leave out the others, hence its class.
+    """
+    from nncf.openvino.engine import OVNativeEngine
+
+    own = {result.get_friendly_name() for result in model.get_results()}
+    original = OVNativeEngine.__init__
+
+    def of_statistics(self: Any, instrumented: Any, *arguments: Any, **options: Any) -> None:
+        for result in instrumented.get_results():
+            if result.get_friendly_name() in own:
+                instrumented.remove_result(result)
+        original(self, instrumented, *arguments, **options)
+
+    OVNativeEngine.__init__ = of_statistics
+    try:
+        yield
+    finally:
+        OVNativeEngine.__init__ = original

@@ -1,0 +1,150 @@
+"""What a stage's result does not depend on: the caller's threads, its neighbours, and libraries that it has no use for.
+
+The module is a stage itself, the one that tells of its process.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runner.files as fs
+from runner.engine.forkserver import ForkServer
+from runner.engine.process import StageProcess
+from runner.plan import make_plan
+from runner.recipe import load_recipe
+from runner.run import store_of
+from runner.stages import Progress, Task
+from tests.conftest import Ovrun
+from tests.integration.test_statistics import _params, _samples
+
+REVISION = 1
+PROBE = "tests.integration.test_independence"
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "MKL_NUM_THREADS")
+METHODS = ("gptq", "lora_correction")
+
+
+def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """None."""
+    return ()
+
+
+def prepare(params: Mapping[str, Any]) -> None:
+    """Nothing to import."""
+
+
+def run(task: Task, progress: Progress) -> dict[str, Any]:
+    """The threads of each BLAS in this process."""
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    square = np.ones((512, 512), np.float32)
+    assert (square @ square).shape == square.shape
+    return {"blas": [row["num_threads"] for row in threadpool_info() if row["user_api"] == "blas"]}
+
+
+def _nobody(done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+def _stage(server: ForkServer, module: str, task: Task) -> dict[str, Any]:
+    return StageProcess(server, module, task.params, task.out.parent / "log.txt").run(task, _nobody).result
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that makes a fork server in an environment with so many threads; all end with the test."""
+    started: list[ForkServer] = []
+
+    def start(threads: int | None) -> ForkServer:
+        for name in THREADS:
+            monkeypatch.delenv(name, raising=False)
+            if threads:
+                monkeypatch.setenv(name, str(threads))
+        started.append(ForkServer())
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+@pytest.mark.parametrize("threads", [None, 2, 7])
+def test_blas_has_one_thread_whatever_the_caller_has(threads: int | None, server: Any, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    told = _stage(server(threads), PROBE, Task("probe", {}, tmp_path / "out"))
+    assert told["blas"] and set(told["blas"]) == {1}
+
+
+def test_gptq_and_lora_depend_neither_on_threads_nor_on_neighbours(server: Any, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    subprocess.run([sys.executable, "-c", SAVE_TINY, str(model)], check=True, cwd=Path(__file__).parents[2])
+    datasets = _samples(tmp_path)
+
+    def compress(one: ForkServer, method: str, name: str) -> dict[str, str]:
+        out = tmp_path / f"{method} {name}" / "out"
+        out.mkdir(parents=True)
+        task = Task("compress", _params(**{method: True}), out, {"model": model}, datasets)
+        _stage(one, "runner.stages.compress", task)
+        return {path.name: fs.sha256_file(path) for path in fs.walk(out)}
+
+    alone = {method: compress(server(None), method, "alone") for method in METHODS}
+    crowded = server(5)
+    with ThreadPoolExecutor(4) as jobs:
+        made = {(m, n): jobs.submit(compress, crowded, m, f"beside others {n}") for m in METHODS for n in range(2)}
+    for (method, _), files in made.items():
+        assert files.result() == alone[method]
+    assert alone["gptq"] != alone["lora_correction"]
+
+
+SAVE_TINY = """
+import sys
+import openvino as ov
+from tests.integration.test_weight_compression import tiny_model
+import pathlib; pathlib.Path(sys.argv[1]).mkdir()
+ov.save_model(tiny_model(), sys.argv[1] + "/openvino_model.xml", compress_to_fp16=True)
+"""
+NO_TORCH = """
+import os
+open(os.environ["TORCH_TOLD"], "a").write(" ".join(os.sys.argv) + "\\n")
+raise ImportError("not here")
+"""
+FROM_IR = {
+    "dialogpt-mini-int4": """
+datasets:
+  few: {source: embedded, id: dialogue-train, column: text, limit: 20}
+compression:
+  - {algorithm: weight_compression, mode: int4_sym, group_size: 32, dataset: few, subset_size: 4, ratio: 0.5}
+  - {algorithm: quantization, dataset: few, subset_size: 4}
+accuracy: {checks: [{metric: kl_divergence, dataset: few, max: 100}]}
+""",
+    "digits-int8": """
+defaults: [{data: digits}, _self_]
+compression: {algorithm: quantization, dataset: digits_calibration, subset_size: 4}
+accuracy: {checks: [{metric: accuracy, dataset: digits_evaluation, min: 0}]}
+""",
+}
+
+
+@pytest.mark.parametrize("name", FROM_IR)
+def test_nothing_imports_torch_for_an_openvino_model(
+    name: str, published: Callable[..., Path], shared: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    published(name)
+    store = store_of(shared)
+    converted = store.folder(make_plan(load_recipe(name), store).converted) / "files"
+    (tmp_path / "mine.yaml").write_text(f"model: {{source: openvino, path: {converted}}}\n{FROM_IR[name]}")
+    (tmp_path / "absent" / "torch").mkdir(parents=True)
+    (tmp_path / "absent" / "torch" / "__init__.py").write_text(NO_TORCH)
+    told = tmp_path / "told"
+    path = os.pathsep.join([str(tmp_path / "absent"), os.environ.get("PYTHONPATH", "")])
+    done = ovrun("optimize", "mine.yaml", cwd=tmp_path, PYTHONPATH=path, TORCH_TOLD=str(told))
+    assert "Published" in done.stdout
+    assert not told.exists(), told.read_text()

@@ -1,0 +1,63 @@
+"""The choice of a sweep's best point, on rows made by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runner.choice import best
+from runner.recipe.types import Gate, Select
+
+
+def row(size: int, divergence: float | None, drop: float = 0.0) -> dict[str, Any]:
+    accuracy = {"value": 0.9 - drop, "reference_value": 0.9}
+    return {
+        "size": size,
+        "seconds": float(size),
+        "checks": [
+            {
+                "metric": "kl_divergence",
+                "dataset": "text",
+                "value": divergence,
+                "values": {"kl_divergence": divergence},
+            },
+            {
+                "metric": "exact_match",
+                "dataset": "questions",
+                **accuracy,
+                "values": {"exact_match": accuracy["value"]},
+                "reference_values": {"exact_match": 0.9},
+            },
+        ],
+    }
+
+
+ROWS = [row(30, 0.01), row(20, 0.02, drop=0.05), row(10, 0.03), row(10, 0.02), row(5, None)]
+
+
+@pytest.mark.parametrize(
+    ("select", "chosen"),
+    [
+        (Select("minimize", "size"), 4),
+        (Select("minimize", "kl_divergence"), 0),
+        (Select("maximize", "exact_match"), 4),
+        (Select("minimize", "size", (Gate("kl_divergence", max=0.02),)), 3),
+        (Select("minimize", "size", (Gate("kl_divergence", max=0.025), Gate("exact_match", min=0.89))), 3),
+        (Select("maximize", "size", (Gate("exact_match", max_drop=0.01),)), 0),
+        (Select("minimize", "size", (Gate("kl_divergence", max=0.001),)), None),
+    ],
+)
+def test_the_best_meets_its_gates(select: Select, chosen: int | None) -> None:
+    assert best(select, ROWS)[0] == chosen
+
+
+def test_equal_points_are_told_apart_by_size_then_order() -> None:
+    assert best(Select("minimize", "kl_divergence"), [row(20, 0.02), row(10, 0.02), row(10, 0.02)])[0] == 1
+
+
+def test_why_a_point_can_not_be_chosen() -> None:
+    _, reasons = best(Select("minimize", "kl_divergence", (Gate("exact_match", max_drop=0.01),)), ROWS)
+    assert reasons[0] is None
+    assert reasons[1] == "select: exact_match: max_drop is 0.01, measured 0.05"
+    assert reasons[4] == "kl_divergence has no value"

@@ -1,0 +1,204 @@
+"""`ovrun import`: each example gives exactly the recipe or the message beside it; recipes are valid once filled in."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from runner.cli import main
+from runner.errors import RecipeError, UsageError
+from runner.imports import import_words, save
+from runner.imports.draft import PLACEHOLDER, leaves, slug
+from runner.imports.writer import write
+from runner.recipe import load_recipe
+
+EXAMPLES = Path(__file__).parent.parent / "imports"
+VALID = sorted(path.name for path in EXAMPLES.iterdir() if path.is_file() and ".expected" not in path.name)
+INVALID = sorted(p.name for p in (EXAMPLES / "invalid").iterdir() if p.suffix != ".expected")
+PLAIN = [
+    name for name in (*VALID, *(f"invalid/{name}" for name in INVALID)) if ".json" in name and "syntax" not in name
+]
+
+
+def beside(path: Path, text: str, suffix: str) -> None:
+    """Compare with the file beside an example."""
+    expected = path.with_name(f"{path.stem}.expected{suffix}")
+    if os.environ.get("UPDATE_EXPECTED"):
+        expected.write_text(text, encoding="utf-8")
+    assert text == expected.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_example_gives_the_recipe_beside_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(EXAMPLES)
+    beside(EXAMPLES / name, write(import_words([name])), ".yaml")
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_wrong_example_gives_the_message_beside_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(EXAMPLES / "invalid")
+    with pytest.raises(RecipeError) as caught:
+        import_words([name])
+    beside(EXAMPLES / "invalid" / name, f"{caught.value}\n", "")
+
+
+def test_nothing_expected_is_left_over() -> None:
+    assert {p.name.partition(".")[0] for p in EXAMPLES.glob("*.expected.yaml")} == {Path(name).stem for name in VALID}
+    stems = {path.stem for path in (EXAMPLES / "invalid").glob("*.expected")}
+    assert stems == {Path(name).stem for name in INVALID}
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_recipe_is_valid_once_filled_in(name: str, tmp_path: Path) -> None:
+    draft = import_words([str(EXAMPLES / name)])
+    path = tmp_path / f"{slug(Path(name).stem)}.yaml"
+    save(write(draft), path, replace=False)
+    overrides = ["data=digits"]
+    for key in open_keys(draft.config):
+        last = key.rpartition(".")[2]
+        value = {"dataset": "digits_evaluation", "metric": "cosine_similarity", "model": "digits-cnn"}[last]
+        overrides.append(f"{key}={value}")
+    recipe = load_recipe(str(path), overrides)
+    assert {step.algorithm for step in recipe.compression} <= {"weight_compression", "quantization"}
+    with pytest.raises(RecipeError) if len(overrides) > 1 else open(os.devnull):  # noqa: PTH123
+        load_recipe(str(path))
+
+
+def open_keys(value: Any, at: str = "") -> list[str]:
+    """The keys that are still to be stated."""
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return [key for part, item in items for key in open_keys(item, f"{at}.{part}" if at else str(part))]
+    return [at] if value == PLACEHOLDER else []
+
+
+@pytest.mark.parametrize("name", [name for name in VALID if not name.startswith("cli")])
+def test_no_key_goes_without_a_word(name: str) -> None:
+    """Every key of the file that holds something is named in the recipe, by itself or by one that it lies in."""
+    text = " ".join(line.strip(" #") for line in write(import_words([str(EXAMPLES / name)])).splitlines())
+    source = (EXAMPLES / name).read_text(encoding="utf-8")
+    lines = (line for line in source.splitlines() if not line.strip().startswith("//"))
+    data = yaml.safe_load("\n".join(line.partition("/*")[0] for line in lines))
+    told = ("type", "systems", "config", "keep_ov_dynamic_dims", "target_device", "bits", "_dataset_kwargs")
+    for path in leaves(data):
+        value: Any = data
+        for part in path:
+            value = value[part]
+        if value not in (None, {}, [], False) and not any(part in told for part in path):
+            assert any(str(part) in text for part in path[-2:]), path
+
+
+def test_words_and_a_quoted_command_are_the_same() -> None:
+    command = "optimum-cli export openvino --model a/b --weight-format int4 --sym out"
+    assert write(import_words(command.split())) == write(import_words([command]))
+
+
+def test_a_beginning_of_an_option_is_enough_where_it_is_the_only_one() -> None:
+    config = import_words("optimum-cli export openvino -ma/b --weight int4 --scale --dataset c4 out".split()).config
+    assert config["compression"]["scale_estimation"] is True
+
+
+@pytest.mark.parametrize(("size", "compressed"), [(1000, False), (1_000_000_000, True)])
+def test_large_folder_gets_the_weights_that_the_command_gives_it(size: int, compressed: bool, tmp_path: Path) -> None:
+    header = json.dumps({"w": {"dtype": "F16", "shape": [size], "data_offsets": [0, 0]}}).encode()
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    (tmp_path / "config.json").write_text('{"architectures": ["GPT2LMHeadModel"], "torch_dtype": "float16"}')
+    config = import_words(["optimum-cli", "export", "openvino", "-m", str(tmp_path), "out"]).config
+    assert config.get("compression") == (
+        {"algorithm": "weight_compression", "mode": "int8_asym"} if compressed else None
+    )
+    assert config["conversion"] == {"precision": "fp16"}
+    assert config["model"]["task"] == "text-generation-with-past"
+
+
+def test_folder_named_like_a_known_model_takes_its_settings(tmp_path: Path) -> None:
+    folder = tmp_path / "zephyr-7b-beta"
+    folder.mkdir()
+    config = import_words(["optimum-cli export openvino --weight-format int4 out -m " + str(folder)]).config
+    assert (config["compression"]["mode"], config["compression"]["ratio"]) == ("int4_sym", 0.8)
+
+
+def test_command_prints_a_recipe_and_tells_what_is_unsupported(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", str(EXAMPLES / "nncf-training.yaml")]) == 0
+    out, err = capsys.readouterr()
+    assert out == (EXAMPLES / "nncf-training.expected.yaml").read_text(encoding="utf-8")
+    assert err.count("unsupported: ") == out.count("# unsupported: ") > 5
+
+
+def test_command_writes_a_file_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["import", str(EXAMPLES / "nncf-plain.json"), "--output", str(tmp_path / "mine.yaml")]
+    assert main(words) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "mine.yaml")
+    (tmp_path / "mine.yaml").write_text("kept: 1\n")
+    assert main(words) == 2
+    assert "--force" in capsys.readouterr().err
+    assert (tmp_path / "mine.yaml").read_text() == "kept: 1\n"
+    assert main([*words, "--force"]) == 0
+    assert (tmp_path / "mine.yaml").read_text().startswith("# Imported")
+
+
+def test_command_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", "--json", *"optimum-cli export openvino -m a/b --variant x out".split()]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["status"] == "imported" and document["path"] is None
+    assert document["unsupported"] and "source: huggingface" in document["recipe"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "nothing to import"),
+        (["one.json", "two.json"], "2 words"),
+        (["no-such-file.json"], "can't be read"),
+        ([str(EXAMPLES)], "a folder"),
+    ],
+)
+def test_what_is_no_file_and_no_command(words: list[str], said: str) -> None:
+    with pytest.raises(RecipeError, match=said):
+        import_words(words)
+
+
+@pytest.mark.parametrize("name", ["recipe.yml", "no/such/folder/recipe.yaml"])
+def test_what_can_not_be_written(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        save("x: 1\n", tmp_path / name, replace=True)
+
+
+def test_interpolations_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "old.json"
+    path.write_text('{"input_info": {"sample_size": [1], "keyword": "${oc.env:HOME}"}}')
+    with pytest.raises(RecipeError, match=r"old\.json:1:\d+: input_info\.keyword: `\$\{`"):
+        import_words([str(path)])
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_no_wrong_value_anywhere_is_a_traceback(name: str, tmp_path: Path) -> None:
+    """Every value of every example, replaced by something odd, gives a recipe or a worded message."""
+    source = (EXAMPLES / name).read_text(encoding="utf-8")
+    lines = (line for line in source.splitlines() if not line.strip().startswith("//"))
+    text = json.dumps(yaml.safe_load("\n".join(line.partition("/*")[0] for line in lines)))
+    path = tmp_path / "odd.json"
+    for at in every(json.loads(text)):
+        for odd in (None, -1.5, [[]], {"x": None}):
+            data = json.loads(text)
+            parent = data
+            for part in at[:-1]:
+                parent = parent[part]
+            parent[at[-1]] = odd
+            path.write_text(json.dumps(data))
+            try:
+                write(import_words([str(path)]))
+            except RecipeError as error:
+                assert str(error)
+
+
+def every(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """All key paths."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, item in items for found in ((*path, key), *every(item, (*path, key)))]
