@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from runner.errors import AccuracyError, OvrunError, Problem, RecipeError, UsageError
 from runner.recipe import load_recipe
@@ -17,6 +16,9 @@ from runner.report.words import plural
 if TYPE_CHECKING:
     from runner.recipe import Recipe, Sweep
     from runner.store import Store
+    from runner.sweep import Execute
+
+Loaded = TypeVar("Loaded")
 
 
 def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -28,18 +30,7 @@ def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def load_all(arguments: Namespace) -> list[Recipe]:
     """Load every recipe that is named, with the overrides; every mistake in any of them is told at once."""
     names, overrides = split_words(arguments.words)
-    if not names:
-        raise UsageError([Problem("command line", "", "no recipe is named", "name one, or see `ovrun list`")])
-    recipes: list[Recipe] = []
-    errors: list[RecipeError] = []
-    for name in names:
-        try:
-            recipes.append(load_recipe(name, overrides, recipes_dir=arguments.recipes))
-        except RecipeError as error:
-            errors.append(error)
-    if errors:
-        raise RecipeError([p for e in errors for p in e.problems], hint=next((e.hint for e in errors if e.hint), None))
-    return recipes
+    return _each(names, lambda name: load_recipe(name, overrides, recipes_dir=arguments.recipes))
 
 
 def load_sweeps(arguments: Namespace) -> list[Sweep]:
@@ -48,19 +39,23 @@ def load_sweeps(arguments: Namespace) -> list[Sweep]:
 
     words, overrides = split_words(arguments.words)
     names = matching_recipes(words, arguments.recipes)
+    return _each(names, lambda name: load_sweep(name, overrides, recipes_dir=arguments.recipes))
+
+
+def _each(names: Sequence[str], load: Callable[[str], Loaded]) -> list[Loaded]:
     if not names:
         raise UsageError([Problem("command line", "", "no recipe is named", "name one, or see `ovrun list`")])
-    sweeps: list[Sweep] = []
+    loaded: list[Loaded] = []
     errors: list[RecipeError] = []
     for name in names:
         try:
-            sweeps.append(load_sweep(name, overrides, recipes_dir=arguments.recipes))
+            loaded.append(load(name))
         except RecipeError as error:
             errors.append(error)
     if errors:
         problems = dict.fromkeys(problem for error in errors for problem in error.problems)
         raise RecipeError(problems, hint=next((error.hint for error in errors if error.hint), None))
-    return sweeps
+    return loaded
 
 
 def _permit_all(sweep: Sweep, arguments: Namespace) -> None:
@@ -181,14 +176,24 @@ def _print_plans(described: Sequence[dict[str, Any]], arguments: Namespace) -> N
 
 def do_sweep(arguments: Namespace) -> int:
     """`ovrun sweep`: every point of recipes as one graph; one recipe's failures do not keep the others from running."""
+    from runner.cli import report
+    from runner.engine.pick import engine
+
+    execute = engine(arguments)
     sweeps = load_sweeps(arguments)
     for sweep in sweeps:
         _permit_all(sweep, arguments)
-    codes = [_sweep_one(sweep, arguments) for sweep in sweeps]
+    codes = []
+    for sweep in sweeps:
+        try:
+            codes.append(_sweep_one(sweep, execute, arguments))
+        except OvrunError as error:
+            report(error, as_json=False)
+            codes.append(error.exit_code)
     return max(codes)
 
 
-def _sweep_one(sweep: Sweep, arguments: Namespace) -> int:
+def _sweep_one(sweep: Sweep, execute: Execute, arguments: Namespace) -> int:
     from runner.report.console import make_console
     from runner.report.sweep_console import SweepConsole, SweepEvents, SweepSilent
     from runner.sweep import run_sweep
@@ -199,7 +204,7 @@ def _sweep_one(sweep: Sweep, arguments: Namespace) -> int:
     else:
         observer = SweepSilent() if arguments.quiet else SweepConsole(make_console(), sweep)
     try:
-        outcome = run_sweep(sweep, arguments.outputs, observer, _engine(arguments), fail_fast=arguments.fail_fast)
+        outcome = run_sweep(sweep, arguments.outputs, observer, execute, fail_fast=arguments.fail_fast)
     finally:
         observer.close()
     observer.summary(outcome)
@@ -208,41 +213,6 @@ def _sweep_one(sweep: Sweep, arguments: Namespace) -> int:
 
         after_sweep(sweep.name, arguments.outputs)
     return outcome.exit_code
-
-
-def _engine(arguments: Namespace) -> Any:
-    """The engine that the options ask for: stages one after the other, or Dask's workers."""
-    _refuse_lone_options(arguments)
-    if arguments.scheduler is None and arguments.cluster is None and arguments.jobs in (None, 1):
-        from runner.engine import local
-
-        return local.execute
-    try:
-        from runner.engine import cluster
-    except ImportError as error:
-        what = f"needs Dask, and {error.name} is not installed"
-        raise UsageError([Problem("command line", "", what, "pip install 'ovrun[cluster]'")]) from error
-    settings = cluster.Cluster(
-        jobs=arguments.jobs or 1,
-        scheduler=arguments.scheduler,
-        slurm=arguments.cluster_config if arguments.cluster else None,
-        workers=arguments.workers or 1,
-    )
-    return functools.partial(cluster.execute, cluster=settings)
-
-
-def _refuse_lone_options(arguments: Namespace) -> None:
-    """`--workers` and `--cluster-config` say something of `--cluster`, which needs the second."""
-    problems = []
-    for option in ("workers", "cluster_config"):
-        if getattr(arguments, option) is not None and arguments.cluster is None:
-            name = option.replace("_", "-")
-            problems.append(Problem(f"command line: --{name}", "", "says something of --cluster, which is not there"))
-    if arguments.cluster is not None and arguments.cluster_config is None:
-        what = "which resources a job asks for is not stated"
-        problems.append(Problem(f"command line: --cluster {arguments.cluster}", "", what, "--cluster-config FILE.yaml"))
-    if problems:
-        raise UsageError(problems)
 
 
 def do_validate(arguments: Namespace) -> int:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from io import RawIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import runner.files as fs
 from runner.errors import StageError
@@ -72,8 +72,8 @@ def refuse_nan_in_file(path: Path) -> None:
     Raises:
         StageError: naming the first such weight.
     """
-    with path.with_suffix(".bin").open("rb", buffering=0) as weights:
-        for layer in _layers(path):
+    with path.open("rb") as graph, path.with_suffix(".bin").open("rb", buffering=0) as weights:
+        for layer in _layers(graph):
             data = layer.find("data")
             if layer.get("type") == "Const" and data is not None and data.get("element_type") in _INFINITY:
                 weights.seek(int(data.get("offset", 0)))
@@ -81,11 +81,11 @@ def refuse_nan_in_file(path: Path) -> None:
                     raise _not_a_number(layer.get("name", ""))
 
 
-def _layers(path: Path) -> Iterator[Element]:
+def _layers(graph: BinaryIO) -> Iterator[Element]:
     """The layers of an IR in the order of the file."""
     from xml.etree.ElementTree import iterparse
 
-    for _, element in iterparse(path):
+    for _, element in iterparse(graph):
         if element.tag == "layer":
             yield element
             element.clear()

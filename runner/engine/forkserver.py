@@ -31,8 +31,8 @@ _QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "OPENBLAS_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),  # glibc: weights of the next layer take the pages of the last one's
-    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(16 << 20),  # glibc: weights of the next layer take the pages of the last one's
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
     "PYTHONHASHSEED": "0",
     "PYTHONUNBUFFERED": "1",
     "NO_COLOR": "1",

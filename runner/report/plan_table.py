@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.graph import make_graph
-from runner.plan import Plan, Stage, differences
+from runner.plan import Plan, Stage
+from runner.report.differences import differences
 from runner.report.words import plural, seconds
 from runner.store import Store
 

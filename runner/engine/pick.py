@@ -1,0 +1,51 @@
+"""Which engine runs a sweep, by the options of the command line."""
+
+from __future__ import annotations
+
+import functools
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from runner.errors import Problem, UsageError
+
+if TYPE_CHECKING:
+    from runner.sweep import Execute
+
+
+def engine(arguments: Namespace) -> Execute:
+    """The engine that the options ask for: stages one after the other, or Dask's workers.
+
+    Raises:
+        UsageError: options that don't go together, or Dask is not installed.
+    """
+    _refuse_lone_options(arguments)
+    if arguments.scheduler is None and arguments.cluster is None and arguments.jobs in (None, 1):
+        from runner.engine import local
+
+        return local.execute
+    try:
+        from runner.engine import cluster
+    except ImportError as error:
+        what = f"needs Dask, and {error.name} is not installed"
+        raise UsageError([Problem("command line", "", what, "pip install 'ovrun[cluster]'")]) from error
+    settings = cluster.Cluster(
+        jobs=arguments.jobs or 1,
+        scheduler=arguments.scheduler,
+        slurm=arguments.cluster_config if arguments.cluster else None,
+        workers=arguments.workers or 1,
+    )
+    return functools.partial(cluster.execute, cluster=settings)
+
+
+def _refuse_lone_options(arguments: Namespace) -> None:
+    """`--workers` and `--cluster-config` say something of `--cluster`, which needs the second."""
+    problems = []
+    for option in ("workers", "cluster_config"):
+        if getattr(arguments, option) is not None and arguments.cluster is None:
+            name = option.replace("_", "-")
+            problems.append(Problem(f"command line: --{name}", "", "says something of --cluster, which is not there"))
+    if arguments.cluster is not None and arguments.cluster_config is None:
+        what = "which resources a job asks for is not stated"
+        problems.append(Problem(f"command line: --cluster {arguments.cluster}", "", what, "--cluster-config FILE.yaml"))
+    if problems:
+        raise UsageError(problems)
