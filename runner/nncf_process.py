@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import gc
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from runner.errors import Problem, RecipeError
 from runner.recipe.types import IgnoredScope
 from runner.stages import Progress
 
@@ -87,6 +92,47 @@ def ignored_scope(nncf: Any, scope: dict[str, Any] | None) -> Any:
         types=list(scope["types"]),
         validate=scope["validate"],
     )
+
+
+def refuse_unmatched(scope: dict[str, Any] | None, model: Any) -> None:
+    """Refuse what an ignored scope names and the model does not have, before any work.
+
+    Raises:
+        RecipeError: for each name and pattern that matches no operation, unless the scope has `validate: false`.
+    """
+    if scope is None or not scope["validate"]:
+        return
+    there = [node.get_friendly_name() for node in model.get_ops()]
+    known = set(there)
+    problems = []
+    for name in scope["names"]:
+        if name not in known:
+            near = difflib.get_close_matches(name, there, n=1)
+            what = f'the model has no operation called "{name}"'
+            problems.append(Problem("", "ignored_scope.names", what, suggestion=near[0] if near else None))
+    for pattern in scope["patterns"]:
+        if not any(re.match(pattern, name) for name in there):
+            what = f'no operation of the model matches "{pattern}"'
+            allowed = f"a pattern matches from the start of a name, such as {there[len(there) // 2]}"
+            problems.append(Problem("", "ignored_scope.patterns", what, allowed))
+    if problems:
+        raise RecipeError(problems)
+
+
+@contextmanager
+def refusals_worded(nncf: Any) -> Iterator[None]:
+    """What NNCF itself refuses because of the model or the data, as a mistake in the recipe."""
+    try:
+        yield
+    except (
+        nncf.ValidationError,
+        nncf.ParameterNotSupportedError,
+        nncf.UnsupportedModelError,
+        nncf.InternalError,
+    ) as error:
+        text = str(error).strip()
+        key = "ignored_scope" if text.startswith("Ignored nodes") else ""
+        raise RecipeError([Problem("", key, f"NNCF refuses this: {text}")]) from error
 
 
 def as_params(scope: IgnoredScope | None) -> dict[str, Any] | None:

@@ -40,6 +40,7 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
     model = ir.read(source)
     if not task.params["after_other"]:
         refuse_compressed(model, task.params["mode"])
+    nncf_process.refuse_unmatched(task.params["ignored_scope"], model)
     before = ir.constants(model)
     if task.params["scale_estimation"] or task.params["gptq"]:
         outputs_first(model)
@@ -58,20 +59,14 @@ def _worded(nncf: Any, params: Mapping[str, Any]) -> Iterator[None]:
     from numpy.linalg import LinAlgError
 
     try:
-        yield
+        with nncf_process.refusals_worded(nncf):
+            yield
     except nncf.InvalidGroupSizeError as error:
         raise _wrong_group_size(params, str(error)) from error
     except LinAlgError as error:
         what = f"GPTQ can't invert what it measured on the calibration data: {error}"
         allowed = "raise damp_percent, or use more samples"
         raise RecipeError([Problem("", "advanced.gptq_params.damp_percent", what, allowed)]) from error
-    except (
-        nncf.ValidationError,
-        nncf.ParameterNotSupportedError,
-        nncf.UnsupportedModelError,
-        nncf.InternalError,
-    ) as error:
-        raise RecipeError([Problem("", "", f"NNCF refuses this: {str(error).strip()}")]) from error
 
 
 @contextmanager

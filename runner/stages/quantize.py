@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import runner.files as fs
@@ -37,6 +36,7 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
     params, source = task.params, task.inputs["model"]
     model = ir.read(source)
     _refuse_compressed(model, params)
+    nncf_process.refuse_unmatched(params["ignored_scope"], model)
     model_type = _model_type(params, source, model)
     _refuse_in_vain(model, params, model_type)
     items = calibration_items(
@@ -45,7 +45,7 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
     arguments = nncf_quantization.arguments(nncf, params, model_type)
     notes = _advice(model, params, model_type)
     search = None
-    with _worded(nncf):
+    with nncf_process.refusals_worded(nncf):
         if params["accuracy_control"] is None:
             model = nncf.quantize(model, nncf.Dataset(items), **arguments)
         else:
@@ -63,22 +63,6 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
         result["accuracy_control"], sentence = search.finish()
         notes.append(sentence)
     return result | {"notes": notes}
-
-
-@contextmanager
-def _worded(nncf: Any) -> Iterator[None]:
-    """What NNCF refuses because of the model or the data, in words."""
-    try:
-        yield
-    except (
-        nncf.ValidationError,
-        nncf.ParameterNotSupportedError,
-        nncf.UnsupportedModelError,
-        nncf.InternalError,
-    ) as error:
-        text = str(error).strip()
-        key = "ignored_scope" if text.startswith("Ignored nodes") else ""
-        raise RecipeError([Problem("", key, f"NNCF refuses this: {text}")]) from error
 
 
 def _refuse_compressed(model: Any, params: Mapping[str, Any]) -> None:
