@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 OVRUN  := $(VENV)/bin/ovrun
 
 .DEFAULT_GOAL := help
-.PHONY: setup optimize sweep plan validate list show report test check reference bench bench-large bench-memory bench-calibration clean help
+.PHONY: setup optimize sweep plan validate list show report test check reference bench bench-large bench-memory bench-calibration bench-scaling clean help
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 27
@@ -68,6 +68,9 @@ bench-memory: $(READY)  ## peak memory against the bare NNCF call
 
 bench-calibration: $(READY)  ## what a second setting costs that needs calibration data
 	@$(VENV)/bin/python bench/calibration.py $(ARGS)
+
+bench-scaling: $(READY)  ## stages that only wait, on 1 to 16 workers; what a stage costs beyond its work
+	@$(VENV)/bin/python bench/scaling.py $(ARGS)
 
 clean:  ## remove .venv and caches; outputs/ stays
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -86,6 +86,7 @@ def configuration(allowed_failures: int) -> dict[str, Any]:
         "distributed.admin.tick.interval": "1s",  # the default is 20 ms: a tenth of a core for sixteen idle workers
         "distributed.admin.tick.cycle": "10s",
         "distributed.admin.system-monitor.interval": "5s",
+        "distributed.deploy.lost-worker-timeout": "5s",
         "distributed.admin.large-graph-warning-threshold": "10GB",
     }
 

@@ -198,7 +198,7 @@ class _Relay:
         self.worker = get_worker()
         self.name = _name(self.worker)
         self.reused = False
-        self._told = 0.0
+        self._told = time.monotonic()
 
     def started(self, stage: Stage, worker: str) -> None:
         self._tell("started", worker)
@@ -208,7 +208,7 @@ class _Relay:
 
     def progress(self, stage: Stage, done: int, total: int) -> None:
         now = time.monotonic()
-        if now - self._told >= _TELL_EVERY or done >= total:
+        if now - self._told >= _TELL_EVERY:
             self._told = now
             self._tell("progress", done, total)
 

@@ -22,8 +22,8 @@ from runner import files as fs
 from tests import cheap
 
 ROOT = Path(__file__).parents[2]
-GROUP_KILLS = {0: 34, 2: 4}
-WORKER_KILLS = 16
+GROUP_KILLS = {0: 26, 2: 4}
+WORKER_KILLS = 22
 POINTS, SECONDS = 12, 0.02
 
 
@@ -102,7 +102,7 @@ def test_workers_that_are_killed_cost_their_stages_a_retry(tmp_path: Path, undis
 
 def kill_workers(moments: random.Random, ended: threading.Event, killed: list[int]) -> None:
     """Kill a worker now and then, as soon as there is one that works."""
-    while len(killed) < WORKER_KILLS and not ended.wait(moments.uniform(0.2, 1.0)):
+    while len(killed) < WORKER_KILLS and not ended.wait(moments.uniform(0.1, 0.7)):
         workers = [process for process in family(os.getpid()) if is_worker(process)]
         if workers:
             chosen = moments.choice(workers)

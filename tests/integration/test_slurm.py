@@ -60,21 +60,21 @@ def queue(env: Mapping[str, str]) -> list[list[str]]:
     return [line.split() for line in told.stdout.splitlines()]
 
 
-def test_a_sweep_on_two_nodes_survives_the_loss_of_a_job(
+def test_a_sweep_on_two_nodes_survives_the_loss_of_its_jobs(
     nodes: Mapping[str, str], requests: Path, tmp_path: Path
 ) -> None:
     stages = cheap.points(6, seconds=0.5)
     seen, lost = cheap.Recorder(), threading.Event()
 
-    def lose_a_job() -> None:
+    def lose_jobs() -> None:
         while len({worker for _, worker in seen.of("started")}) < 2:
             time.sleep(0.05)
         jobs = queue(nodes)
         assert {node for _, _, node in jobs} == {"n1", "n2"}
-        subprocess.run(["scancel", "--signal=KILL", "--full", jobs[0][0]], env=nodes, check=True)
+        subprocess.run(["scancel", *(number for number, _, _ in jobs)], env=nodes, check=True)
         lost.set()
 
-    threading.Thread(target=lose_a_job, daemon=True).start()
+    threading.Thread(target=lose_jobs, daemon=True).start()
     folder = tmp_path / "slurm"
     settings = Cluster(slurm=requests, workers=2)
     results = cluster.execute(stages, cheap.store_in(folder), cheap.log_in(folder), seen, settings)
