@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 OVRUN  := $(VENV)/bin/ovrun
 
 .DEFAULT_GOAL := help
-.PHONY: setup optimize sweep plan validate list show report test check reference bench bench-large bench-memory bench-calibration bench-scaling clean help
+.PHONY: setup optimize sweep plan validate list show report test check reference bench bench-sweep bench-large bench-memory bench-calibration bench-scaling clean help
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 27
@@ -59,6 +59,11 @@ reference: $(READY)  ## write docs/reference.md anew from the schemas
 
 bench: $(READY)  ## measure against optimum-cli, on this machine, in turn
 	@$(VENV)/bin/python bench/run.py $(ARGS)
+
+bench-sweep: $(READY)  ## twelve points against twelve runs of optimum-cli; plans of many points; memory
+	@$(VENV)/bin/python bench/sweep.py $(ARGS)
+	@$(VENV)/bin/python bench/sweep_plan.py
+	@$(VENV)/bin/python bench/sweep_memory.py
 
 bench-large: $(READY)  ## the same with 1.1e9 parameters; takes 10 GB of memory and of disk
 	@$(VENV)/bin/python bench/large.py $(ARGS)
