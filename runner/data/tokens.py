@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import runner.files as fs
 from runner.errors import SourceError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "merges.txt")
+_SPECIAL_FILES = ("tokenizer_config.json", "config.json", "generation_config.json")
 _DEFAULT_CONTEXT = 512
 
 
@@ -61,12 +63,31 @@ class Passage:
         """What the model gets for a window, shape [tokens]."""
         return np.concatenate([self.prefix, self.ids[window.start : window.stop]])
 
+    def save(self, path: Path) -> None:
+        """Write all of it to an .npz file."""
+        windows = np.array([(one.start, one.stop, one.first_scored) for one in self.windows], np.int64)
+        protocol = np.frombuffer(json.dumps(dict(self.protocol)).encode(), np.uint8)
+        np.savez(path, ids=self.ids, prefix=self.prefix, windows=windows, protocol=protocol)
+
+    @classmethod
+    def load(cls, path: Path) -> Passage:
+        """What `save` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            windows = tuple(Window(*row) for row in stored["windows"].tolist())
+            return cls(stored["ids"], stored["prefix"], windows, json.loads(stored["protocol"].tobytes()))
+
 
 class Tokenizer:
     """The tokenizer of a model's folder, with the model's special tokens."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the files that make the tokenizer; equal ones give equal tokens."""
+        there = (self.folder / name for name in (*_TOKENIZER_FILES, *_SPECIAL_FILES))
+        return fs.sha256_json({path.name: fs.sha256_file(path) for path in there if path.is_file()})
 
     def encode(self, text: str, *, special: bool = False) -> list[int]:
         """Token ids; `special` adds what the tokenizer puts around a text by itself.

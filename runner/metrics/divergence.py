@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runner.data import read_text
-from runner.data.tokens import Passage, Tokenizer, passage
+from runner.data.tokens import Passage, Tokenizer, passage, text_sha256
 from runner.errors import StageError
 from runner.inference import compile_folder
 from runner.metrics import Progress
@@ -26,13 +26,14 @@ from runner.metrics.stored import RowFile, load, mapped, save
 if TYPE_CHECKING:
     from runner.recipe.types import Dataset
 
-REVISION = 1
+REVISION = 2
 LIBRARIES = ("openvino", "tokenizers", "numpy")
 NEEDS_REFERENCE = True
 
 _LOG_PROBABILITIES = "log_probabilities.npy"
 _LOSS = "loss.npy"
 _TOP = "top_token.npy"
+_PASSAGE = "passage.npz"
 _SAME = ("tokens_sha256", "context_length", "stride")
 
 
@@ -58,7 +59,9 @@ def reference(
     np.save(out / _LOSS, scores.loss)
     np.save(out / _TOP, scores.top)
     protocol = {**text.protocol, "runtime": dict(compiled.runtime)}
-    save(out, {"values": {"perplexity": perplexity(scores)}, "protocol": protocol})
+    text.save(out / _PASSAGE)
+    told = {"values": {"perplexity": perplexity(scores)}, "protocol": protocol}
+    save(out, told | {"passage": _made_of(model, dataset, params)})
 
 
 def evaluate(
@@ -77,8 +80,12 @@ def evaluate(
         StageError: the runtime fails, or the two models don't share tokens.
     """
     assert reference
-    text, base = _passage(model, dataset, params), load(reference)
-    _check_same(model, text, base["protocol"])
+    base = load(reference)
+    if base["passage"] == _made_of(model, dataset, params):
+        text = Passage.load(reference / _PASSAGE)  # tokenized once for all models that share the reference
+    else:
+        text = _passage(model, dataset, params)
+        _check_same(model, text, base["protocol"])
     compiled = compile_folder(model, runtime)
     stored = mapped(reference / _LOG_PROBABILITIES)
     parts = []
@@ -97,6 +104,12 @@ def evaluate(
 
 def _passage(model: Path, dataset: Dataset, params: Mapping[str, Any]) -> Passage:
     return passage(Tokenizer(model), read_text(dataset), params, dataset.name)
+
+
+def _made_of(model: Path, dataset: Dataset, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the tokens and windows of a passage."""
+    text = text_sha256(read_text(dataset))
+    return {"tokenizer": Tokenizer(model).fingerprint, "text_sha256": text, "params": dict(params)}
 
 
 def _stored_scores(folder: Path) -> Scores:

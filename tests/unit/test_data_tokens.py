@@ -11,7 +11,7 @@ import pytest
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, pre_tokenizers, processors
 
-from runner.data.tokens import Tokenizer, context, passage, prefix, stream, text_sha256, windows
+from runner.data.tokens import Passage, Tokenizer, Window, context, passage, prefix, stream, text_sha256, windows
 from runner.errors import SourceError
 
 WORDS = {"<s>": 0, "</s>": 1, "<pad>": 2, **{f"w{i}": i + 3 for i in range(20)}}
@@ -151,3 +151,11 @@ def test_a_folder_without_tokenizer_json_goes_through_transformers(tmp_path: Pat
     tokenizer = Tokenizer(tmp_path)
     np.testing.assert_array_equal(stream(tokenizer, ["aab", "b"]), [1, 3, 0, 2])
     assert tokenizer.sha256 != Tokenizer(folder(tmp_path / "other")).sha256
+
+
+def test_a_stored_passage_is_the_same(tmp_path: Path) -> None:
+    text = Passage(np.arange(9), np.array([1]), (Window(0, 5, 1), Window(3, 9, 5)), {"tokens_sha256": "é", "stride": 3})
+    text.save(tmp_path / "passage.npz")
+    stored = Passage.load(tmp_path / "passage.npz")
+    assert (stored.windows, stored.protocol) == (text.windows, text.protocol)
+    assert stored.window_ids(stored.windows[1]).tolist() == [1, 3, 4, 5, 6, 7, 8]
