@@ -283,7 +283,8 @@ class _Following:
         self.run.done(stage, entry, reused)
 
     def failed(self, stage: Stage, error: OvrunError) -> None:
-        self.observer.failed(stage, error)
+        (first, *_) = self.run.users[stage.key]
+        self.observer.failed(stage, placed(error, first.point.recipe, stage))
         self.run.lost(stage, error)
 
 

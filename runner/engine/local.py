@@ -69,7 +69,7 @@ class NotRunError(StageError):
 def _given_up(results: Mapping[str, OvrunError | None]) -> StageError | None:
     for result in results.values():
         if isinstance(result, OvrunError):
-            return NotRunError(f"given up after: {result.message}", cause=result, given_up=True)
+            return NotRunError("given up, because another stage failed first", cause=result, given_up=True)
     return None
 
 

@@ -22,6 +22,7 @@ from runner.engine.shares import core_shares
 from runner.errors import StageError
 
 _CHATTY = ("distributed", "tornado", "asyncio")
+_ANSWER_WITHIN = 10
 _END_WITHIN = 30
 
 
@@ -63,7 +64,7 @@ def _wanted(cluster: Cluster, shares: list[int], log: Path) -> dict[str, Any]:
 
 def _connect(address: str) -> Client:
     try:
-        return Client(address, set_as_default=False)
+        return Client(address, set_as_default=False, timeout=_ANSWER_WITHIN)
     except (OSError, ValueError) as error:
         message = f"no Dask scheduler answers at {address}: {error}"
         raise StageError(message, hint="Give the address that `dask scheduler` printed when it started.") from error

@@ -141,7 +141,8 @@ def _activity(activity: Activity) -> ProgressBar:
 
 def _result(outcome: PointOutcome) -> str:
     if outcome.row is None or outcome.status not in ("published", "rejected", "ready"):
-        return f": {outcome.reason.splitlines()[0]}" if outcome.reason else ""
+        told = outcome.status == "failed"  # with its stage, which other points may share
+        return f": {outcome.reason.splitlines()[0]}" if outcome.reason and not told else ""
     size = f"  {megabytes(outcome.row['size'])}"
     checks = {check["metric"]: check["value"] for check in outcome.row["checks"]}
     measured = "".join(f"  {metric} {number(value)}" for metric, value in checks.items())

@@ -22,6 +22,7 @@ from runner.engine.settings import Cluster
 from runner.errors import OvrunError, RecipeError, StageError
 from runner.plan import Stage
 from tests import cheap
+from tests.integration.test_chaos import wait_for_end
 
 ROOT = Path(__file__).parents[2]
 MB = 1 << 20
@@ -83,9 +84,9 @@ def test_results_are_those_of_one_process_and_each_worker_has_its_own_cores(tmp_
 
 
 def test_stages_that_need_more_than_a_workers_share_are_not_run_together(tmp_path: Path) -> None:
-    large = [cheap.stage(number, name="large", do="eat", bytes=300 * MB, seconds=0) for number in range(2)]
-    known = cheap.stage(9, name="large", do="eat", bytes=320 * MB, seconds=0)
-    cheap.execute([known], tmp_path, 1)  # from now on such a stage is known to need some 350 MB
+    source = cheap.stage(0, name="source")
+    small, *large = [cheap.stage(n, source, name="large", do="eat", bytes=(280 + n) * MB, seconds=0) for n in range(3)]
+    cheap.execute([source, small], tmp_path, 1)  # from now on such a stage is known to need some 350 MB
     seen = cheap.Recorder()
     results = cheap.execute(large, tmp_path, 2, seen, memory=600 * MB)
     assert set(results.values()) == {None}
@@ -115,7 +116,7 @@ def test_ctrl_c_ends_everything_and_leaves_nothing_half_written(tmp_path: Path) 
     os.killpg(run.pid, signal.SIGINT)  # as a terminal does
     _, error = run.communicate(timeout=60)
     assert error.decode().strip().endswith("KeyboardInterrupt")
-    assert not psutil.wait_procs(family, timeout=10)[1]
+    wait_for_end(family)
     assert not list((tmp_path / ".store" / "tmp").iterdir())
     assert "Traceback" not in (tmp_path / "logs" / "cluster.log").read_text()
 
@@ -158,7 +159,7 @@ def test_any_scheduler(scheduler: str, tmp_path: Path) -> None:
 
 
 def test_a_scheduler_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.engine.host.START_WITHIN", 1)
+    monkeypatch.setattr("runner.engine.start._ANSWER_WITHIN", 1)
     settings = Cluster(scheduler="tcp://127.0.0.1:1")
     with pytest.raises(StageError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
         cluster.execute([cheap.stage(0)], cheap.store_in(tmp_path), cheap.log_in(tmp_path), cheap.Recorder(), settings)
