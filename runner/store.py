@@ -14,6 +14,7 @@ times and inode of each file against stat.json, and reads the bytes again when t
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -87,13 +88,11 @@ class Store:
         return path
 
     def begin(self, key: str) -> Path:
-        """A new empty folder to make the files of `key` in; removes what died runs left. Call with the lock held."""
+        """A new empty folder to make the files of `key` in. Call with the lock held."""
         tmp = self.root / "tmp"
         tmp.mkdir(parents=True, exist_ok=True)
-        for stale in tmp.iterdir():
-            owner = stale.name.partition(".")[0]
-            if owner == key or self._is_free(owner):
-                fs.remove_tree(stale)
+        for stale in tmp.glob(f"{key}.*"):
+            fs.remove_tree(stale)
         folder = tmp / f"{key}.{secrets.token_hex(4)}"
         (folder / "files").mkdir(parents=True)
         return folder
@@ -147,6 +146,13 @@ class Store:
         """Where the digests of one source's files are remembered."""
         return self.root / "digests" / f"{fs.sha256_json(name)[:24]}.json"
 
+    def tidy(self) -> None:
+        """Remove what died runs left. Once a run: it tries the lock of every stage that runs anywhere."""
+        with contextlib.suppress(FileNotFoundError):
+            for stale in (self.root / "tmp").iterdir():
+                if self._is_free(stale.name.partition(".")[0]):
+                    fs.remove_tree(stale)
+
     def check_writable(self) -> None:
         """Fail before the work if nothing could be stored after it.
 
@@ -160,6 +166,7 @@ class Store:
             probe.unlink()
         except OSError as error:
             raise cannot_write(self.root.parent, error) from error
+        self.tidy()
 
     def _is_free(self, key: str) -> bool:
         """Whether nobody holds the lock of a key."""

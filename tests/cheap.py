@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from runner import files as fs
 from runner.engine import local
 from runner.engine.settings import Cluster
@@ -64,6 +66,12 @@ def _live(params: Mapping[str, Any], progress: Progress) -> None:
             eaten = [bytearray(b"x" * (8 << 20)) for _ in range(params["bytes"] >> 23)]
             time.sleep(1)
             eaten.clear()
+        case "kill its worker":
+            (worker,) = (one for one in psutil.Process().parents() if "spawn_main" in " ".join(one.cmdline()))
+            worker.kill()
+            time.sleep(5)
+    while (held := params.get("held_until")) and not Path(held).exists():
+        time.sleep(0.05)
     steps = 4
     for step in range(steps):
         time.sleep(params.get("seconds", 0.0) / steps)

@@ -11,6 +11,7 @@ import pickle
 import queue
 import secrets
 import threading
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,7 @@ def execute(
             raise
         finally:
             costs.save()
+            store.tidy()  # what workers that were killed left
 
 
 def _share_memory(cluster: Cluster, stages: Sequence[Stage], costs: Costs) -> tuple[list[int], dict[str, int]]:
@@ -153,7 +155,10 @@ class _Run:
     def _collect(self, ended: Sequence[Future]) -> None:
         """Fetch the outcomes of tasks in one go, and note them."""
         well = [future for future in ended if future.status == "finished"]
-        outcomes = dict(zip([future.key for future in well], self.client.gather(well), strict=True))
+        try:
+            outcomes = dict(zip([future.key for future in well], self.client.gather(well), strict=True))
+        except (OSError, CancelledError):  # the scheduler is gone
+            outcomes = {}
         for future in ended:
             key = future.key.rpartition("-")[2]
             if self.futures.pop(key, None) is not None:
@@ -191,7 +196,7 @@ class _Run:
     def _leave_rest(self, failed: OvrunError) -> None:
         for stage in self.stages.values():
             if stage.key not in self.ended:
-                given_up = NotRunError(f"given up after: {failed.message}", cause=failed, given_up=True)
+                given_up = NotRunError("given up, because another stage failed first", cause=failed, given_up=True)
                 self.ended[stage.key] = blocked(stage, self.ended) or given_up
         self.futures.clear()
 

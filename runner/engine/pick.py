@@ -24,10 +24,12 @@ def engine(arguments: Namespace) -> Execute:
 
         return local.execute
     try:
-        from runner.engine import cluster
+        from runner.engine import cluster, slurm
     except ImportError as error:
         what = f"needs Dask, and {error.name} is not installed"
         raise UsageError([Problem("command line", "", what, "pip install 'ovrun[cluster]'")]) from error
+    if arguments.cluster_config is not None:
+        slurm.read(arguments.cluster_config)  # its mistakes come before anything is planned
     settings = cluster.Cluster(
         jobs=arguments.jobs or 1,
         scheduler=arguments.scheduler,

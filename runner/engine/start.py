@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from distributed import Client
+from distributed.comm import get_address_host_port
 from distributed.versions import VersionMismatchWarning
 
 from runner.engine import slurm
@@ -21,7 +22,7 @@ from runner.engine.settings import Cluster
 from runner.engine.shares import core_shares
 from runner.errors import StageError
 
-_CHATTY = ("distributed", "tornado", "asyncio")
+_CHATTY = ("distributed", "tornado", "asyncio", "bokeh")
 _ANSWER_WITHIN = 10
 _END_WITHIN = 30
 
@@ -64,6 +65,7 @@ def _wanted(cluster: Cluster, shares: list[int], log: Path) -> dict[str, Any]:
 
 def _connect(address: str) -> Client:
     try:
+        get_address_host_port(address)
         return Client(address, set_as_default=False, timeout=_ANSWER_WITHIN)
     except (OSError, ValueError) as error:
         message = f"no Dask scheduler answers at {address}: {error}"
@@ -117,10 +119,12 @@ def _heard_in(log: Path) -> Iterator[None]:
     """Keep the loggers and warnings of Dask off the console."""
     handler = logging.FileHandler(log, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
-    loggers = [logging.getLogger(name) for name in _CHATTY]
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _CHATTY]
+    loggers = [logging.getLogger(name) for name in {*names, *_CHATTY}]
     before = [(logger, logger.handlers[:], logger.propagate) for logger in loggers]
     for logger in loggers:
-        logger.handlers, logger.propagate = [handler], False
+        at_top = logger.name in _CHATTY
+        logger.handlers, logger.propagate = [handler] if at_top else [], not at_top
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VersionMismatchWarning)  # each stage checks what its key names

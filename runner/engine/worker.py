@@ -5,8 +5,10 @@ Nothing large passes through Dask: a task gets a stage's description and gives t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
+import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -124,8 +126,15 @@ class _Process(StageProcess):
 
     run_name: str
 
+    def is_there(self) -> None:
+        """Wait for the process's number, before two threads may want it."""
+        self._number()
+
     def kill(self) -> None:
-        self._kill()
+        if self._ended is None and self._number() > 0:
+            self._kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._number(), signal.SIGKILL)  # one that has just been forked leads no session yet
 
 
 _lock = threading.Lock()
@@ -147,6 +156,7 @@ def _start(work: Work) -> StageProcess:
             _server = None
             process = _fork(work)
         process.run_name = work.run
+        process.is_there()
         _running[work.stage.key] = process
         return process
 

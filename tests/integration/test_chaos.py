@@ -6,6 +6,7 @@ The moments come from a seeded generator; there are more than fifty of them in a
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import random
 import signal
@@ -99,10 +100,12 @@ def test_a_sweep_that_is_killed_goes_on_and_ends_the_same(
 
 
 def test_workers_that_are_killed_cost_their_stages_a_retry(tmp_path: Path, undisturbed: dict[str, str]) -> None:
-    stages = cheap.points(POINTS, seconds=0.4)
+    *stages, last = cheap.points(POINTS, seconds=0.4)
+    done = tmp_path / "all killed"
+    stages.append(dataclasses.replace(last, params={**last.params, "held_until": str(done)}))
     ended = threading.Event()
     killed: list[int] = []
-    killer = threading.Thread(target=kill_workers, args=(random.Random(7), ended, killed))
+    killer = threading.Thread(target=kill_workers, args=(random.Random(7), ended, killed, done))
     killer.start()
     try:
         results = cheap.execute(stages, tmp_path, 3, allowed_failures=WORKER_KILLS)
@@ -112,11 +115,11 @@ def test_workers_that_are_killed_cost_their_stages_a_retry(tmp_path: Path, undis
     assert not any(results.values())
     assert cheap.digests(tmp_path) == undisturbed
     assert not list((tmp_path / ".store" / "tmp").iterdir())
-    assert len(killed) == WORKER_KILLS, "the stages ended before all kills were done"
+    assert len(killed) == WORKER_KILLS
 
 
-def kill_workers(moments: random.Random, ended: threading.Event, killed: list[int]) -> None:
-    """Kill a worker now and then, as soon as there is one that works."""
+def kill_workers(moments: random.Random, ended: threading.Event, killed: list[int], done: Path) -> None:
+    """Kill a worker now and then, as soon as there is one that works; then let the last stage end."""
     while len(killed) < WORKER_KILLS and not ended.wait(moments.uniform(0.1, 0.7)):
         workers = [process for process in family(os.getpid()) if is_worker(process)]
         if workers:
@@ -124,6 +127,7 @@ def kill_workers(moments: random.Random, ended: threading.Event, killed: list[in
             with contextlib.suppress(psutil.NoSuchProcess):
                 chosen.kill()
                 killed.append(chosen.pid)
+    done.touch()
 
 
 def is_worker(process: psutil.Process) -> bool:

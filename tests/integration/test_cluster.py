@@ -37,6 +37,7 @@ def poisoned() -> tuple[list[Stage], dict[str, Stage]]:
         "refuse": cheap.stage(11, root, do="refuse"),
         "signal": cheap.stage(12, root, do="signal"),
         "eat": cheap.stage(13, root, do="eat", bytes=1200 * MB),
+        "kill": cheap.stage(14, root, do="kill its worker"),
     }
     behind = {f"behind {how}": cheap.stage(20 + i, one) for i, (how, one) in enumerate(bad.items())}
     return [root, *good], bad | behind
@@ -45,7 +46,7 @@ def poisoned() -> tuple[list[Stage], dict[str, Stage]]:
 def test_failing_stages_leave_the_others_untouched(tmp_path: Path) -> None:
     good, bad = poisoned()
     seen = cheap.Recorder()
-    results = cheap.execute([*good, *bad.values()], tmp_path / "jobs", 2, seen, memory=1200 * MB)
+    results = cheap.execute([*good, *bad.values()], tmp_path / "jobs", 2, seen, memory=1200 * MB, allowed_failures=1)
     assert [results[stage.key] for stage in good] == [None] * len(good)
     told = {how: results[stage.key] for how, stage in bad.items()}
     assert isinstance(told["raise"], StageError) and "ValueError: this stage was told to fail" in told["raise"].message
@@ -55,14 +56,17 @@ def test_failing_stages_leave_the_others_untouched(tmp_path: Path) -> None:
     assert str(refused.problems[0]) == "x.yaml:1:2: a.key: is wrong; allowed: right (did you mean right?)"
     eaten = told["eat"]
     assert isinstance(eaten, OutOfMemoryError) and "MB" in eaten.message and "tried 2 times" in eaten.message
-    for how in ("raise", "refuse", "signal", "eat"):
+    assert isinstance(told["kill"], StageError) and "2 workers died while they ran it" in told["kill"].message
+    for how in ("raise", "refuse", "signal", "eat", "kill"):
         behind, cause = told[f"behind {how}"], told[how]
         assert isinstance(behind, NotRunError) and behind.cause is cause
         assert isinstance(cause, OvrunError) and cause.log is not None and cause.log.is_file()
     assert [label for label, *_ in seen.of("started")].count(bad["eat"].label) == 2
     assert not list((tmp_path / "jobs" / ".store" / "tmp").iterdir())
     assert cheap.digests(tmp_path / "jobs").keys() == {stage.key for stage in good}
-    here = cheap.execute([*good, *(one for how, one in bad.items() if "eat" not in how)], tmp_path / "here", 0)
+    here = cheap.execute(
+        [*good, *(one for how, one in bad.items() if how.split()[-1] not in ("eat", "kill"))], tmp_path / "here", 0
+    )
     assert {key: type(error) for key, error in here.items()} == {key: type(results[key]) for key in here}
 
 
@@ -101,7 +105,7 @@ def test_fail_fast_gives_up_what_runs(tmp_path: Path) -> None:
     results = cheap.execute([failing, slow], tmp_path, 2, fail_fast=True)
     assert time.monotonic() - start < 50
     given_up = results[slow.key]
-    assert isinstance(given_up, NotRunError) and given_up.given_up and "told to fail" in given_up.message
+    assert isinstance(given_up, NotRunError) and given_up.given_up and "told to fail" in given_up.cause.message
     assert not list((tmp_path / ".store" / "tmp").iterdir())
 
 
@@ -118,7 +122,7 @@ def test_ctrl_c_ends_everything_and_leaves_nothing_half_written(tmp_path: Path) 
     assert error.decode().strip().endswith("KeyboardInterrupt")
     wait_for_end(family)
     assert not list((tmp_path / ".store" / "tmp").iterdir())
-    assert "Traceback" not in (tmp_path / "logs" / "cluster.log").read_text()
+    assert " - distributed" not in error.decode(), "what Dask says belongs into the log"
 
 
 @pytest.fixture

@@ -1,0 +1,65 @@
+"""How workers share a machine, and what stages are expected to need."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from runner.engine.estimate import Costs
+from runner.engine.shares import available_cores, core_shares, memory_shares, reservations
+from runner.store import Entry, Store
+from tests import cheap
+
+
+@pytest.mark.parametrize(
+    ("total", "workers", "needs", "shares"),
+    [
+        (24, 2, [1, 1], [12, 12]),  # all fit: equal shares
+        (24, 2, [16, 1], [16, 8]),  # the largest sets the first share
+        (24, 2, [16, 14], [16, 8]),  # two large ones do not fit together
+        (24, 4, [10, 10, 10, 1], [10, 10, 2, 2]),  # two of three fit together
+        (64, 2, [80, 2], [64, 0]),  # more than there is: alone
+        (10, 2, [], [5, 5]),
+    ],
+)
+def test_memory_shares(total: int, workers: int, needs: list[int], shares: list[int]) -> None:
+    assert memory_shares(total, workers, needs) == shares
+    assert sum(shares) <= total
+
+
+def test_only_what_does_not_fit_everywhere_is_reserved() -> None:
+    assert reservations({"large": 16, "small": 3, "huge": 80}, [20, 8]) == {"large": 16, "huge": 20}
+
+
+def test_every_worker_has_cores_and_none_are_left() -> None:
+    cores = available_cores()
+    assert core_shares(1) == [cores]
+    assert sorted(core for share in core_shares(len(cores)) for core in share) == cores
+    assert [len(share) for share in core_shares(3 * len(cores))] == [1] * 3 * len(cores)
+
+
+def test_a_stage_is_expected_to_need_what_its_like_took(tmp_path: Path) -> None:
+    store = Store(tmp_path / ".store")
+    source = cheap.stage(0, name="source")
+    ran, alike = (cheap.stage(n, source, name="compress", mode="int4", ratio=n / 10) for n in (6, 8))
+    other = cheap.stage(6, source, name="compress", mode="int8", ratio=0.6)
+    costs = Costs(store)
+    costs.note(source, Entry(source.key, tmp_path, {"seconds": 1.0, "peak_memory": 50 << 20}))
+    costs.note(ran, Entry(ran.key, tmp_path, {"seconds": 7.0, "peak_memory": 1000 << 20}))
+    costs.save()
+    found = {stage.key: estimate for stage, estimate in Costs(store).estimate([source, alike, other])}
+    assert found[alike.key].known and found[alike.key].seconds == 7.0
+    assert 1000 << 20 < found[alike.key].memory < 1200 << 20
+    assert not found[other.key].known
+
+
+def test_a_stage_without_its_like_is_judged_by_its_models_size(tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    with weights.open("wb") as stream:
+        stream.truncate(1 << 30)
+    source = dataclasses.replace(cheap.stage(0, name="convert"), files={"source": weights})
+    compressed = cheap.stage(1, source, name="compress")
+    needs = [estimate.memory for _, estimate in Costs(Store(tmp_path / ".store")).estimate([source, compressed])]
+    assert needs[0] > 1 << 30 and needs[1] > 2 * needs[0]
