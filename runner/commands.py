@@ -131,7 +131,7 @@ def _document(outcome: Any) -> dict[str, Any]:
 
 
 def _missed(document: dict[str, Any]) -> AccuracyError:
-    from runner.judge import missed_gates
+    from runner.metrics.gates import missed_gates
 
     message = f"{document['name']} misses {missed_gates(document['checks'])}"
     hint = (

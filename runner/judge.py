@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,17 +24,6 @@ class Judged:
     def passed(self) -> bool:
         """Whether every gate was met."""
         return all(verdict.passed for verdict in self.verdicts)
-
-
-def missed_gates(checks: Iterable[Mapping[str, Any]]) -> str:
-    """Which gates were missed and by what, of checks as a manifest has them."""
-    return "; ".join(
-        f"{check['metric']} on {check['dataset']}: {gate['gate']} is {gate['limit']:g}, measured "
-        + ("no number" if gate["measured"] is None else f"{gate['measured']:.4g}")
-        for check in checks
-        for gate in check["gates"]
-        if not gate["passed"]
-    )
 
 
 def judge_all(plan: Plan, entries: Mapping[str, Entry]) -> tuple[Judged, ...]:

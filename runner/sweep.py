@@ -19,8 +19,9 @@ from runner.engine import local
 from runner.engine.obtain import Watcher
 from runner.errors import AccuracyError, OvrunError, StageError
 from runner.graph import Graph, make_graph, plan_points
-from runner.judge import judge_all, missed_gates
+from runner.judge import Judged, judge_all
 from runner.manifest import check_record, sizes
+from runner.metrics.gates import missed_gates
 from runner.plan import Plan, Stage
 from runner.recipe.sweep import Point, Sweep
 from runner.run import check_fetched, new_logs, placed, store_of
@@ -207,15 +208,14 @@ class _Run:
             outcome.status = READY
             self.observer.point(outcome)
             return
-        self._place(outcome)
+        self._place(outcome, entries, checks)
 
-    def _place(self, outcome: PointOutcome) -> None:
+    def _place(self, outcome: PointOutcome, entries: Mapping[str, Entry], checks: Sequence[Judged]) -> None:
         plan, name = outcome.plan, outcome.point.name
-        entries = self._entries(plan)
         said = {"name": self.sweep.name, "settings": dict(outcome.point.settings)}
         try:
             self.store.remember_recent(name, {stage.label: stage.document for stage in plan.stages})
-            at = artifact.place(plan, self.store, entries, judge_all(plan, entries), self.outputs, said)
+            at = artifact.place(plan, self.store, entries, checks, self.outputs, said)
         except OSError as error:
             raise cannot_write(self.outputs, error) from error
         outcome.status, outcome.path, outcome.version = at.status, at.path, at.version
@@ -237,7 +237,8 @@ class _Run:
         chosen, reasons = best(self.sweep.select, [outcome.row or {} for outcome in ready])
         for index, outcome in enumerate(ready):
             if index == chosen:
-                self._place(outcome)
+                entries = self._entries(outcome.plan)
+                self._place(outcome, entries, judge_all(outcome.plan, entries))
             else:
                 refused = reasons[index] is not None
                 outcome.status = REJECTED if refused else NOT_SELECTED

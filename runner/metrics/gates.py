@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,22 @@ def judge(check: Check, result: Mapping[str, Any]) -> tuple[Verdict, ...]:
         Verdict(check.metric, value, gate, limit, own, measured[gate], _passes(gate, measured[gate], limit))
         for gate, limit in limits.items()
     )
+
+
+def missed_gates(checks: Iterable[Mapping[str, Any]]) -> str:
+    """Which gates were missed and by what, of checks as a manifest has them; empty if none was."""
+    return "; ".join(
+        f"{check['metric']} on {check['dataset']}: {_missed(gate)}"
+        for check in checks
+        for gate in check["gates"]
+        if not gate["passed"]
+    )
+
+
+def _missed(gate: Mapping[str, Any]) -> str:
+    measured = "no number" if gate["measured"] is None else f"{gate['measured']:.4g}"
+    limit = "" if gate["gate"] is None else f"{gate['gate']} is {gate['limit']:g}, "
+    return f"{limit}measured {measured}"
 
 
 def _passes(gate: str, measured: float, limit: float) -> bool:

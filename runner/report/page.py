@@ -17,8 +17,9 @@ from urllib.parse import quote
 import yaml
 
 from runner import __version__
+from runner.metrics.gates import missed_gates
 from runner.report.columns import Column, Table, gates_short
-from runner.report.rows import Row, missed, setting_text
+from runner.report.rows import Row, setting_text
 
 _FOLDER = Path(__file__).parent / "page"
 _SCRIPTS = ("base.js", "scale.js", "table.js", "plot.js", "effects.js", "version.js", "main.js")
@@ -175,7 +176,7 @@ def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
 def _check(check: Mapping[str, Any], pool: _Pool) -> dict[str, Any]:
     names = ("metric", "dataset", "passed", "gates", "value", "reference_value")
     return {name: check[name] for name in names} | {
-        "missed": missed([check]),
+        "missed": missed_gates([check]),
         "values": pool.add(_numbers(check["values"])),
         "errors": pool.add(_numbers(check["details"]["standard_errors"])),
         "protocol": pool.add(check["protocol"]),

@@ -11,8 +11,8 @@ from typing import Any
 
 import runner.files as fs
 from runner.errors import Problem, UsageError
+from runner.metrics.gates import missed_gates
 from runner.recipe.search import near
-from runner.report.words import number
 
 _MANIFEST = "manifest.json"
 _DETAILS = (
@@ -130,7 +130,7 @@ def row_of(manifest: Any, place: str) -> Row:
         version=manifest["version"],
         place=place,
         status="rejected" if rejected else "published",
-        reason=missed(checks) if rejected else None,
+        reason=missed_gates(checks) if rejected else None,
         sweep=sweep.get("name"),
         settings=sweep.get("settings", {}),
         size=manifest["size"]["optimized"],
@@ -146,17 +146,6 @@ def row_of(manifest: Any, place: str) -> Row:
 def _slim(check: Mapping[str, Any]) -> dict[str, Any]:
     errors = check["details"].get("standard_errors", {})
     return {**check, "gates": list(check["gates"]), "details": {"standard_errors": errors}}
-
-
-def missed(checks: Iterable[Mapping[str, Any]]) -> str:
-    """Which gates were missed, and by what."""
-    words = [
-        f"{check['metric']} {number(gate['measured'])}, {gate['gate'].replace('_', ' ')} {number(gate['limit'])}"
-        for check in checks
-        for gate in check["gates"]
-        if not gate["passed"] and gate["gate"]
-    ]
-    return f"missed {'; '.join(words)}" if words else ""
 
 
 def _records(outputs: Path, notes: list[str]) -> Iterable[Mapping[str, Any]]:

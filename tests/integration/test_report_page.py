@@ -141,7 +141,7 @@ def test_sweep_and_status_choose_rows_for_table_and_plot(page: Page) -> None:
     assert page.run("document.querySelectorAll('#plot a.mark').length") == 2
     assert page.run("document.getElementById('effects').hidden")
     page.choose("status", "rejected")
-    assert column(page, "status") == ["rejectedmissed kl_divergence 0.001, max 0.0001"]
+    assert column(page, "status") == ["rejectedkl_divergence on dialogue_eval: max is 0.0001, measured 0.001"]
 
 
 def test_the_front_is_what_no_other_beats(page: Page, report: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from runner.choice import best
+from runner.metrics.gates import missed_gates
 from runner.recipe.types import Gate, Select
 
 
@@ -61,3 +62,10 @@ def test_why_a_point_can_not_be_chosen() -> None:
     assert reasons[0] is None
     assert reasons[1] == "select: exact_match: max_drop is 0.01, measured 0.05"
     assert reasons[4] == "kl_divergence has no value"
+
+
+def test_a_check_that_has_no_number_is_told_with_and_without_a_gate() -> None:
+    gates = [{"gate": "max", "limit": 0.1, "measured": 0.25, "passed": False}]
+    alone = [{"gate": None, "limit": None, "measured": None, "passed": False}]
+    checks = [{"metric": "sqnr", "dataset": "a", "gates": gates}, {"metric": "sqnr", "dataset": "b", "gates": alone}]
+    assert missed_gates(checks) == "sqnr on a: max is 0.1, measured 0.25; sqnr on b: measured no number"
