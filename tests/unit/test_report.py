@@ -79,7 +79,10 @@ def test_rows_are_points_then_versions(outputs: Path) -> None:
     assert (failed.status, failed.version, failed.size) == ("failed", None, None)
     assert (single.ident, single.status, single.sweep) == ("single/1", "published", None)
     assert single.seconds == pytest.approx(7.8) and single.peak_memory == 386_000_000
-    assert (strict.status, strict.reason) == ("rejected", "kl_divergence on dialogue_eval: max is 0.0001, measured 0.001")
+    assert (strict.status, strict.reason) == (
+        "rejected",
+        "kl_divergence on dialogue_eval: max is 0.0001, measured 0.001",
+    )
     assert strict.ident == f"strict/rejected/{sha('strict')[:12]}"
 
 
