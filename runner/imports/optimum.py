@@ -238,18 +238,23 @@ def scope(draft: Draft, path: KeyPath, settings: Settings) -> None:
         draft.put((*path, "ignored_scope"), kept, f"was {said}", settings.origin("ignored_scope"))
 
 
+def drop_given(draft: Draft, section: str, settings: Settings, reasons: Mapping[str, str]) -> None:
+    """Drop what was given of the settings named here, each with the reason why it is not needed."""
+    for name, reason in reasons.items():
+        if settings[name] is not None:
+            draft.drop(section, settings.name(name), reason)
+
+
 def others(draft: Draft, section: str, settings: Settings) -> None:
     """What changes nothing in the model, and what recipes have no counterpart of."""
-    why = {
+    needless = {
         "statistics_path": "ovrun keeps statistics by itself",
         "tokenizer": "calibration text is tokenized with the model's own tokenizer",
         "processor": "calibration data are read with the model's own files",
         "trust_remote_code": "state it as model.trust_remote_code where the model needs it",
         "weight_only": "told what kind of configuration it is",
     }
-    for name, reason in why.items():
-        if settings[name] is not None:
-            draft.drop(section, settings.name(name), reason)
+    drop_given(draft, section, settings, needless)
     if settings["dq_group_size"] is not None:
         what = "an option for the runtime; set DYNAMIC_QUANTIZATION_GROUP_SIZE where the model is loaded"
         draft.refuse(section, settings.name("dq_group_size"), what, settings.origin("dq_group_size"))

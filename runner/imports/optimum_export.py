@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runner.imports import optimum_defaults
 from runner.imports.draft import PLACEHOLDER, Draft
-from runner.imports.optimum import Settings, wrong
+from runner.imports.optimum import Settings, drop_given, wrong
 from runner.imports.optimum_formats import COMPRESSION, quantized, weights
 
 LARGE = 1_000_000_000
@@ -181,9 +181,7 @@ def _rest(draft: Draft, settings: Settings) -> None:
         "cache_dir": "HF_HUB_CACHE says where the hub's files are kept",
         "device": "the export runs on the CPU",
     }
-    for name, why in dropped.items():
-        if settings[name] is not None:
-            draft.drop("", settings.name(name), why)
+    drop_given(draft, "", settings, dropped)
     refused = {
         "pad_token_id": "the padding token is the tokenizer's",
         "variant": "weights are those of the usual file names",
