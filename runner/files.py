@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import shutil
+import stat as stat_module
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 # A file whose time stamps are younger than this when it is hashed may change again within the clock's grain.
 _SETTLED_NS = 50_000_000
+
+JSON_LIMIT = 256 << 20
+"""Bytes that a JSON file may have: a tokenizer's have tens of millions."""
 
 Stat = tuple[int, int, int, int]
 
@@ -85,12 +90,48 @@ def link_file(source: Path, target: Path) -> None:
         shutil.copy2(real, target)
 
 
-def read_json(path: Path) -> Any:
-    """The data in a JSON file, or None when there is no such file or it does not parse."""
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; devices, pipes and sockets are never read, nor waited for.
+
+    Raises:
+        OSError: it can't be opened, or is of another kind; `strerror` is fit for a message.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    mode = os.fstat(handle).st_mode
+    if not stat_module.S_ISREG(mode):
+        os.close(handle)
+        number = errno.EISDIR if stat_module.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(number, "is a folder" if stat_module.S_ISDIR(mode) else "is not a regular file", str(path))
+    return os.fdopen(handle, "rb")
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """The content of a regular file of at most `limit` bytes.
+
+    Raises:
+        OSError: as `open_regular`, or EFBIG for a larger file; no more than the limit is read.
+    """
+    with open_regular(path) as stream:
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"is larger than the {limit} bytes that such a file may have", str(path))
+    return content
+
+
+def read_json(path: Path, limit: int = JSON_LIMIT) -> Any:
+    """The data in a JSON file, or None when there is no such file, it does not parse, or is no regular file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return json.loads(read_limited(path, limit))
+    except PermissionError:
+        raise
+    except (OSError, ValueError, RecursionError):
         return None
+
+
+def read_object(path: Path, limit: int = JSON_LIMIT) -> dict[str, Any]:
+    """The object in a JSON file; an empty one where `read_json` finds nothing, or something else."""
+    content = read_json(path, limit)
+    return content if isinstance(content, dict) else {}
 
 
 def write_text(path: Path, text: str) -> None:
