@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import gc
 import re
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from runner.base.words import MOST_NAMES, near
 from runner.errors import Problem, RecipeError
 from runner.recipe.types import IgnoredScope
 from runner.stages import Progress
@@ -104,12 +104,12 @@ def refuse_unmatched(scope: dict[str, Any] | None, model: Any) -> None:
         return
     there = [node.get_friendly_name() for node in model.get_ops()]
     known = set(there)
-    problems = []
+    problems: list[Problem] = []
     for name in scope["names"]:
         if name not in known:
-            near = difflib.get_close_matches(name, there, n=1)
+            suggestion = near(name, there) if len(problems) < MOST_NAMES else None
             what = f'the model has no operation called "{name}"'
-            problems.append(Problem("", "ignored_scope.names", what, suggestion=near[0] if near else None))
+            problems.append(Problem("", "ignored_scope.names", what, suggestion=suggestion))
     for pattern in scope["patterns"]:
         if not any(re.match(pattern, name) for name in there):
             what = f'no operation of the model matches "{pattern}"'

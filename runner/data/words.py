@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+
+from runner.base.words import enumerate_names, near, shorten
 
 
 def missing(what: str, name: str, there: Iterable[str]) -> str:
     """`no column "txt"; there are: id, text (did you mean text?)`."""
     names = list(there)
-    text = f'no {what} "{name}"; ' + (f"there are: {', '.join(names)}" if names else "there are none")
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"{text} (did you mean {near[0]}?)" if near else text
+    text = f'no {what} "{shorten(name)}"; {enumerate_names(names) or "there are none"}'
+    guess = near(name, names)
+    return f"{text} (did you mean {guess}?)" if guess else text

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
+from runner.base.words import near
 from runner.errors import SourceError
 from runner.export.check import read_config, safetensors_dtypes, safetensors_files
 
@@ -62,8 +62,8 @@ def _unknown_type(request: Request, model_type: str, *, custom: bool, known: lis
         message = f"{place}: model type {model_type} needs Python code that comes with the model (auto_map)"
         hint = "Read that code; if you trust it, set `model.trust_remote_code: true`."
         return SourceError(message, hint=hint)
-    near = get_close_matches(model_type, known, 1)
-    suggestion = f" (did you mean {near[0]}?)" if near else ""
+    guess = near(model_type, known)
+    suggestion = f" (did you mean {guess}?)" if guess else ""
     return SourceError(f"{place}: transformers knows no model type {model_type}{suggestion}")
 
 
@@ -79,8 +79,8 @@ def supported_task(config: Any, task: str) -> str:
         message = f"model type {model_type}: Optimum's OpenVINO exporter cannot convert it for any task"
         raise SourceError(message) from error
     if task not in tasks:
-        near = get_close_matches(task, tasks, 1)
-        suggestion = f" (did you mean {near[0]}?)" if near else ""
+        guess = near(task, tasks)
+        suggestion = f" (did you mean {guess}?)" if guess else ""
         allowed = ", ".join(sorted(tasks))
         message = f"task {task}: not supported for model type {model_type}; allowed are {allowed}{suggestion}"
         raise SourceError(message)

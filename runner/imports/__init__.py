@@ -19,12 +19,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from runner.base.words import near
 from runner.errors import Problem, RecipeError, UsageError
 from runner.imports import nncf_config, olive, optimum_cli, optimum_config, source
 from runner.imports.draft import Draft
 from runner.recipe import yamlfile
 from runner.recipe.origins import show_path
-from runner.recipe.search import near
 
 FORMATS = (olive, optimum_config, nncf_config)
 """Formats of files, the most telling first; each has `recognizes(data)`, `convert(source)` and `KIND`."""

@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from runner.base.words import enumerate_names, near
 from runner.errors import Problem, RecipeError
 from runner.recipe.origins import Found, KeyPath, Origin, Origins, dotted, found, nearest
-from runner.recipe.search import enumerate_names, near
 
 PLACEHOLDER = "???"
 """A value that the person has to state; see `runner.recipe.validate`."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from runner.base.words import near
 from runner.errors import Problem
 from runner.imports import training
 from runner.imports.draft import PLACEHOLDER, Draft, Source, leaves
@@ -241,8 +241,8 @@ def _rest(draft: Draft) -> None:
             draft.drop("", f"{key} ({short(data[key])})", why)
     others = [key for key in data if key not in _KEYS]
     for key in others:
-        if guess := difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.85):
-            draft.wrong((key,), "unknown key", f"allowed: {', '.join(_KEYS)}", guess[0])
+        if guess := near(key, _KEYS, cutoff=0.85):
+            draft.wrong((key,), "unknown key", f"allowed: {', '.join(_KEYS)}", guess)
     foreign = [dotted(path) for key in others for path in leaves(data[key], (key,))]
     if foreign:
         draft.drop("", f"not of NNCF, the training script's own ({', '.join(foreign)})", "training is done")

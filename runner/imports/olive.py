@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runner.base.words import near
 from runner.imports import olive_passes
 from runner.imports.draft import PLACEHOLDER, Draft, Source, slug
 from runner.imports.olive_parameters import PASSES, Part
 from runner.imports.writer import flow
 from runner.recipe.origins import KeyPath, dotted
-from runner.recipe.search import near
 
 KIND = "an Olive workflow"
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.base.words import near
 from runner.errors import Problem, UsageError
 from runner.imports import optimum_export, source
 from runner.imports.draft import Draft, slug
 from runner.imports.optimum import Settings
 from runner.recipe.origins import Origin, found
-from runner.recipe.search import near
 
 KIND = "a command line of optimum-cli export openvino"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from runner.base.words import near
 from runner.imports.draft import Draft
 from runner.imports.optimum import (
     COMMON,
@@ -23,7 +24,6 @@ from runner.imports.optimum import (
 )
 from runner.imports.writer import flow
 from runner.recipe.origins import KeyPath, found
-from runner.recipe.search import near
 
 
 def steps(draft: Draft, settings: Settings) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from runner.base.words import near
 from runner.imports.draft import Draft
 from runner.imports.writer import flow
 from runner.recipe import legacy
 from runner.recipe.origins import KeyPath, dotted
-from runner.recipe.search import near
 
 _SCOPES = ("ignored_scopes", "target_scopes", "validate_scopes", "compression_lr_multiplier")
 _SPARSITY = (

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.base.words import enumerate_names, near, shorten
 from runner.errors import RecipeError
 from runner.recipe import rawcheck, yamlfile
 from runner.recipe.origins import Found, KeyPath, Origin, found
-from runner.recipe.search import NAME, enumerate_names, near, presets
+from runner.recipe.search import ALL, NAME, presets
 from runner.recipe.yamlfile import YamlFile
 
 GROUPS = {"model": "model", "data": "datasets", "compression": "compression", "accuracy": "accuracy"}
@@ -118,7 +119,8 @@ class _Collector:
         assert entry.group
         first = self.chosen.setdefault(entry.group, entry)
         if first.names != entry.names:
-            what = f"{entry.group} is {', '.join(first.names) or 'null'} already in {first.origin.where}"
+            chosen = shorten(", ".join(first.names)) or "null"
+            what = f"{entry.group} is {chosen} already in {first.origin.where}"
             self.problems.append(found(entry.path, entry.origin, what, "choose one, or list both in one entry"))
 
     def _presets(self, entry: _Entry, stack: tuple[Path, ...]) -> None:
@@ -159,7 +161,7 @@ class _Collector:
                     return path
         known = presets(group, self.folders)
         what = f"no {group} preset named {name}" if group else f"no recipe named {name}"
-        self.problems.append(found(entry.path, entry.origin, what, enumerate_names(known), near(name, known)))
+        self.problems.append(found(entry.path, entry.origin, what, enumerate_names(known, more=ALL), near(name, known)))
         return None
 
     def _entries(self, file: YamlFile, group: str | None) -> list[_Entry]:

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from runner.base.words import enumerate_names, near
 from runner.recipe.documents import GROUPS
 from runner.recipe.origins import Found, KeyPath, Origin, Origins, dotted, found, nearest
 from runner.recipe.overrides import COMMAND_LINE, Override, Several, origin
-from runner.recipe.search import near
 from runner.recipe.sweep_names import plain
 
 NOT_SWEPT = ("name", "description", "defaults")
@@ -187,7 +187,7 @@ class _Maker:
         for index, entry in enumerate(self.exclude):
             unknown = [key for key in entry if key not in known]
             for key in unknown:
-                allowed = f"allowed: {', '.join(sorted(known))}"
+                allowed = enumerate_names(sorted(known), lead="allowed")
                 self._problem(("sweep", "exclude", index, key), "not a key of this sweep", allowed, near(key, known))
             kept = [point for point in points if not _matches(point, entry)]
             if len(kept) == len(points) and not unknown and not self.given:

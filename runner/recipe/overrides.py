@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.base.words import enumerate_names
 from runner.recipe.documents import GROUPS, Choice
 from runner.recipe.origins import Found, KeyPath, Origin, Origins, dotted, forget, found, mark
 from runner.recipe.rawcheck import PLAIN_ONLY, bad_interpolation, bad_key
@@ -97,7 +98,7 @@ def _change(config: dict[str, Any], origins: Origins, override: Override, place:
     for depth, part in enumerate(override.path[:-1], 1):
         if isinstance(parent, dict) and not isinstance(parent.get(part), dict | list):
             if override.delete:
-                return "not there to delete", f"there are: {', '.join(map(str, parent))}"
+                return "not there to delete", _there(parent)
             parent[part] = {}
             mark(origins, override.path[:depth], {}, place)
         parent = parent[part] if isinstance(parent, dict) else _item(parent, part)
@@ -113,7 +114,7 @@ def _change_in(parent: Any, origins: Origins, override: Override, place: Origin)
             return _no_item(override.path)
         last = int(last)
     elif override.delete and last not in parent:
-        return "not there to delete", f"there are: {', '.join(parent)}"
+        return "not there to delete", _there(parent)
     path = (*override.path[:-1], last)
     if override.delete:
         del parent[last]
@@ -125,6 +126,10 @@ def _change_in(parent: Any, origins: Origins, override: Override, place: Origin)
         parent[last] = override.value
         mark(origins, path, override.value, place)
     return None
+
+
+def _there(parent: Mapping[Any, Any]) -> str:
+    return enumerate_names([str(key) for key in parent]) or "nothing is there"
 
 
 def _item(items: list[Any], part: str | int) -> Any:

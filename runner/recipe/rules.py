@@ -11,9 +11,9 @@ from typing import Any
 
 from runner import data as data_kinds
 from runner import metrics
+from runner.base.words import enumerate_names, near, shorten
 from runner.recipe import build, legacy, quantization_rules, weight_rules
 from runner.recipe.origins import Found, KeyPath, Origins
-from runner.recipe.search import near
 from runner.recipe.validate import NAME_PATTERN, place
 from runner.recipe.wording import Finding
 
@@ -52,8 +52,8 @@ def _name(config: Mapping[str, Any], path: Path) -> Iterator[Finding]:
 def _reference(at: KeyPath, name: Any, datasets: Mapping[str, Any]) -> Iterator[Finding]:
     """A dataset that is named has to be there."""
     if isinstance(name, str) and name not in datasets:
-        there = f"there are: {', '.join(datasets)}" if datasets else "the recipe has no datasets"
-        yield Finding((*at, "dataset"), f'no dataset named "{name}"', there, near(name, datasets))
+        there = enumerate_names(datasets) or "the recipe has no datasets"
+        yield Finding((*at, "dataset"), f'no dataset named "{shorten(name)}"', there, near(name, datasets))
 
 
 def _compression(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import re
 from collections.abc import Iterable, Sequence
@@ -11,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import resources
+from runner.base.words import enumerate_names, near
 from runner.errors import Problem, RecipeError
 from runner.recipe.origins import show_path
 
 if TYPE_CHECKING:
     from runner.recipe.yamlfile import YamlFile
 
+ALL = "`ovrun list` shows all"
+"""What to say where there are too many names to read."""
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
@@ -93,24 +95,7 @@ def _rename(path: Path) -> RecipeError:
 def _missing(name: str, places: Sequence[Path]) -> Problem:
     known = sorted({path.stem for folder in places for path in folder.glob("*.yaml")})
     where = " or ".join(show_path(folder) for folder in places)
-    return Problem(name, "", f"no such recipe in {where}", enumerate_names(known), near(name, known))
-
-
-def near(name: str, known: Iterable[str]) -> str | None:
-    """The nearest of the known names, or two that are equally near, or None."""
-    found = difflib.get_close_matches(name, sorted(known), n=2, cutoff=0.6)
-    return " or ".join(sorted(found)) if len({_likeness(name, one) for one in found}) == 1 else next(iter(found), None)
-
-
-def _likeness(name: str, known: str) -> float:
-    return difflib.SequenceMatcher(None, known, name).ratio()
-
-
-def enumerate_names(known: Sequence[str]) -> str | None:
-    """`there are: …`, or where to look when there are too many to read."""
-    if len(known) > 20:
-        return "`ovrun list` shows all"
-    return f"there are: {', '.join(known)}" if known else None
+    return Problem(name, "", f"no such recipe in {where}", enumerate_names(known, more=ALL), near(name, known))
 
 
 def list_recipes(recipes_dir: Path | None = None) -> list[RecipeEntry]:
@@ -160,7 +145,7 @@ def matching_recipes(names: Sequence[str], recipes_dir: Path | None = None) -> l
             known = sorted({path.stem for folder in folders(recipes_dir) for path in folder.glob("*.yaml")})
             matched = fnmatch.filter(known, name)
             if not matched:
-                problems.append(Problem(name, "", "no recipe matches", enumerate_names(known)))
+                problems.append(Problem(name, "", "no recipe matches", enumerate_names(known, more=ALL)))
         found |= dict.fromkeys(matched)
     if problems:
         raise RecipeError(problems)

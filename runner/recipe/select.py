@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runner import metrics
+from runner.base.words import near
 from runner.recipe.origins import Found, KeyPath, Origins, found, nearest
-from runner.recipe.search import near
 from runner.recipe.types import Check, Gate, Recipe, Select
 
 MEASURES = ("size", "seconds")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runner.base.words import enumerate_names
 from runner.errors import Problem, RecipeError, UsageError
 from runner.recipe import build, interpolation, load, search
 from runner.recipe import overrides as command_line
@@ -115,7 +116,7 @@ class _Expander:
         known = search.presets(group, self.folders)
         names = [name for name in known if _fits(name, wanted) and not _fits(name, unwanted)]
         if not names:
-            there = search.enumerate_names(known)
+            there = enumerate_names(known, more=search.ALL)
             raise UsageError([Problem(f"command line: {word.text}", "", f"no {group} preset matches", there)])
         return Several(word.text, word.path, tuple(names))
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
+from runner.base.words import near
 from runner.recipe import legacy
 from runner.recipe.origins import KeyPath
-from runner.recipe.search import near
 
 _KINDS = {
     "number": "a number",

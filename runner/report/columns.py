@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from runner.base.words import near
 from runner.errors import Problem, UsageError
 from runner.metrics import METRICS
-from runner.recipe.search import near
 from runner.report.rows import Row, flat
 from runner.report.words import number
 

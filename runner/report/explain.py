@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runner.base.words import near
 from runner.errors import Problem, UsageError
-from runner.recipe.search import near
 from runner.reference import ANY, Entry, algorithms, entries
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shutil
 import sys
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.artifact import versions
+from runner.base.words import near
 from runner.errors import Problem, UsageError
 from runner.manifest import read_manifest
 from runner.recipe import list_recipes
@@ -100,9 +100,8 @@ def _unknown(word: str, name: str, found: Mapping[int, Path], outputs: Path) -> 
     if found:
         allowed = f"{name} has versions {', '.join(map(str, found))}"
         return UsageError([Problem("command line", "", f"there is no version {word}", allowed)])
-    near = difflib.get_close_matches(name, _published(outputs), n=1)
     what = f"{outputs}/ holds no published version of {name}"
-    problem = Problem("command line", "", what, None, near[0] if near else None)
+    problem = Problem("command line", "", what, None, near(name, _published(outputs)))
     return UsageError([problem], hint=f"Make one with `ovrun optimize {name}`; `ovrun list` shows what there is.")
 
 

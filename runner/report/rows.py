@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import runner.files as fs
+from runner.base.words import near
 from runner.errors import Problem, UsageError
 from runner.metrics.gates import missed_gates
-from runner.recipe.search import near
 
 _MANIFEST = "manifest.json"
 _DETAILS = (
