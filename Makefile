@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 OVRUN  := $(VENV)/bin/ovrun
 
 .DEFAULT_GOAL := help
-.PHONY: setup optimize sweep plan validate list show report test check reference bench bench-sweep bench-large bench-memory bench-calibration bench-scaling clean help
+.PHONY: setup optimize sweep plan validate list show report test fuzz check reference bench bench-sweep bench-large bench-memory bench-calibration bench-scaling clean help
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 27
@@ -48,6 +48,9 @@ report: $(READY)  ## write outputs/report.html to choose from, and show its tabl
 
 test: $(READY)  ## run every test
 	@$(VENV)/bin/python -m pytest -n 2 $(ARGS)
+
+fuzz: $(READY)  ## attack it: thousands of wrong, hostile and damaged inputs; ARGS="--share 0.02 --seed 7"
+	@$(VENV)/bin/python -m tests.campaigns $(ARGS)
 
 check: $(READY)  ## style and types
 	@$(VENV)/bin/ruff check .

@@ -83,7 +83,7 @@ FAULTS: dict[str, Callable[[Trial], int]] = {
     "socket.bind": lambda trial: _connect(),
     "executed code": _import,
     "planted payload": lambda trial: eval(f"0 if {trial.payload} else 0"),
-    "os.chmod": lambda trial: (Path("/tmp").chmod(Path("/tmp").stat().st_mode), 0)[1],
+    "os.chmod": lambda trial: _chmod(trial.folder.parent),
     "left stray behind": lambda trial: _write(f"{os.environ['TMPDIR']}/stray"),
     "not done after": lambda trial: _hang(),
     "grew by": lambda trial: _eat(200),
