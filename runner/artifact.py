@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 import runner.files as fs
 from runner import __version__
 from runner.judge import Judged
@@ -76,7 +74,7 @@ def place(
     existing = _existing(home, identity, passed, model)
     if existing is not None:
         return existing
-    with FileLock(store.lock_path(f"publish-{plan.recipe.name}")):
+    with store.locked(f"publish-{plan.recipe.name}"):
         existing = _existing(home, identity, passed, model)
         if existing is not None:
             return existing

@@ -154,8 +154,7 @@ def new_log(outputs: Path, name: str) -> Path:
     """
     path = _log_path(outputs, name).with_suffix(".log")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        fs.own_file(path).touch()
     except OSError as error:
         raise cannot_write(outputs, error) from error
     return path.resolve()
@@ -169,11 +168,15 @@ def new_logs(outputs: Path, name: str) -> Path:
     """
     path = _log_path(outputs, name)
     try:
-        path.mkdir(parents=True)
+        path.mkdir()
     except OSError as error:
         raise cannot_write(outputs, error) from error
     return path.resolve()
 
 
 def _log_path(outputs: Path, name: str) -> Path:
-    return outputs / ".logs" / name / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    try:
+        folder = fs.own_folder(outputs, ".logs", name)
+    except OSError as error:
+        raise cannot_write(outputs, error) from error
+    return folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"

@@ -259,7 +259,7 @@ class _Run:
             "points": [_record(outcome, self.outputs) for outcome in self.points],
         }
         try:
-            fs.write_json(self.outputs / ".sweeps" / f"{self.sweep.name}.json", document)
+            fs.write_json(fs.own_folder(self.outputs, ".sweeps") / f"{self.sweep.name}.json", document)
         except OSError as error:
             raise cannot_write(self.outputs, error) from error
 

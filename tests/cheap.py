@@ -88,6 +88,13 @@ def stage(number: int, *after: Stage, name: str = "cheap", label: str = "", **pa
     return Stage(name, label or f"{name} {number}", "", key, document, params, inputs, module="tests.cheap")
 
 
+def record(name: str, result: Mapping[str, Any] | None = None, label: str = "") -> dict[str, Any]:
+    """The record of a stage, as an engine gives it to the store."""
+    costs = {"import_seconds": 0.0, "seconds": 1.0, "cpu_seconds": 1.0, "peak_memory": 1}
+    rest = {"created": "2026-01-01T00:00:00+00:00", "hardware": {}, "document": {}}
+    return {"stage": name, "label": label or name, "result": dict(result or {}), **costs, **rest}
+
+
 class Recorder:
     """A watcher that keeps what it is told as (seconds, what, label, …)."""
 

@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from filelock import FileLock, Timeout
-
 import runner.files as fs
 from runner import hardware
 from runner.engine.process import Measured, StageProcess
@@ -45,26 +43,19 @@ def obtain(stage: Stage, store: Store, start: Start, watcher: Watcher, worker: s
     Raises:
         OvrunError: the stage's own; nothing of it stays in the store. The watcher has been told.
     """
-    lock = FileLock(store.lock_path(stage.key))
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        watcher.waiting(stage)
-        lock.acquire(poll_interval=0.2)
-    try:
-        entry = store.find(stage.key)
-        if entry is None:
-            watcher.started(stage, worker)
-            entry = _make(stage, store, start, watcher)
-            watcher.finished(stage, entry, reused=False)
-        else:
-            watcher.finished(stage, entry, reused=True)
-        return entry
+        with store.locked(stage.key, lambda: watcher.waiting(stage)):
+            entry = store.find(stage.key)
+            if entry is None:
+                watcher.started(stage, worker)
+                entry = _make(stage, store, start, watcher)
+                watcher.finished(stage, entry, reused=False)
+            else:
+                watcher.finished(stage, entry, reused=True)
+            return entry
     except OvrunError as error:
         watcher.failed(stage, error)
         raise
-    finally:
-        lock.release()
 
 
 def _make(stage: Stage, store: Store, start: Start, watcher: Watcher) -> Entry:
@@ -78,7 +69,7 @@ def _make(stage: Stage, store: Store, start: Start, watcher: Watcher) -> Entry:
         raise cannot_write(store.root.parent, error) from error
     finally:
         if folder is not None:
-            fs.remove_tree(folder)
+            fs.discard_tree(folder)
 
 
 def _record(stage: Stage, measured: Measured) -> dict[str, Any]:

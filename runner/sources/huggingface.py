@@ -78,7 +78,7 @@ def fetch(params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str,
     else:
         paths = _download(model, progress)
     for name, path in paths.items():
-        fs.link_file(path, out / name)
+        fs.link_file(path.resolve(), out / name)  # the hub's cache keeps its files behind links
     from runner.export import check_folder
 
     check_folder(out, model.allow_pickle)

@@ -71,7 +71,7 @@ def _read_file(source: Path, out: Path, params: Mapping[str, Any]) -> dict[str, 
     ir.refuse_nan(model)
     ov.save_model(model, out / ir.MODEL, compress_to_fp16=params["precision"] == "fp16")
     for path in _companions(source):
-        fs.link_file(path, out / path.name)
+        fs.copy_file(path.resolve(), out / path.name)
     return {"steps": {}}
 
 

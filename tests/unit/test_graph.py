@@ -13,6 +13,7 @@ from runner.graph import Graph, make_graph, plan_points
 from runner.plan import Plan, Stage, make_plan
 from runner.recipe import load_recipe, load_sweep
 from runner.store import Store
+from tests import cheap
 from tests.conftest import Ovrun
 
 GRID = ["compression.mode=int4_sym,int4_asym", "compression.ratio=0.6,0.8,1", "compression.group_size=32,128"]
@@ -32,7 +33,7 @@ def fill(store: Store, *stages: Stage) -> None:
     for stage in stages:
         folder = store.begin(stage.key)
         (folder / "files" / "made").write_text(stage.label)
-        store.publish(stage.key, folder, {"stage": stage.name, "label": stage.label, "result": {}, "seconds": 1.0})
+        store.publish(stage.key, folder, cheap.record(stage.name, label=stage.label))
 
 
 def by_name(graph: Graph, name: str) -> list[Stage]:

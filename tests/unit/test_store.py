@@ -11,6 +11,7 @@ from filelock import FileLock
 import runner.files as fs
 from runner.errors import StageError
 from runner.store import Entry, Store
+from tests import cheap
 
 KEY = "ab" + "0" * 62
 
@@ -25,7 +26,7 @@ def put(store: Store, content: str = "weights") -> Entry:
     (folder / "files" / "model.bin").write_text(content)
     (folder / "files" / "sub").mkdir()
     (folder / "files" / "sub" / "config.json").write_text("{}")
-    return store.publish(KEY, folder, {"stage": "convert", "result": {"a": 1}})
+    return store.publish(KEY, folder, cheap.record("convert", {"a": 1}))
 
 
 def test_an_entry_is_found_with_its_record(store: Store) -> None:
