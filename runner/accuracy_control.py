@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import AccuracyError, Problem, RecipeError
-from runner.inference import Compiled, compile_folder
+from runner.inference import Compiled, compile_folder, refuse_other_cpu
 from runner.metrics import METRICS
 from runner.metrics.items import Items, items
 from runner.report.words import plural
@@ -140,6 +140,7 @@ def quantize(nncf: Any, task: Task, model: Any, calibration: Any, arguments: Map
 def _begin(task: Task) -> Search:
     """Measure the model that is to be quantized."""
     control, source = task.params["accuracy_control"], task.inputs["model"]
+    refuse_other_cpu(control["cpu"])
     compiled = compile_folder(source, control["runtime"])
     folder = _kept(task)
     folder.mkdir()

@@ -7,7 +7,11 @@ import platform
 from functools import cache
 from pathlib import Path
 
-_TELLING_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+_TELLING_FLAGS = (
+    *("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16"),
+    *("asimd", "asimdhp", "asimddp", "bf16", "i8mm", "sve", "sve2"),
+)
+_ISA_LIMIT = "ONEDNN_MAX_CPU_ISA"
 
 
 @cache
@@ -24,6 +28,13 @@ def describe() -> dict[str, object]:
     }
 
 
+def arithmetic() -> list[str]:
+    """What decides the last digits of an inference: processor, instruction sets, and a limit that is set on them."""
+    limit = os.environ.get(_ISA_LIMIT)
+    return [platform.machine(), *_cpu()[1], *([f"{_ISA_LIMIT}={limit}"] if limit else [])]
+
+
+@cache
 def _cpu() -> tuple[str, list[str]]:
     info = Path("/proc/cpuinfo")
     if not info.is_file():
@@ -32,7 +43,7 @@ def _cpu() -> tuple[str, list[str]]:
     for line in info.read_text(encoding="utf-8").splitlines():
         name, _, value = line.partition(":")
         fields.setdefault(name.strip(), value.strip())
-    present = fields.get("flags", "").split()
+    present = fields.get("flags", fields.get("Features", "")).split()
     return fields.get("model name", "unknown"), [flag for flag in _TELLING_FLAGS if flag in present]
 
 

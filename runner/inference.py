@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner import hardware
 from runner.data.words import missing
 from runner.errors import Problem, RecipeError, SourceError, StageError
+from runner.recipe.types import RUNTIME
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,13 +22,8 @@ if TYPE_CHECKING:
 
     from runner.data.feed import Feed, Port
 
-DEFAULT_RUNTIME: Mapping[str, Any] = {
-    "INFERENCE_PRECISION_HINT": "f32",
-    "KV_CACHE_PRECISION": "f32",
-    "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
-}
-
-_TOLD = (*DEFAULT_RUNTIME, "EXECUTION_MODE_HINT", "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS")
+_NUMBERS = (*RUNTIME, "KEY_CACHE_PRECISION", "VALUE_CACHE_PRECISION", "EXECUTION_MODE_HINT")
+_TOLD = (*_NUMBERS, "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS")
 _LOGITS_BYTES = 64 << 20
 _REFUSED = re.compile(r"(?:Unsupported property|property key) (\w+)")
 
@@ -93,7 +90,7 @@ def compile_folder(folder: Path, runtime: Mapping[str, Any] | None = None, devic
 
     Args:
         folder: a complete model folder.
-        runtime: OpenVINO properties; `DEFAULT_RUNTIME` by default.
+        runtime: OpenVINO properties; `RUNTIME` by default.
         device: an OpenVINO device name.
 
     Raises:
@@ -110,7 +107,7 @@ def compile_folder(folder: Path, runtime: Mapping[str, Any] | None = None, devic
     except RuntimeError as error:
         message = f"{folder}: OpenVINO can't read the model: {reason(error)}"
         raise SourceError(message) from error
-    properties = dict(DEFAULT_RUNTIME if runtime is None else runtime)
+    properties = dict(RUNTIME if runtime is None else runtime)
     try:
         compiled = core.compile_model(model, device, properties)
     except RuntimeError as error:
@@ -175,6 +172,36 @@ def effective(runtime: Mapping[str, Any], device: str = "CPU") -> dict[str, Any]
     return _read_back(compiled, runtime)
 
 
+def refuse_other_cpu(planned: Iterable[str]) -> None:
+    """Refuse to measure under a key that was made for another processor.
+
+    Raises:
+        StageError: this processor computes with other instruction sets.
+    """
+    here, there = hardware.arithmetic(), list(planned)
+    if here != there:
+        message = f"the run was planned on a processor with {' '.join(there)}; this one has {' '.join(here)}"
+        hint = "Figures of different processors differ in their last digits: run ovrun on the kind that works for it."
+        raise StageError(message, hint=hint)
+
+
+def refuse_other_runtime(compiled: Compiled, reference: Mapping[str, Any]) -> None:
+    """Refuse to hold a model against a reference that was measured in another precision or by another version.
+
+    Args:
+        compiled: the model.
+        reference: the properties that the runtime had when the reference was measured.
+
+    Raises:
+        StageError: they differ.
+    """
+    names = [name for name in (*_NUMBERS, "openvino") if compiled.runtime.get(name) != reference.get(name)]
+    if names:
+        told = ", ".join(f"{name} {reference.get(name)} there and {compiled.runtime.get(name)} here" for name in names)
+        message = f"{compiled.folder}: the reference was measured with other properties than the model: {told}"
+        raise StageError(message)
+
+
 def _plain(value: Any) -> Any:
     """A property's value as plain data: an element type is `f32`, an enum its name."""
     if isinstance(value, bool | int | float | str):
@@ -222,81 +249,3 @@ def import_runtimes() -> None:
     importlib.import_module("openvino")
     if importlib.util.find_spec("openvino_genai"):
         importlib.import_module("openvino_genai")
-
-
-def smoke(folder: Path) -> dict[str, Any]:
-    """Load a model folder with the runtime's own defaults, as its users will, and run it once.
-
-    A language model generates one token by OpenVINO GenAI, or predicts one where that is not installed; any other model
-    infers once, on zeros.
-
-    Returns:
-        {"by": the libraries, "ran": what was run} for the manifest.
-
-    Raises:
-        SourceError: it can't be loaded.
-        StageError: it fails, or its outputs aren't finite numbers.
-    """
-    if _can_generate(folder):
-        from runner.metrics.generation import generator
-
-        generator(folder, {})(["Hello"], 1)
-        return {"by": ["openvino", "openvino_genai"], "ran": "generated one token"}
-    return {"by": ["openvino"], "ran": _run_once(folder)}
-
-
-def _run_once(folder: Path) -> str:
-    """What the plain runtime ran."""
-    from runner.data.feed import keeps_state, takes_tokens
-
-    compiled = compile_folder(folder, {})
-    if takes_tokens(compiled.inputs) and keeps_state(compiled.inputs):
-        _decode(compiled)
-        return "predicted one token"
-    return _infer_zeros(compiled)
-
-
-def _can_generate(folder: Path) -> bool:
-    """Whether OpenVINO GenAI is installed, and the folder is of a stateful decoder with its tokenizers."""
-    complete = all((folder / f"openvino_{name}.xml").is_file() for name in ("tokenizer", "detokenizer"))
-    return (
-        bool(importlib.util.find_spec("openvino_genai")) and complete and b"beam_idx" in model_xml(folder).read_bytes()
-    )
-
-
-def _decode(compiled: Compiled) -> None:
-    """Predict the token after token 0."""
-    import numpy as np
-
-    for block in logits(compiled, np.zeros(1, np.int64)):
-        _check_finite(compiled, "logits", block)
-
-
-def _infer_zeros(compiled: Compiled) -> str:
-    """One inference on zeros: batch 1, 224 for an image's open sizes, 16 for a sequence's."""
-    import numpy as np
-
-    from runner.data.feed import takes_tokens, token_feed
-
-    if takes_tokens(compiled.inputs):
-        fixed = next(port.shape[1] for port in compiled.inputs if port.name == "input_ids")
-        feed = token_feed(compiled.inputs, np.zeros(fixed or 16, np.int64))
-    else:
-        feed = {port.name: np.zeros(concrete(port.shape), port.dtype) for port in compiled.inputs}
-    for name, output in zip(compiled.outputs, compiled.infer(feed), strict=True):
-        _check_finite(compiled, name, output)
-    return "inferred once on zeros of shape " + ", ".join(str(list(array.shape)) for array in feed.values())
-
-
-def concrete(shape: tuple[int | None, ...]) -> tuple[int, ...]:
-    """A shape with its open sizes filled: 1 for the batch, else 224 in four and more axes and 16 in fewer."""
-    size = 224 if len(shape) >= 4 else 16
-    return tuple(known if known is not None else (1 if axis == 0 else size) for axis, known in enumerate(shape))
-
-
-def _check_finite(compiled: Compiled, name: str, values: NDArray[Any]) -> None:
-    import numpy as np
-
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        message = f"{compiled.folder}: the model's output {name} has values that aren't finite numbers"
-        raise StageError(message)

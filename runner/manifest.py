@@ -10,7 +10,8 @@ from typing import Any
 import runner.files as fs
 from runner import __version__, hardware
 from runner.judge import Judged
-from runner.plan import Plan, Stage, version_of
+from runner.keys import version_of
+from runner.plan import Plan, Stage
 from runner.store import Entry, Store
 
 _LIBRARIES = (

@@ -7,15 +7,12 @@ no part of any key: moving a gate judges the same measurements again.
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import runner.files as fs
-from runner import metrics, stages
+from runner import data, hardware, keys, metrics, stages
 from runner.errors import Problem, RecipeError
 from runner.memo import Memo
 from runner.nncf_process import as_params
@@ -96,15 +93,6 @@ class Plan:
         return next(stage for stage in self.stages if stage.key == key)
 
 
-@cache
-def version_of(distribution: str) -> str:
-    """The installed version of a distribution, or `absent`."""
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return "absent"
-
-
 class _Builder:
     """Collects the stages of one recipe; equal keys are one stage."""
 
@@ -125,18 +113,18 @@ class _Builder:
     ) -> str:
         module = stages.module(name)
         files, datasets, after = files or {}, datasets or {}, after or {}
-        document = {
-            "stage": name,
-            "revision": module.REVISION,
-            "params": dict(params),
-            "inputs": dict(after),
-            "files": {role: digest for role, (_, digest) in files.items()},
-            "datasets": {role: self.memo.digest(dataset) for role, dataset in datasets.items()},
-            "versions": {library: version_of(library) for library in sorted(module.libraries(params))},
-        }
-        if "calibration" in datasets:  # the seed draws the samples; an evaluation reads all of its data
-            document["seed"] = self.seed
-        key = fs.sha256_json(document)
+        document = keys.document(
+            stage=name,
+            revision=module.REVISION,
+            params=params,
+            inputs=after,
+            files={role: digest for role, (_, digest) in files.items()},
+            datasets={role: self.memo.digest(dataset) for role, dataset in datasets.items()},
+            versions={library: keys.version_of(library) for library in sorted(module.libraries(params))},
+            # the seed draws the samples; an evaluation reads all of its data
+            **({"seed": self.seed} if "calibration" in datasets else {}),
+        )
+        key = keys.digest(document)
         paths = {role: path for role, (path, _) in files.items()}
         stage = Stage(name, label, section, key, document, params, after, paths, datasets, self.seed)
         self.stages.setdefault(key, self.memo.same(stage))
@@ -209,6 +197,9 @@ def _convert(builder: _Builder, recipe: Recipe, located: Located) -> str:
     return builder.add("convert", label, "conversion", params, files={"source": (located.path, located.digest)})
 
 
+_OFF_BY_DEFAULT = ("all_layers", "awq", "scale_estimation", "gptq", "lora_correction")
+
+
 def _optimize(
     builder: _Builder,
     recipe: Recipe,
@@ -218,9 +209,10 @@ def _optimize(
 ) -> str:
     section = f"compression.{position}" if isinstance(recipe.resolved.get("compression"), list) else "compression"
     params = {k: v for k, v in asdict(algorithm).items() if k not in ("algorithm", "ignored_scope")}
+    params |= {name: None for name in _OFF_BY_DEFAULT if params.get(name) is False}
     params["ignored_scope"] = as_params(algorithm.ignored_scope)
     params["sequence_length"] = _sequence_length(recipe)
-    datasets = {"calibration": recipe.datasets[algorithm.dataset]} if algorithm.dataset else {}
+    datasets = {"calibration": _calibration(recipe.datasets[algorithm.dataset])} if algorithm.dataset else {}
     params["dataset"] = bool(datasets)
     if isinstance(algorithm, WeightCompression):
         label = f"compress to {algorithm.mode}"
@@ -235,10 +227,16 @@ def _optimize(
     params["after_weight_compression"] = any(isinstance(step, WeightCompression) for step in earlier)
     label = f"quantize to {algorithm.mode or 'int8'}"
     if algorithm.accuracy_control is not None:
-        datasets["validation"] = recipe.datasets[algorithm.accuracy_control.dataset]
+        wanted = metrics.METRICS[algorithm.accuracy_control.metric].data
+        datasets["validation"] = data.narrowed(recipe.datasets[algorithm.accuracy_control.dataset], wanted)
         params["accuracy_control"] = _control(recipe, algorithm.accuracy_control)
         label += f", {algorithm.accuracy_control.metric} controlled"
     return builder.add("quantize", label, section, params, after={"model": model}, datasets=datasets)
+
+
+def _calibration(dataset: Dataset) -> Dataset:
+    """What calibration reads of a dataset: text, or else pairs, or arrays without labels."""
+    return data.narrowed(dataset, ("text", "pairs", "arrays"))
 
 
 def _statistics(
@@ -263,6 +261,7 @@ def _control(recipe: Recipe, control: AccuracyControl) -> dict[str, Any]:
         "family": family,
         "family_revision": metrics.family(family).REVISION,
         "runtime": dict(recipe.accuracy.runtime),
+        "cpu": hardware.arithmetic(),
     }
 
 
@@ -274,13 +273,14 @@ def _sequence_length(recipe: Recipe) -> int | None:
 def _measure(builder: _Builder, recipe: Recipe, check: Check, position: int, converted: str, model: str) -> Measurement:
     info = metrics.METRICS[check.metric]
     family = metrics.family(info.family)
-    dataset = {"data": recipe.datasets[check.dataset]}
+    dataset = {"data": data.narrowed(recipe.datasets[check.dataset], info.data)}
     section = f"accuracy.checks.{position}"
     params = {
         "family": info.family,
         "family_revision": family.REVISION,
-        "params": dict(check.params),
+        "params": metrics.settings(info, check.params),
         "runtime": dict(recipe.accuracy.runtime),
+        "cpu": hardware.arithmetic(),
     }
     what = f"{info.family.replace('_', ' ')} on {check.dataset}"
     if family.NEEDS_REFERENCE:

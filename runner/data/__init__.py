@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from runner.errors import SourceError
 
 if TYPE_CHECKING:
     from runner.data.npz import Arrays
-    from runner.recipe.types import Dataset
+    from runner.recipe.types import Dataset, Preprocess
 
 FORMATS = {
     "txt": "runner.data.text",
@@ -38,14 +39,30 @@ def kinds(dataset: Dataset) -> frozenset[str]:
     return frozenset(found | ({"pairs"} if dataset.prompt and dataset.reply else set()))
 
 
+def narrowed(dataset: Dataset, wanted: Iterable[str]) -> Dataset:
+    """The dataset without the columns and arrays that only kinds which are not `wanted` need.
+
+    Of text and pairs, text is read where both are wanted and given.
+    """
+    kept = kinds(dataset) & set(wanted)
+    if dataset.format == "npz":
+        return dataset if "labels" in kept else replace(dataset, labels=None)
+    if "text" in kept:
+        return replace(dataset, prompt=None, reply=None)
+    return replace(dataset, column=None) if "pairs" in kept else dataset
+
+
 def digest(dataset: Dataset) -> str:
     """SHA-256 over the file's content and over all that shapes what is read of it; its name and place don't count.
+
+    What is stated, and does nothing, doesn't count either.
 
     Raises:
         SourceError: the file can't be read.
     """
-    shape = json.dumps({key: getattr(dataset, key) for key in _SHAPING}, sort_keys=True, default=_plain)
-    total = hashlib.sha256(shape.encode())
+    shape: dict[str, Any] = {key: getattr(dataset, key) for key in _SHAPING} | {"inputs": dict(dataset.inputs)}
+    shape["preprocess"] = dataset.preprocess and _steps(dataset.preprocess)
+    total = hashlib.sha256(json.dumps(shape, sort_keys=True).encode(errors="surrogatepass"))
     try:
         with dataset.path.open("rb") as file:
             while block := file.read(_BLOCK):
@@ -56,8 +73,17 @@ def digest(dataset: Dataset) -> str:
     return total.hexdigest()
 
 
-def _plain(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, Mapping) else vars(value)
+def _steps(steps: Preprocess) -> dict[str, Any]:
+    """The steps of preprocessing that do something."""
+    stored, wanted = steps.layout or ("", "")
+    return {
+        "scale": steps.scale,
+        "mean": steps.mean if any(steps.mean) else (),
+        "std": steps.std if any(value != 1 for value in steps.std) else (),
+        "layout": steps.layout if stored != wanted else None,
+        "channels": stored.find("C") if len(steps.mean) > 1 or len(steps.std) > 1 else None,
+        "dtype": steps.dtype,
+    }
 
 
 def check(dataset: Dataset) -> None:

@@ -22,7 +22,8 @@ from runner.engine.forkserver import ForkServer
 from runner.engine.obtain import obtain
 from runner.engine.process import OutOfMemoryError, StageProcess
 from runner.errors import AccuracyError, OvrunError, RecipeError, SourceError, StageError
-from runner.plan import Stage, version_of
+from runner.keys import version_of
+from runner.plan import Stage
 from runner.stages import load
 from runner.store import Entry, Store
 

@@ -135,6 +135,19 @@ METRICS: Mapping[str, MetricInfo] = {
 }
 
 
+_MAX_NEW_TOKENS = 64
+
+
+def settings(info: MetricInfo, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A check's settings in one form: a default that is stated is as one that is not."""
+    found = {name: value for name, value in given.items() if value is not None}
+    if "max_new_tokens" in info.params:
+        found.setdefault("max_new_tokens", _MAX_NEW_TOKENS)
+    if "stride" in found and found["stride"] == found.get("context_length"):
+        del found["stride"]
+    return found
+
+
 def family(name: str) -> Family:
     """The module of a family.
 

@@ -17,7 +17,7 @@ import numpy as np
 from runner.data import read_text
 from runner.data.tokens import Passage, Tokenizer, passage, text_sha256
 from runner.errors import StageError
-from runner.inference import compile_folder
+from runner.inference import compile_folder, refuse_other_runtime
 from runner.metrics import Progress
 from runner.metrics.kld import Scores, compare, log_probabilities, perplexity, statistics
 from runner.metrics.passes import scored_tokens
@@ -87,6 +87,7 @@ def evaluate(
         text = _passage(model, dataset, params)
         _check_same(model, text, base["protocol"])
     compiled = compile_folder(model, runtime)
+    refuse_other_runtime(compiled, base["protocol"]["runtime"])
     stored = mapped(reference / _LOG_PROBABILITIES)
     parts = []
     for block in scored_tokens(compiled, text, progress):

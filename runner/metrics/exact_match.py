@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.data import read_pairs
 from runner.inference import effective
-from runner.metrics import Progress
+from runner.metrics import METRICS, Progress, settings
 from runner.metrics.generation import Generator, generator
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ NEEDS_REFERENCE = False
 
 _BATCH = 32
 _SHOWN = 5
-_MAX_NEW_TOKENS = 64
 
 
 def evaluate(
@@ -40,7 +39,7 @@ def evaluate(
         StageError: the generation fails.
     """
     pairs = read_pairs(dataset)
-    limit = int(params.get("max_new_tokens") or _MAX_NEW_TOKENS)
+    limit = int(settings(METRICS["exact_match"], params)["max_new_tokens"])
     generate = generator(model, runtime)
     replies = _replies(generate, [prompt for prompt, _ in pairs], limit, progress)
     wrong = [

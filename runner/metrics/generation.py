@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import SourceError, StageError
-from runner.inference import DEFAULT_RUNTIME, reason, refusal, refused_property
+from runner.inference import reason, refusal, refused_property
+from runner.recipe.types import RUNTIME
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def generator(folder: Path, runtime: Mapping[str, Any] | None = None, device: st
         raise SourceError(message, hint='Install it with: pip install "ovrun[genai]"') from error
     scheduler = genai.SchedulerConfig()
     scheduler.enable_prefix_caching = False
-    properties = dict(DEFAULT_RUNTIME if runtime is None else runtime)
+    properties = dict(RUNTIME if runtime is None else runtime)
     attempts = {"paged": {"scheduler_config": scheduler}, "sdpa": {"ATTENTION_BACKEND": "SDPA"}}
     for backend, extra in attempts.items():
         try:

@@ -21,7 +21,7 @@ from runner.data.feed import check_takes_text
 from runner.data.pieces import text_pieces
 from runner.data.tokens import Tokenizer, context, text_sha256
 from runner.errors import StageError
-from runner.inference import Compiled, compile_folder
+from runner.inference import Compiled, compile_folder, refuse_other_runtime
 from runner.metrics import Progress
 from runner.metrics.passes import item_outputs, piece_outputs
 from runner.metrics.stored import RowFile, load, mapped, save
@@ -119,7 +119,9 @@ def evaluate(
     assert reference
     compiled = compile_folder(model, runtime)
     text = _text(compiled, dataset, params)
-    names = load(reference)["outputs"]
+    base = load(reference)
+    refuse_other_runtime(compiled, base["protocol"]["runtime"])
+    names = base["outputs"]
     stored = [mapped(_file(reference, index)) for index in range(len(names))]
     tallies = [Tally() for _ in stored]
     done = [0] * len(stored)

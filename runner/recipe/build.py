@@ -13,6 +13,7 @@ from runner import embedded
 from runner.recipe import legacy
 from runner.recipe.origins import KeyPath, Origins, dotted, nearest
 from runner.recipe.types import (
+    RUNTIME,
     Accuracy,
     AccuracyControl,
     Check,
@@ -26,9 +27,6 @@ from runner.recipe.types import (
     Recipe,
     WeightCompression,
 )
-
-RUNTIME = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
-"""OpenVINO properties of checks, where the recipe doesn't state its own: nothing is rounded on the way."""
 
 _GATES = {"metric", "dataset", "max", "min", "max_drop", "max_relative_increase"}
 
@@ -189,13 +187,26 @@ def _scope(data: Mapping[str, Any]) -> IgnoredScope:
 
 
 def _filled_accuracy(data: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if data is None else {"reference": "converted", "runtime": dict(RUNTIME), **data}
+    """The section with its defaults; of the runtime's properties, those that it doesn't state stay pinned."""
+    if data is None:
+        return None
+    return {"reference": "converted", **data, "runtime": {**RUNTIME, **data.get("runtime", {})}}
 
 
 def _accuracy(data: Mapping[str, Any] | None) -> Accuracy:
     if data is None:
         return Accuracy(runtime=dict(RUNTIME))
-    return Accuracy(tuple(_check(check) for check in data["checks"]), data["runtime"], data["reference"])
+    return Accuracy(tuple(_check(check) for check in data["checks"]), _runtime(data["runtime"]), data["reference"])
+
+
+def _runtime(data: Mapping[str, Any]) -> dict[str, Any]:
+    """OpenVINO properties, whole numbers as integers; `default` leaves one to OpenVINO."""
+    stated = {name: value for name, value in data.items() if value != "default"}
+    return {name: int(value) if _whole(value) else value for name, value in stated.items()}
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, float) and value.is_integer()
 
 
 def _check(data: Mapping[str, Any]) -> Check:

@@ -7,6 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+RUNTIME: Mapping[str, Any] = {
+    "INFERENCE_PRECISION_HINT": "f32",
+    "KV_CACHE_PRECISION": "f32",
+    "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+}
+"""OpenVINO properties of checks, where the recipe doesn't state its own: nothing is rounded on the way."""
+
 
 @dataclass(frozen=True)
 class ModelSource:
@@ -167,7 +174,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The checks of a recipe, and the OpenVINO properties that they run with."""
+    """The checks of a recipe, and the OpenVINO properties that they run with; those left to OpenVINO are not there."""
 
     checks: tuple[Check, ...] = ()
     runtime: Mapping[str, Any] = field(default_factory=dict)

@@ -69,7 +69,8 @@ def findings(error: ValidationError) -> Iterator[Finding]:
     broken = Broken(str(error.validator), error.validator_value, schema, error.instance, error.message)
     path: KeyPath = tuple(error.absolute_path)
     if "propertyNames" in list(error.absolute_schema_path)[-2:]:
-        yield Finding((*path, str(error.instance)), "not a name", allowed(schema), about_key=True)
+        what = broken.said or "not a name"
+        yield Finding((*path, str(error.instance)), what, allowed(schema), about_key=True, rank=0)
     elif broken.keyword in _WORDED:
         yield from _WORDED[broken.keyword](broken, path)
     else:

@@ -26,6 +26,9 @@ def prepare(params: Mapping[str, Any]) -> None:
 
 def run(task: Task, progress: Progress) -> dict[str, Any]:
     """Measure; the result is all that there is to keep."""
+    from runner.inference import refuse_other_cpu
+
+    refuse_other_cpu(task.params["cpu"])
     family = metrics.family(task.params["family"])
     result = family.evaluate(
         task.inputs["model"],

@@ -26,6 +26,9 @@ def prepare(params: Mapping[str, Any]) -> None:
 
 def run(task: Task, progress: Progress) -> dict[str, Any]:
     """Fill `task.out` with the outputs, in the metric family's own form."""
+    from runner.inference import refuse_other_cpu
+
+    refuse_other_cpu(task.params["cpu"])
     family = metrics.family(task.params["family"])
     family.reference(
         task.inputs["model"], task.datasets["data"], task.params["params"], task.params["runtime"], task.out, progress

@@ -24,6 +24,6 @@ def prepare(params: Mapping[str, Any]) -> None:
 
 def run(task: Task, progress: Progress) -> dict[str, Any]:
     """Tell what was loaded and what came out."""
-    from runner.inference import smoke
+    from runner.smoke import smoke
 
     return smoke(task.inputs["model"])

@@ -22,15 +22,17 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import models as tokenizer_models
 from tokenizers import pre_tokenizers, processors
 
-from runner import metrics
+from runner import metrics, resources, stages
 from runner.data.calibration import calibration_items
 from runner.data.feed import ports
 from runner.data.tokens import Tokenizer, passage
 from runner.errors import RecipeError, SourceError, StageError
-from runner.inference import DEFAULT_RUNTIME, Compiled, compile_folder, effective, logits, smoke
+from runner.inference import Compiled, compile_folder, effective, logits
 from runner.metrics.kld import Scores, log_probabilities
 from runner.metrics.passes import scored_tokens
-from runner.recipe.types import Dataset, Preprocess
+from runner.recipe.types import RUNTIME, Dataset, Preprocess
+from runner.smoke import smoke
+from runner.stages import Task
 
 VOCABULARY = 64
 CACHES = ("stateful", "past", "none")
@@ -90,8 +92,8 @@ def measure(
 ) -> dict[str, Any]:
     module = metrics.family(family)
     out.mkdir()
-    module.reference(base, dataset, params or {}, DEFAULT_RUNTIME, out, silent)
-    result = module.evaluate(model, dataset, params or {}, DEFAULT_RUNTIME, out, silent)
+    module.reference(base, dataset, params or {}, RUNTIME, out, silent)
+    result = module.evaluate(model, dataset, params or {}, RUNTIME, out, silent)
     json.dumps(result, allow_nan=False)
     assert set(result["values"]) == {name for name, info in metrics.METRICS.items() if info.family == family}
     return result
@@ -153,14 +155,14 @@ def test_the_reference_belongs_to_its_text_and_vocabulary(tmp_path: Path, table:
     base = bigram(tmp_path / "base", table)
     family, out = metrics.family("divergence"), tmp_path / "ref"
     out.mkdir()
-    family.reference(base, words(tmp_path / "a.txt", 50), {}, DEFAULT_RUNTIME, out, silent)
+    family.reference(base, words(tmp_path / "a.txt", 50), {}, RUNTIME, out, silent)
     with pytest.raises(StageError, match=r"other tokens \(tokens_sha256 differ\)"):
-        family.evaluate(base, words(tmp_path / "b.txt", 50, 1), {}, DEFAULT_RUNTIME, out, silent)
+        family.evaluate(base, words(tmp_path / "b.txt", 50, 1), {}, RUNTIME, out, silent)
     with pytest.raises(StageError, match="context_length, stride differ"):
-        family.evaluate(base, words(tmp_path / "a.txt", 50), {"context_length": 9}, DEFAULT_RUNTIME, out, silent)
+        family.evaluate(base, words(tmp_path / "a.txt", 50), {"context_length": 9}, RUNTIME, out, silent)
     wide = bigram(tmp_path / "wide", np.pad(table, ((0, 0), (0, 3))))
     with pytest.raises(StageError, match="logits for 67 tokens, the reference for 64"):
-        family.evaluate(wide, words(tmp_path / "a.txt", 50), {}, DEFAULT_RUNTIME, out, silent)
+        family.evaluate(wide, words(tmp_path / "a.txt", 50), {}, RUNTIME, out, silent)
 
 
 def test_infinite_logits_give_nan_and_not_a_pass(tmp_path: Path, table: np.ndarray[Any, Any]) -> None:
@@ -168,8 +170,8 @@ def test_infinite_logits_give_nan_and_not_a_pass(tmp_path: Path, table: np.ndarr
     out, dataset = tmp_path / "ref", words(tmp_path / "a.txt", 50)
     out.mkdir()
     family = metrics.family("divergence")
-    family.reference(bigram(tmp_path / "base", table), dataset, {}, DEFAULT_RUNTIME, out, silent)
-    values = family.evaluate(broken, dataset, {}, DEFAULT_RUNTIME, out, silent)["values"]
+    family.reference(bigram(tmp_path / "base", table), dataset, {}, RUNTIME, out, silent)
+    values = family.evaluate(broken, dataset, {}, RUNTIME, out, silent)["values"]
     assert math.isnan(values["kl_divergence"])
     assert math.isnan(values["perplexity"])
 
@@ -297,7 +299,7 @@ def test_accuracy_is_the_share_of_right_labels(tmp_path: Path, weights: np.ndarr
     seen: list[tuple[int, int]] = []
     family = metrics.family("classification")
     folder = net(tmp_path / "net", weights, batch)
-    result = family.evaluate(folder, dataset, {}, DEFAULT_RUNTIME, None, lambda *done: seen.append(done))
+    result = family.evaluate(folder, dataset, {}, RUNTIME, None, lambda *done: seen.append(done))
     assert result["values"] == {"accuracy": 0.9}
     assert seen[-1] == (70, 70)
     assert result["protocol"]["items"] == 70
@@ -306,9 +308,9 @@ def test_accuracy_is_the_share_of_right_labels(tmp_path: Path, weights: np.ndarr
 def test_labels_fit_the_classes(tmp_path: Path, weights: np.ndarray[Any, Any]) -> None:
     folder, family = net(tmp_path / "net", weights), metrics.family("classification")
     with pytest.raises(SourceError, match="labels go from 0 to 5; the model has 5 classes, 0 to 4"):
-        family.evaluate(folder, pictures(tmp_path / "a.npz", 6, np.arange(6)), {}, DEFAULT_RUNTIME, None, silent)
+        family.evaluate(folder, pictures(tmp_path / "a.npz", 6, np.arange(6)), {}, RUNTIME, None, silent)
     with pytest.raises(SourceError, match="has no labels"):
-        family.evaluate(folder, pictures(tmp_path / "b.npz", 6), {}, DEFAULT_RUNTIME, None, silent)
+        family.evaluate(folder, pictures(tmp_path / "b.npz", 6), {}, RUNTIME, None, silent)
 
 
 @pytest.mark.parametrize("batch", [-1, 3])
@@ -464,7 +466,7 @@ def test_exact_match(talker: Path, tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     dataset = Dataset("qa", "file", path, "jsonl", prompt="q", reply="a")
     family = metrics.family("exact_match")
-    results = [family.evaluate(talker, dataset, {"max_new_tokens": 6}, DEFAULT_RUNTIME, None, silent) for _ in range(2)]
+    results = [family.evaluate(talker, dataset, {"max_new_tokens": 6}, RUNTIME, None, silent) for _ in range(2)]
     assert results[0] == results[1]
     assert results[0]["values"] == {"exact_match": 39 / 40}
     (wrong,) = results[0]["details"]["mismatches"]
@@ -486,3 +488,33 @@ def test_without_genai_the_extra_is_named(tmp_path: Path) -> None:
     ).format
     done = subprocess.run([sys.executable, "-c", code(str(tmp_path))], capture_output=True, text=True, timeout=60)
     assert done.stdout == "named\n", done.stderr
+
+
+def test_every_property_that_a_recipe_may_state_is_one_of_the_cpu() -> None:
+    known = json.loads((resources.schemas_dir() / "accuracy.schema.json").read_text())["properties"]["runtime"]
+    supported = ov.Core().get_property("CPU", "SUPPORTED_PROPERTIES")
+    assert {name: supported.get(name) for name in known["properties"]} == dict.fromkeys(known["properties"], "RW")
+    assert known["default"] == RUNTIME == {name: known["properties"][name]["default"] for name in RUNTIME}
+
+
+def test_a_reference_of_another_precision_is_not_compared_with(
+    tmp_path: Path, table: np.ndarray[Any, Any], weights: np.ndarray[Any, Any]
+) -> None:
+    text, images = words(tmp_path / "a.txt", 50), pictures(tmp_path / "a.npz", 4)
+    other = {**RUNTIME, "EXECUTION_MODE_HINT": "ACCURACY"}
+    for family, base, dataset in (
+        ("divergence", bigram(tmp_path / "lm", table), text),
+        ("output_error", net(tmp_path / "net", weights), images),
+    ):
+        (out := tmp_path / family).mkdir()
+        metrics.family(family).reference(base, dataset, {}, RUNTIME, out, silent)
+        with pytest.raises(StageError, match="EXECUTION_MODE_HINT PERFORMANCE there and ACCURACY here"):
+            metrics.family(family).evaluate(base, dataset, {}, other, out, silent)
+
+
+@pytest.mark.parametrize("stage", ["reference", "evaluate"])
+def test_a_processor_that_computes_otherwise_measures_nothing_under_the_plans_key(tmp_path: Path, stage: str) -> None:
+    params = {"family": "output_error", "params": {}, "runtime": dict(RUNTIME), "cpu": ["x86_64", "avx2"]}
+    task = Task(stage, params, tmp_path, {"model": tmp_path}, {"data": Dataset("a", "file", tmp_path / "a.npz", "npz")})
+    with pytest.raises(StageError, match="planned on a processor with x86_64 avx2; this one has"):
+        stages.module(stage).run(task, silent)

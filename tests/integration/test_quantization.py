@@ -16,10 +16,11 @@ import pytest
 
 from runner import architecture, ir
 from runner.errors import RecipeError
-from runner.inference import DEFAULT_RUNTIME, compile_folder
+from runner.inference import compile_folder
 from runner.metrics import classification, divergence, output_error
 from runner.metrics.items import items
 from runner.recipe import load_recipe
+from runner.recipe.types import RUNTIME
 from runner.stages import quantize
 from tests.conftest import Ovrun
 from tests.integration.test_quantization_table import tiny_model
@@ -133,8 +134,8 @@ def test_items_measure_what_the_metrics_measure(metric: str, family: Any, publis
     found = items(metric, compile_folder(original), dataset, {}, tmp_path / "items")
     value, each = found.measure(compile_folder(version), range(found.count))
     if family.NEEDS_REFERENCE:
-        family.reference(original, dataset, {}, DEFAULT_RUNTIME, tmp_path / "reference", print)
-    whole = family.evaluate(version, dataset, {}, DEFAULT_RUNTIME, tmp_path / "reference", print)
+        family.reference(original, dataset, {}, RUNTIME, tmp_path / "reference", print)
+    whole = family.evaluate(version, dataset, {}, RUNTIME, tmp_path / "reference", print)
     assert value == pytest.approx(whole["values"][metric], abs=1e-6)
     assert value == pytest.approx(np.mean(each)) and len(each) == 50
     assert found.measure(compile_folder(version), [3, 7])[1] == [each[3], each[7]]
@@ -149,8 +150,8 @@ def test_windows_measure_what_the_metrics_measure(metric: str, published: Publis
         folder.mkdir()
     found = items(metric, compile_folder(original), dataset, params, tmp_path / "items")
     value, each = found.measure(compile_folder(version), range(found.count))
-    divergence.reference(original, dataset, params, DEFAULT_RUNTIME, tmp_path / "reference", print)
-    whole = divergence.evaluate(version, dataset, params, DEFAULT_RUNTIME, tmp_path / "reference", print)
+    divergence.reference(original, dataset, params, RUNTIME, tmp_path / "reference", print)
+    whole = divergence.evaluate(version, dataset, params, RUNTIME, tmp_path / "reference", print)
     assert value == pytest.approx(whole["values"][metric], rel=1e-6)
     assert len(each) == whole["protocol"]["windows"] > 3
 

@@ -19,7 +19,7 @@ from runner import embedded, metrics, resources
 from runner.recipe import check_against_config, compose, documents, load_recipe, search
 from runner.recipe.load import judge
 from runner.recipe.origins import Origin
-from runner.recipe.types import Check, IgnoredScope, ModelSource, Preprocess, Quantization, WeightCompression
+from runner.recipe.types import RUNTIME, Check, IgnoredScope, ModelSource, Preprocess, Quantization, WeightCompression
 from runner.recipe.validate import NAME_PATTERN, load_schema
 
 EXAMPLES = Path(__file__).parent.parent / "recipes" / "valid"
@@ -116,7 +116,7 @@ PER_MILLE = {"statistics_type": "quantile", "aggregator_type": "mean", "quantile
 def test_base_recipe_loses_the_section_of_a_group_that_is_chosen_above_it() -> None:
     recipe = load_recipe(str(EXAMPLES / "on-another-recipe.yaml"))
     assert recipe.compression == (WeightCompression(mode="int8_asym"),)
-    assert recipe.accuracy.runtime == {"INFERENCE_PRECISION_HINT": "f32"}
+    assert recipe.accuracy.runtime == RUNTIME
     assert len(recipe.accuracy.checks) == 3
 
 

@@ -1,0 +1,43 @@
+"""The key of a stage: SHA-256 over its document, which says the same thing in one way only."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import runner.files as fs
+
+_EXACT = 2.0**53
+
+
+def document(**parts: Any) -> dict[str, Any]:
+    """What a key is made from, in its one form."""
+    found: dict[str, Any] = canonical(parts)
+    return found
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """The key of a document, as 64 hex digits."""
+    return fs.sha256_json(canonical(document))
+
+
+def canonical(value: Any) -> Any:
+    """Plain data in which equal values look alike: a whole number is an integer, and a sequence a list."""
+    if isinstance(value, Mapping):
+        return {str(key): canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [canonical(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return int(value)
+    return value
+
+
+@cache
+def version_of(distribution: str) -> str:
+    """The installed version of a distribution, or `absent`."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
