@@ -11,6 +11,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
+from runner.report.output import Output
 from tests.campaigns.harness import Campaign, Trial
 
 
@@ -93,14 +94,14 @@ FAULTS: dict[str, Callable[[Trial], int]] = {
 
 def case(trial: Trial) -> None:
     """Let a command do what it must not."""
-    from runner import commands
+    from runner.commands import listing
 
     fault = list(FAULTS.values())[trial.number]
 
-    def stand_in(arguments: Namespace) -> int:
+    def stand_in(arguments: Namespace, output: Output) -> int:
         return fault(trial)
 
-    commands.do_list = stand_in
+    listing.run = stand_in
     trial.run("list")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,15 @@ import runner.files as fs
 from runner.artifact import versions
 from runner.errors import Problem, UsageError
 from runner.report.columns import Table
+from runner.report.layout import aligned
 from runner.report.listing import find_version
 from runner.report.rows import Row, flat, row_of, setting_text
 from runner.report.words import megabytes, number, seconds
 
 Pair = dict[str, Any]
 _OWN = ("name", "description")
+_WIDEST = 56
+"""A value that is longer than most pushes only its own row to the right."""
 
 
 def find(word: str, outputs: Path) -> Row:
@@ -121,7 +124,7 @@ def _stage_pair(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> dic
     return {"stage": " / ".join(dict.fromkeys(labels)), "shared": bool(a and b) and one["key"] == other["key"], **facts}
 
 
-def as_text(compared: Mapping[str, Any]) -> str:
+def lines(compared: Mapping[str, Any]) -> Iterator[str]:
     """The comparison for reading."""
     size, checks = compared["size"], compared["checks"]
     blocks: list[tuple[str, list[list[str]]]] = [
@@ -138,11 +141,11 @@ def as_text(compared: Mapping[str, Any]) -> str:
         ("libraries that differ", [[key, *_both(pair, str)] for key, pair in compared["libraries"].items()]),
         ("made with", [[key, *_both(pair, setting_text)] for key, pair in compared["made_with"].items()]),
     ]
-    heads = [[side, f"{compared[side]}  {compared['status'][side]}"] for side in ("a", "b")]
-    lines = [*(f"{side.upper()}  {text}" for side, text in heads)]
+    yield from (f"{side.upper()}  {compared[side]}  {compared['status'][side]}" for side in ("a", "b"))
     for title, cells in blocks:
-        lines += ["", title if cells else f"{title}: none", *_aligned(cells)]
-    return "\n".join(lines) + "\n"
+        yield from ("", title if cells else f"{title}: none")
+        filled = [[*row, *[""] * (4 - len(row))] for row in cells]
+        yield from (f"  {line}" for line in aligned(filled, widest=_WIDEST))
 
 
 def _both(pair: Mapping[str, Any], word: Callable[[Any], str]) -> list[str]:
@@ -168,12 +171,3 @@ def _costs(compared: Mapping[str, Any]) -> Iterable[list[str]]:
             time, memory = stage["seconds"][side], stage["peak_memory"][side]
             costs.append("-" if time is None else f"{seconds(time)}, {megabytes(memory)}")
         yield [stage["stage"], *costs, "the same run" if stage["shared"] else _change(stage["seconds"])]
-
-
-def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Columns of equal width; a value that is longer than most pushes only its own row to the right."""
-    widths = [max(min(len(row[place]), 56) for row in cells) for place in range(3)] if cells else []
-    return [
-        ("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, [*widths, 0], strict=False))).rstrip()
-        for row in cells
-    ]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.text import Text
 
+from runner.base import safe
 from runner.manifest import read_manifest
 from runner.report.words import check_lines, megabytes, plural, seconds
 
@@ -22,9 +24,23 @@ if TYPE_CHECKING:
     from runner.store import Entry
 
 
+class SafeConsole(Console):
+    """A console on which text is only text: its controls are shown, and its brackets mean nothing."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The pieces of what is shown, those of text made harmless."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(safe.terminal(segment.text), segment.style)
+
+
 def make_console() -> Console:
     """The console for people, on standard output; plain text without a terminal."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    return SafeConsole(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def animated(console: Console) -> bool:
+    """Whether lines can be taken back."""
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 class RunConsole:
@@ -40,9 +56,10 @@ class RunConsole:
     def heading(self) -> None:
         """The recipe that runs, and what is worth knowing of it."""
         self.console.print(Text(self.recipe.name, style="bold"), end="")
-        self.console.print(Text(f"  {self.recipe.description}" if self.recipe.description else "", style="dim"))
+        description = safe.line(self.recipe.description)
+        self.console.print(Text(f"  {description}" if description else "", style="dim"))
         for note in self.recipe.notes:
-            self.console.print(Text(f"  note: {note}", style="yellow"))
+            self.console.print(Text(f"  note: {safe.line(note)}", style="yellow"))
 
     def planned(self, plan: Plan, chosen: Sequence[Stage]) -> None:
         """How much of the plan is there already."""
@@ -54,8 +71,9 @@ class RunConsole:
     def started(self, stage: Stage, worker: str) -> None:
         """Show that a stage runs; only on a terminal, where the line can be taken back."""
         self._stop()
-        if self.console.is_terminal:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+        if animated(self.console):
+            label = TextColumn("{task.description}", markup=False)
+            columns = (SpinnerColumn(), label, BarColumn(24), TimeElapsedColumn())
             self.bar = Progress(*columns, console=self.console, transient=True)
             self.task = self.bar.add_task(stage.label, total=None)
             self.bar.start()
@@ -76,7 +94,7 @@ class RunConsole:
         mark, style, rest = ("○", "dim", "cached") if reused else ("✓", "green", cost)
         self._line(mark, style, stage.label, rest)
         for note in entry.result.get("notes", ()):
-            self.console.print(Text(f"    note: {note}", style="yellow"))
+            self.console.print(Text(f"    note: {safe.line(note)}", style="yellow"))
 
     def failed(self, stage: Stage, error: OvrunError) -> None:
         """The line of a stage that did not finish."""
@@ -147,5 +165,5 @@ def shown(path: Path) -> Path:
     """A path as short as it can be said from here."""
     try:
         return path.resolve().relative_to(Path.cwd())
-    except ValueError:
+    except (ValueError, OSError):
         return path

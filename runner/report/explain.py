@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runner.base.words import near
 from runner.errors import Problem, UsageError
 from runner.reference import ANY, Entry, algorithms, entries
+from runner.report.layout import cut
 
 
 @dataclass(frozen=True)
@@ -97,23 +97,23 @@ def document(found: Sequence[Topic]) -> list[dict[str, Any]]:
     ]
 
 
-def print_topics(found: Sequence[Topic]) -> None:
-    """Print all topics, an empty line between two."""
+def lines(found: Sequence[Topic], width: int | None = None) -> Iterator[str]:
+    """All topics for reading, an empty line between two; `width` is what the terminal has room for."""
     for number, topic in enumerate(found):
         if number:
-            print()
-        _print_topic(topic)
+            yield ""
+        yield from _topic_lines(topic, width)
 
 
-def _print_topic(topic: Topic) -> None:
+def _topic_lines(topic: Topic, width: int | None) -> Iterator[str]:
     for number, (entry, owners) in enumerate(_merged(topic.meanings)):
         if number:
-            print()
-        _print_entry(entry, owners)
+            yield ""
+        yield from _entry_lines(entry, owners)
     if topic.keys:
         if topic.meanings:
-            print()
-        _print_table(topic)
+            yield ""
+        yield from (cut(line, width) for line in _table(topic))
 
 
 def _merged(meanings: Iterable[Entry]) -> list[tuple[Entry, list[str]]]:
@@ -125,9 +125,9 @@ def _merged(meanings: Iterable[Entry]) -> list[tuple[Entry, list[str]]]:
     return list(merged.items())
 
 
-def _print_entry(entry: Entry, owners: Sequence[str]) -> None:
-    print(f"{entry.key}  ({'; '.join(owners)})" if owners else entry.key)
-    print(_wrapped(entry.description, "  "))
+def _entry_lines(entry: Entry, owners: Sequence[str]) -> Iterator[str]:
+    yield f"{entry.key}  ({'; '.join(owners)})" if owners else entry.key
+    yield from _wrapped(entry.description, "  ")
     rows = [
         ("allowed", entry.allowed),
         ("default", entry.default),
@@ -137,19 +137,19 @@ def _print_entry(entry: Entry, owners: Sequence[str]) -> None:
     ]
     for name, text in rows:
         if text is not None:
-            print(_wrapped(text, f"  {name:<8} ", " " * 11))
+            yield from _wrapped(text, f"  {name:<8} ", " " * 11)
 
 
-def _print_table(topic: Topic) -> None:
+def _table(topic: Topic) -> Iterator[str]:
     """A line a key, under a heading for each algorithm where there are several."""
     width = max(len(_short(entry, topic)) for entry in topic.keys)
     owner = None
     for entry in topic.keys:
         if entry.algorithm != owner and len({one.algorithm for one in topic.keys}) > 1:
             owner = entry.algorithm
-            print(f"\n  {owner}:")
+            yield from ("", f"  {owner}:")
         default = f" [{entry.default}]" if entry.default and len(entry.default) < 20 else ""
-        print(_cut(f"  {_short(entry, topic):<{width}}  {first_sentence(entry.description)}{default}"))
+        yield f"  {_short(entry, topic):<{width}}  {first_sentence(entry.description)}{default}"
 
 
 def _short(entry: Entry, topic: Topic) -> str:
@@ -162,13 +162,7 @@ def first_sentence(text: str) -> str:
     return f"{head}." if stop else text
 
 
-def _wrapped(text: str, start: str, indent: str | None = None) -> str:
+def _wrapped(text: str, start: str, indent: str | None = None) -> list[str]:
     width = min(shutil.get_terminal_size().columns, 100)
     after = start if indent is None else indent
-    return textwrap.fill(text, width, initial_indent=start, subsequent_indent=after, break_on_hyphens=False)
-
-
-def _cut(line: str) -> str:
-    """On a terminal no line is longer than the terminal is wide."""
-    limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    return line if limit is None or len(line) <= limit else line[: limit - 1] + "…"
+    return textwrap.wrap(text, width, initial_indent=start, subsequent_indent=after, break_on_hyphens=False) or [""]

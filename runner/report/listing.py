@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from runner.base.words import near
 from runner.errors import Problem, UsageError
 from runner.manifest import read_manifest
 from runner.recipe import list_recipes
+from runner.report.layout import aligned, cut
 from runner.report.words import check_lines, megabytes, plural, seconds
 
 
@@ -56,15 +55,10 @@ def _row(name: str, description: str, origin: str | None, outputs: Path) -> dict
     }
 
 
-def print_listing(rows: list[dict[str, Any]]) -> None:
-    """Print the table; on a terminal no line is longer than the terminal is wide."""
-    table = [("recipe", "from", "versions", "size", "description"), *map(_cells, rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)][:-1]
-    limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for *cells, description in table:
-        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
-        line = f"{line}  {description}"
-        print(line if limit is None or len(line) <= limit else line[: limit - 1] + "…")
+def listing_lines(rows: list[dict[str, Any]], width: int | None = None) -> list[str]:
+    """The table; no line is longer than a terminal of this width."""
+    head = ("recipe", "from", "versions", "size", "description")
+    return [cut(line, width) for line in aligned([head, *map(_cells, rows)])]
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
@@ -105,32 +99,36 @@ def _unknown(word: str, name: str, found: Mapping[int, Path], outputs: Path) -> 
     return UsageError([problem], hint=f"Make one with `ovrun optimize {name}`; `ovrun list` shows what there is.")
 
 
-def print_version(manifest: Mapping[str, Any], path: Path) -> None:
-    """Print one manifest so that a person sees what it is, how it was made and what it measured."""
+def version_lines(manifest: Mapping[str, Any], path: Path) -> Iterator[str]:
+    """One manifest so that a person sees what it is, how it was made and what it measured."""
     model, size = manifest["model"], manifest["size"]
     origin = model.get("id") or model.get("path")
-    print(f"{manifest['name']}/{manifest['version']}  {path}")
-    print(f"  {manifest['description']}") if manifest["description"] else None
-    print(f"  model     {origin} ({model['source']}){_revision(model)}, {model['task'] or 'no task'}")
-    print(f"  made      {manifest['created']} by ovrun {manifest['ovrun']} on {manifest['hardware']['cpu']}")
+    yield f"{manifest['name']}/{manifest['version']}  {path}"
+    if manifest["description"]:
+        yield f"  {manifest['description']}"
+    yield f"  model     {origin} ({model['source']}){_revision(model)}, {model['task'] or 'no task'}"
+    yield f"  made      {manifest['created']} by ovrun {manifest['ovrun']} on {manifest['hardware']['cpu']}"
     ratio = f", {size['optimized'] / size['converted']:.2f} x converted" if size["converted"] else ""
-    print(f"  size      {megabytes(size['optimized'])}{ratio}")
-    print("\n  stages")
-    width = max(len(stage["label"]) for stage in manifest["stages"])
-    for stage in manifest["stages"]:
-        cost = f"{seconds(stage['seconds']):>9}  {megabytes(stage['peak_memory']):>8} peak"
-        print(f"    {stage['label']:<{width}} {cost}  {stage['key'][:12]}")
-        for note in stage.get("result", {}).get("notes", ()):
-            print(f"      note: {note}")
+    yield f"  size      {megabytes(size['optimized'])}{ratio}"
+    yield from ("", "  stages")
+    yield from _stage_lines(manifest["stages"])
     if manifest["checks"]:
-        print("\n  checks")
-    for line, met in check_lines(manifest["checks"]):
-        print(f"    {line}  {met}")
-    print("\n  files")
+        yield from ("", "  checks")
+    yield from (f"    {line}  {met}" for line, met in check_lines(manifest["checks"]))
+    yield from ("", "  files")
     for name, described in sorted(manifest["files"].items()):
-        print(f"    {described['sha256'][:12]}  {megabytes(described['size']):>8}  {name}")
-    print("\n  libraries")
-    print("    " + ", ".join(f"{name} {version}" for name, version in manifest["libraries"].items()))
+        yield f"    {described['sha256'][:12]}  {megabytes(described['size']):>8}  {name}"
+    yield from ("", "  libraries")
+    yield "    " + ", ".join(f"{name} {version}" for name, version in manifest["libraries"].items())
+
+
+def _stage_lines(stages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    width = max((len(stage["label"]) for stage in stages), default=0)
+    for stage in stages:
+        cost = f"{seconds(stage['seconds']):>9}  {megabytes(stage['peak_memory']):>8} peak"
+        yield f"    {stage['label']:<{width}} {cost}  {stage['key'][:12]}"
+        for note in stage.get("result", {}).get("notes", ()):
+            yield f"      note: {note}"
 
 
 def _revision(model: Mapping[str, Any]) -> str:

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from runner.errors import StageError
 from runner.report.columns import Table
 from runner.report.console import shown
+from runner.report.output import Output
 from runner.report.page import as_html
 from runner.report.rows import Row, choose, collect
-from runner.report.table import as_csv, as_json, as_text
+from runner.report.table import as_csv, as_json, text_lines
 
 PAGE = "report.html"
 
 
 def make_report(
-    words: Sequence[str], outputs: Path, *, form: str, target: Path | None, sort: str | None, reverse: bool
+    words: Sequence[str],
+    outputs: Path,
+    output: Output,
+    *,
+    form: str,
+    target: Path | None,
+    sort: str | None,
+    reverse: bool,
 ) -> None:
     """Print or write a report of what `words` name.
 
     Args:
         words: recipes, sweeps, points, versions or patterns; none of them means all.
         outputs: the folder of the artifacts.
+        output: where the answer goes.
         form: `text`, `csv`, `json` or `html`.
         target: the file to write, instead of standard output and of `report.html` in `outputs`.
         sort: a column; without one, sweeps come in the order of their points, and the rest by name.
@@ -37,35 +44,38 @@ def make_report(
     """
     found = collect(outputs)
     for note in found.notes:
-        print(f"warning: {note}", file=sys.stderr)
+        output.warn(f"warning: {note}")
     table = Table(choose(found.rows, words, outputs))
     rows = table.sorted(table.find(sort), reverse=reverse) if sort else list(table.rows)[:: -1 if reverse else 1]
     if form == "text" and not rows:
-        print(f"{outputs}/ holds no version and no sweep yet; `ovrun optimize NAME` makes one")
+        output.lines([f"{outputs}/ holds no version and no sweep yet; `ovrun optimize NAME` makes one"])
     elif form == "text":
-        _text(table, rows, found.notes, outputs, target)
+        _text(table, rows, found.notes, outputs, target, output)
     elif form == "html":
-        print(_page(table, rows, found.notes, outputs, target or outputs / PAGE))
+        output.lines([str(_page(table, rows, found.notes, outputs, target or outputs / PAGE))])
     else:
-        _put(as_csv(table, rows) if form == "csv" else as_json(rows, found.notes), target)
+        _put(as_csv(table, rows) if form == "csv" else as_json(rows, found.notes), target, output)
 
 
-def _text(table: Table, rows: Sequence[Row], notes: Sequence[str], outputs: Path, target: Path | None) -> None:
+def _text(
+    table: Table, rows: Sequence[Row], notes: Sequence[str], outputs: Path, target: Path | None, output: Output
+) -> None:
     """The table, and beside it always the page."""
-    terminal = target is None and sys.stdout.isatty()
-    _put(as_text(table, rows, shutil.get_terminal_size().columns if terminal else None), target)
-    print(f"\npage  {_page(table, rows, notes, outputs, outputs / PAGE)}")
+    if target is not None:
+        _put("".join(f"{line}\n" for line in text_lines(table, rows)), target, output)
+    elif output.form == "text":
+        output.lines(text_lines(table, rows, output.width))
+    page = _page(table, rows, notes, outputs, outputs / PAGE)
+    output.lines(["", f"page  {page}"] if output.form == "text" else [str(page)] if target is None else [])
 
 
-def after_sweep(name: str, outputs: Path) -> None:
+def after_sweep(name: str, outputs: Path, output: Output) -> None:
     """The table of one sweep, and the page of all that `outputs` holds."""
     found = collect(outputs)
     table = Table(choose(found.rows, [name], outputs))
-    terminal = sys.stdout.isatty()
-    print()
-    _put(as_text(table, list(table.rows), shutil.get_terminal_size().columns if terminal else None), None)
+    output.lines(["", *text_lines(table, list(table.rows), output.width)])
     whole = Table(found.rows)
-    print(f"\npage  {_page(whole, list(whole.rows), found.notes, outputs, outputs / PAGE)}")
+    output.lines(["", f"page  {_page(whole, list(whole.rows), found.notes, outputs, outputs / PAGE)}"])
 
 
 def _page(table: Table, rows: Sequence[Row], notes: Sequence[str], outputs: Path, target: Path) -> Path:
@@ -73,12 +83,12 @@ def _page(table: Table, rows: Sequence[Row], notes: Sequence[str], outputs: Path
     return shown(target)
 
 
-def _put(text: str, target: Path | None) -> None:
+def _put(text: str, target: Path | None, output: Output) -> None:
     if target is None:
-        print(text, end="")
+        output.data(text)
         return
     write(target, text)
-    print(shown(target))
+    output.lines([str(shown(target))])
 
 
 def write(target: Path, text: str) -> None:

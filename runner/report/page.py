@@ -17,6 +17,7 @@ from urllib.parse import quote
 import yaml
 
 from runner import __version__
+from runner.base.safe import encodable, json_text
 from runner.metrics.gates import missed_gates
 from runner.report.columns import Column, Table, gates_short
 from runner.report.rows import Row, setting_text
@@ -33,7 +34,7 @@ def as_html(table: Table, rows: Sequence[Row], notes: Sequence[str], outputs: Pa
     data = _payload(table, rows, notes, _base(outputs, target))
     parts = {
         "POLICY": f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'",
-        "TITLE": html.escape(_title(rows)),
+        "TITLE": html.escape(encodable(_title(rows))),
         "STYLE": style,
         "SCRIPT": script,
         "DATA": in_script(data),
@@ -45,8 +46,8 @@ def as_html(table: Table, rows: Sequence[Row], notes: Sequence[str], outputs: Pa
 
 def in_script(document: Any) -> str:
     """JSON that no HTML parser takes for markup, whatever text is in it."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
+    text = json_text(document, indent=None)
+    for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runner.graph import make_graph
 from runner.plan import Plan, Stage
 from runner.report.differences import differences
+from runner.report.layout import aligned
 from runner.report.words import plural, seconds
 from runner.store import Store
 
@@ -49,16 +50,18 @@ def _why(stage: Stage, plan: Plan, to_do: set[str], damaged: set[str], recent: M
     return "not in the store any more" if recent[stage.label] == stage.document else "its input changed"
 
 
-def print_plan(plan: Mapping[str, Any]) -> None:
-    """Print the table."""
+def lines(plan: Mapping[str, Any]) -> Iterator[str]:
+    """The plan for reading."""
     rows = plan["stages"]
-    print(f"{plan['recipe']}  ({plan['file']})")
-    width = max(len(row["label"]) for row in rows)
-    for row in rows:
-        note = row["why"] if row["state"] == "to do" else ""
-        if row["seconds"] is not None:
-            note = f"took {seconds(row['seconds'])}"
-        print(f"  {row['label']:<{width}}  {row['key'][:12]}  {row['state']:<10}  {note}".rstrip())
+    yield f"{plan['recipe']}  ({plan['file']})"
+    yield from (f"  {line}" for line in aligned([_cells(row) for row in rows]))
     to_do = sum(row["state"] == "to do" for row in rows)
     cached = sum(row["state"] == "cached" for row in rows)
-    print(f"{plural(len(rows), 'stage')}: {to_do} to do, {cached} cached")
+    yield f"{plural(len(rows), 'stage')}: {to_do} to do, {cached} cached"
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    note = row["why"] if row["state"] == "to do" else ""
+    if row["seconds"] is not None:
+        note = f"took {seconds(row['seconds'])}"
+    return row["label"], row["key"][:12], f"{row['state']:<10}", note

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,7 +11,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from runner.base import streams
 from runner.errors import OvrunError
+from runner.report.console import animated
+from runner.report.output import Output
 from runner.report.sweep_progress import Activity, SweepProgress, short
 from runner.report.words import megabytes, number, plural, seconds
 
@@ -53,7 +54,7 @@ class SweepConsole:
         counts = f"  {plural(self.state.points, 'point')}, {plural(graph.total, 'stage')}, {len(graph.stages)} distinct"
         before = f", {done} not needed or done before" if done else ""
         self.console.print(Text(f"{counts}{before}, {len(needed)} to run", style="dim"))
-        if self.console.is_terminal and needed:
+        if animated(self.console) and needed:
             self.live = Live(get_renderable=self._table, console=self.console, refresh_per_second=4, transient=True)
             self.live.start()
 
@@ -63,7 +64,7 @@ class SweepConsole:
 
     def waiting(self, stage: Stage) -> None:
         """Say why nothing happens."""
-        self.console.print(f"  … another run is making: {stage.label}; waiting for it")
+        self.console.print(Text(f"  … another run is making: {stage.label}; waiting for it"))
 
     def progress(self, stage: Stage, done: int, total: int) -> None:
         """Move a bar."""
@@ -108,7 +109,7 @@ class SweepConsole:
 
     def _stage(self, stage: Stage, rest: str) -> None:
         place = f"[{self.state.finished}/{self.state.needed}]"
-        self.console.print(f"  {place} {stage.label}  {self.state.whose(stage)}  {rest}")
+        self.console.print(Text(f"  {place} {stage.label}  {self.state.whose(stage)}  {rest}"))
 
     def _table(self) -> Group:
         """Points on the first line, stages with the time left on the second, then what each worker does."""
@@ -123,9 +124,8 @@ class SweepConsole:
         bar.add_row("  stages", _bar(state.finished, state.needed), f"{state.finished}/{state.needed}{until}")
         workers = Table.grid(padding=(0, 1))
         for name, activity in list(sorted(state.workers.items()))[:_MOST_WORKERS]:
-            workers.add_row(
-                f"  {name or 'now'}", _activity(activity), activity.stage.label, state.whose(activity.stage)
-            )
+            whose = state.whose(activity.stage)
+            workers.add_row(Text(f"  {name or 'now'}"), _activity(activity), Text(activity.stage.label), Text(whose))
         more = len(state.workers) - _MOST_WORKERS
         rest = [Text(f"  … and {more} more", style="dim")] if more > 0 else []
         return Group(counts.append(f" · {running} running", style="dim"), bar, workers, *rest)
@@ -151,9 +151,6 @@ def _result(outcome: PointOutcome) -> str:
 
 class SweepEvents:
     """Tells a sweep as JSON, one object a line; a `SweepObserver`."""
-
-    def __init__(self, stream: TextIO = sys.stdout) -> None:
-        self.stream = stream
 
     def planned(self, graph: Graph, needed: Sequence[Stage]) -> None:
         """`planned`: counts of points and stages."""
@@ -207,15 +204,18 @@ class SweepEvents:
         self._tell("end", end | {"seconds": round(outcome.seconds, 3), "exit_code": outcome.exit_code})
 
     def _tell(self, event: str, document: dict[str, Any]) -> None:
-        print(json.dumps({"event": event, **document}, ensure_ascii=False), file=self.stream, flush=True)
+        streams.put_json({"event": event, **document}, indent=None)
 
 
 def _named(stage: Stage) -> dict[str, Any]:
     return {"stage": stage.name, "label": stage.label, "key": stage.key}
 
 
-class SweepSilent:
-    """Shows nothing; a `SweepObserver`."""
+class SweepQuiet:
+    """Tells the folder of each version, and nothing else; a `SweepObserver`."""
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
 
     def planned(self, graph: Graph, needed: Sequence[Stage]) -> None: ...
 
@@ -227,9 +227,14 @@ class SweepSilent:
 
     def finished(self, stage: Stage, entry: Entry, reused: bool) -> None: ...
 
-    def failed(self, stage: Stage, error: OvrunError) -> None: ...
+    def failed(self, stage: Stage, error: OvrunError) -> None:
+        """An error is told however quiet it is."""
+        self.output.failed(error)
 
-    def point(self, outcome: PointOutcome) -> None: ...
+    def point(self, outcome: PointOutcome) -> None:
+        """A version is there."""
+        if outcome.path is not None and outcome.status in ("published", "up to date"):
+            self.output.lines([str(outcome.path)])
 
     def close(self) -> None: ...
 

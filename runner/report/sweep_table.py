@@ -9,6 +9,7 @@ from typing import Any
 from runner.graph import Graph
 from runner.recipe.sweep import Sweep
 from runner.recipe.sweep_names import plain
+from runner.report.layout import aligned
 from runner.report.words import plural
 from runner.stages import STAGES
 from runner.store import Store
@@ -54,19 +55,21 @@ def _kinds(graph: Graph, to_do: set[str], cached: set[str]) -> list[dict[str, An
     return sorted(rows.values(), key=lambda row: [*STAGES].index(row["stage"]) if row["stage"] in STAGES else 0)
 
 
-def print_sweep(described: Mapping[str, Any]) -> None:
-    """Print the counts, a line for each kind of stage, and the points: each, or grouped where they are many."""
+def lines(described: Mapping[str, Any]) -> Iterator[str]:
+    """The counts, a line for each kind of stage, and the points: each, or grouped where they are many."""
     stages, points, keys = described["stages"], described["points"], described["keys"]
-    print(f"{described['sweep']}  ({described['file']})")
+    yield f"{described['sweep']}  ({described['file']})"
     counts = f"{stages['distinct']} distinct, {stages['cached']} cached"
-    print(f"{plural(len(points), 'point')}, {plural(stages['all'], 'stage')}, {counts}")
+    yield f"{plural(len(points), 'point')}, {plural(stages['all'], 'stage')}, {counts}"
     names = ("all", "distinct", "cached", "to do")
-    _print_table([("stage", *names), *((row["label"], *(row[name] for name in names)) for row in described["kinds"])])
+    yield from _table(
+        [("stage", *names), *((row["label"], *(row[name] for name in names)) for row in described["kinds"])]
+    )
     if len(points) <= _MOST_LINES:
-        _print_table([(*_short(keys), "own to do", "shared to do"), *(_cells(point, keys) for point in points)])
+        yield from _table([(*_short(keys), "own to do", "shared to do"), *(_cells(point, keys) for point in points)])
     else:
-        _print_table([("points", "own to do", "shared to do", "such as"), *_grouped(described)])
-        print("--json lists every point")
+        yield from _table([("points", "own to do", "shared to do", "such as"), *_grouped(described)])
+        yield "--json lists every point"
 
 
 def _grouped(described: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
@@ -95,14 +98,9 @@ def _short(keys: Sequence[str]) -> list[str]:
     return [short if last.count(short) == 1 else key for short, key in zip(last, keys, strict=True)]
 
 
-def _print_table(rows: Sequence[tuple[Any, ...]]) -> None:
+def _table(rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
     """Rows in aligned columns below their heading: texts to the left, numbers to the right."""
-    print()
-    widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
-    numbers = [all(isinstance(cell, int) for cell in column[1:]) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (
-            f"{cell!s:>{width}}" if number else f"{cell!s:<{width}}"
-            for cell, width, number in zip(row, widths, numbers, strict=True)
-        )
-        print(f"  {'  '.join(cells)}".rstrip())
+    columns = zip(*rows, strict=True)
+    right = [at for at, column in enumerate(columns) if all(isinstance(cell, int) for cell in column[1:])]
+    yield ""
+    yield from (f"  {line}" for line in aligned([[str(cell) for cell in row] for row in rows], right=right))

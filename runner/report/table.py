@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
 from runner import __version__
+from runner.base.safe import csv_cell, json_text, line
 from runner.report.columns import Column, Table, gates_short, gates_text
+from runner.report.layout import aligned, pad, width
 from runner.report.rows import Row, setting_text
 from runner.report.words import megabytes, number, plural, seconds
 
@@ -30,7 +31,7 @@ def as_json(rows: Sequence[Row], notes: Sequence[str]) -> str:
         "rows": [_plain(row) for row in rows],
         "notes": list(notes),
     }
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    return json_text(document) + "\n"
 
 
 def _plain(row: Row) -> dict[str, Any]:
@@ -60,13 +61,14 @@ def as_csv(table: Table, rows: Sequence[Row]) -> str:
     settings = [column.ident for column in table.settings]
     plain = ("size", "converted_size", "size_ratio")
     cost = ("seconds", "peak_memory", "created", "reason", "place")
-    writer.writerow(["name", "version", "status", "sweep", *settings, *plain, *heads, *cost])
+    lines: list[list[Any]] = [["name", "version", "status", "sweep", *settings, *plain, *heads, *cost]]
     for row in rows:
         values = [row.name, row.version, row.status, row.sweep]
         chosen = [setting_text(table.value(row, column)) for column in table.settings]
         metrics = [cell for column in table.metrics for cell in _metric_cells(table, row, column)]
         numbers = [[getattr(row, name) for name in names] for names in (plain, cost)]
-        writer.writerow([*values, *chosen, *numbers[0], *metrics, *numbers[1]])
+        lines.append([*values, *chosen, *numbers[0], *metrics, *numbers[1]])
+    writer.writerows([csv_cell(cell) for cell in cells] for cells in lines)
     return stream.getvalue()
 
 
@@ -77,18 +79,18 @@ def _metric_cells(table: Table, row: Row, column: Column) -> tuple[Any, str, str
     return check["value"], gates_text(check), "yes" if check["passed"] else "no"
 
 
-def as_text(table: Table, rows: Sequence[Row], width: int | None = None) -> str:
-    """A table a sweep, and one of all else; a table that is wider than `width` leaves the names out.
+def text_lines(table: Table, rows: Sequence[Row], wide: int | None = None) -> list[str]:
+    """A table a sweep, and one of all else; a table that is wider than `wide` leaves the names out.
 
     They say the same as the settings, and the line below gives the first in full.
     """
     order = dict.fromkeys(row.sweep for row in rows)
     groups = sorted(rows, key=lambda row: list(order).index(row.sweep))
-    parts = [_group(table, sweep, list(members), width) for sweep, members in groupby(groups, lambda row: row.sweep)]
-    return "\n".join("\n".join(part) + "\n" for part in parts)
+    parts = [_group(table, sweep, list(members), wide) for sweep, members in groupby(groups, lambda row: row.sweep)]
+    return [line for number, part in enumerate(parts) for line in ([""] if number else []) + list(part)]
 
 
-def _group(table: Table, sweep: str | None, rows: list[Row], width: int | None) -> Iterable[str]:
+def _group(table: Table, sweep: str | None, rows: list[Row], wide: int | None) -> Iterable[str]:
     yield f"{sweep}: {plural(len({row.name for row in rows}), 'point')}" if sweep else "versions"
     columns = [column for column in table.columns if _shown(table, rows, column, bool(sweep))]
     heads = [(column.label, table.gate(rows, column)) for column in columns]
@@ -96,22 +98,22 @@ def _group(table: Table, sweep: str | None, rows: list[Row], width: int | None) 
         [_cell(table, row, column, gate) for column, (_, gate) in zip(columns, heads, strict=True)] for row in rows
     ]
     lines = _lines(heads, cells, [column.kind in ("text", "setting") for column in columns])
-    names = [row.ident for row in rows]
-    fits = _fits(lines, names, width)
+    names = [line(row.ident) for row in rows]
+    fits = _fits(lines, names, wide)
     yield from _with_names(lines, names) if sweep and fits else lines
     if sweep and not fits:
         yield f"  the first is {names[0]}"
     yield from (f"  {row.ident}: {row.status}, {row.reason}" for row in rows if row.reason)
 
 
-def _fits(lines: Sequence[str], names: Sequence[str], width: int | None) -> bool:
-    return width is None or max(map(len, lines)) + 2 + max(map(len, names)) <= width
+def _fits(lines: Sequence[str], names: Sequence[str], wide: int | None) -> bool:
+    return wide is None or max(map(width, lines)) + 2 + max(map(width, names)) <= wide
 
 
 def _with_names(lines: Sequence[str], names: Sequence[str]) -> list[str]:
     heads = ["name", *[""] * (len(lines) - len(names) - 1)]
-    wide = max(map(len, lines))
-    return [f"{line:<{wide}}  {name}".rstrip() for line, name in zip(lines, [*heads, *names], strict=True)]
+    wide = max(map(width, lines))
+    return [f"{pad(line, wide)}  {name}".rstrip() for line, name in zip(lines, [*heads, *names], strict=True)]
 
 
 def _shown(table: Table, rows: Sequence[Row], column: Column, in_sweep: bool) -> bool:
@@ -125,16 +127,8 @@ def _shown(table: Table, rows: Sequence[Row], column: Column, in_sweep: bool) ->
 def _lines(heads: Sequence[tuple[str, str]], cells: Sequence[Sequence[str]], left: Sequence[bool]) -> list[str]:
     """Aligned lines: labels, then gates if there are any, then the rows."""
     labels, gates = [head for head, _ in heads], [gate for _, gate in heads]
-    table = [labels, *([gates] if any(gates) else []), *cells]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = []
-    for line in table:
-        padded = [
-            f"{cell:<{width}}" if start else f"{cell:>{width}}"
-            for cell, width, start in zip(line, widths, left, strict=True)
-        ]
-        lines.append(("  " + "  ".join(padded)).rstrip())
-    return lines
+    rows = [labels, *([gates] if any(gates) else []), *cells]
+    return [f"  {line}" for line in aligned(rows, right=[at for at, start in enumerate(left) if not start])]
 
 
 def _cell(table: Table, row: Row, column: Column, gate: str) -> str:

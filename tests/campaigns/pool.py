@@ -20,6 +20,7 @@ from pathlib import Path
 
 import psutil
 
+from runner.commands import COMMANDS
 from tests.campaigns.trial import Trial
 from tests.campaigns.watch import Watch
 
@@ -186,8 +187,10 @@ def _work(task: Task, pipe: Connection) -> None:
     """A worker: its own home and temporary folder, then one case after the other."""
     own = Path(tempfile.mkdtemp(prefix="worker-", dir=task.base))
     _settle(own)
-    for module in ("runner.cli", "runner.commands", *task.warm):
+    for module in ("runner.cli", "runner.recipe", *task.warm):
         importlib.import_module(module)
+    for command in COMMANDS:
+        command.load()
     campaign = importlib.import_module(task.module).CAMPAIGN
     watch = Watch()
     watch.install()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 
 from runner import commands
 from runner.cli import build_parser, main, parse
+from runner.commands import COMMANDS, listing
+from runner.commands.loading import split_words
 from tests.conftest import Ovrun
 
 HEAVY = ("torch", "nncf", "transformers", "openvino", "optimum", "openvino_genai", "tokenizers", "huggingface_hub")
@@ -35,26 +38,61 @@ def test_help_imports_next_to_nothing(tmp_path: Path) -> None:
     assert not loaded & {*HEAVY, "hydra", "jsonschema", "rich", "yaml", "numpy", "jinja2"}
 
 
-def test_every_command_of_the_help_exists() -> None:
-    actions = build_parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
-    assert actions is not None
-    assert {f"do_{name}" for name in actions} == {name for name in vars(commands) if name.startswith("do_")}
+def test_every_module_of_commands_is_a_command_with_help_of_its_own() -> None:
+    helpers = {"options", "loading"}
+    there = {module.name for module in pkgutil.iter_modules(commands.__path__)} - helpers
+    assert {command.module or command.name for command in COMMANDS} == there
+    for command in COMMANDS:
+        assert command.text[1:] in build_parser().format_help()
+        assert "--json" in build_parser(command).format_help()
 
 
 def test_names_and_overrides_are_told_apart() -> None:
     words = ["a", "compression.ratio=0.6", "./b.yaml", "~accuracy", "compression=int8"]
-    assert commands.split_words(words) == (
+    assert split_words(words) == (
         ["a", "./b.yaml"],
         ["compression.ratio=0.6", "~accuracy", "compression=int8"],
     )
 
 
-@pytest.mark.parametrize("words", [["--nonsense"], [], ["optimise", "x"]])
-def test_a_wrong_command_line_is_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(words)
-    assert caught.value.code == 2
-    assert "usage: ovrun" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--nonsense", "ovrun has no option --nonsense"),
+        ("optimise x", "there is no command optimise; the commands are optimize, plan,"),
+        ("optimise x", "(did you mean optimize?)"),
+        ("list --jsn", "ovrun list has no option --jsn (did you mean --json?)"),
+        ("sweep x --job=2", "ovrun sweep has no option --job (did you mean --jobs?)"),
+        ("sweep x --jobs 0", "argument --jobs: 0 is not a whole number"),
+        ("sweep x --jobs \N{SUPERSCRIPT TWO}", "is not a whole number"),
+        ("sweep x --jobs 2 --cluster slurm", "not allowed with argument --jobs"),
+        ("list x", "x is one word too many"),
+        ("compare a", "the following arguments are required: B"),
+        ("help optimise", "did you mean optimize?"),
+    ],
+)
+def test_a_wrong_command_line_is_2_and_says_what_was_meant(
+    words: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == 2
+    said = capsys.readouterr()
+    assert told in said.err and said.err.startswith("error: command line: ") and said.out == ""
+    assert main([*words.split(), "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 2
+
+
+@pytest.mark.parametrize("words", ["", "help", "--help", "-h"])
+def test_help_is_an_answer(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == 0
+    said = capsys.readouterr()
+    assert "commands (`ovrun COMMAND --help` tells more of one):\n  optimize " in said.out and said.err == ""
+
+
+def test_help_of_a_command_is_the_same_both_ways(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", "sweep"]) == 0
+    said = capsys.readouterr().out
+    assert main(["sweep", "--help"]) == 0 and capsys.readouterr().out == said
+    assert "NAME… [key=value,value …]" in said and "--fail-fast" in said
 
 
 def test_no_recipe_is_2(ovrun: Ovrun) -> None:
@@ -88,14 +126,14 @@ def test_show_does_not_leave_the_outputs_folder(ovrun: Ovrun, tmp_path: Path) ->
 
 
 def test_words_and_options_come_in_any_order() -> None:
-    parsed = parse(["optimize", "a", "--outputs", "o", "seed=1", "--json", "b"])
+    _, parsed = parse(["optimize", "a", "--outputs", "o", "seed=1", "--json", "b"])
     assert parsed.words == ["a", "seed=1", "b"] and parsed.json and parsed.outputs == Path("o")
 
 
 def test_an_unexpected_error_is_one_line_and_a_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(commands, "do_list", lambda arguments: 1 // 0)
+    monkeypatch.setattr(listing, "run", lambda arguments, output: 1 // 0)
     assert main(["list"]) == 5
     told = capsys.readouterr().err
     assert "ZeroDivisionError" in told and "Traceback" not in told

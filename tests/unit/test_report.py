@@ -23,7 +23,7 @@ from runner.report.columns import Table
 from runner.report.compare import compare, find
 from runner.report.page import as_html
 from runner.report.rows import Row, choose, collect
-from runner.report.table import as_text
+from runner.report.table import text_lines
 from tests.conftest import Ovrun
 from tests.reports import check, manifest, point, sha, sweep, write
 
@@ -138,7 +138,7 @@ def test_what_can_not_be_read_is_told_and_left_out(outputs: Path, ovrun: Ovrun) 
 
 def test_text_has_a_table_a_sweep_with_gates_and_reasons(outputs: Path) -> None:
     table = Table(rows_of(outputs))
-    text = as_text(table, table.rows)
+    text = "\n".join(text_lines(table, table.rows))
     sweep_part, versions = text.split("\n\n")
     assert sweep_part.startswith("grid: 13 points\n") and versions.startswith("versions\n")
     head, gates, first = sweep_part.splitlines()[1:4]
@@ -148,7 +148,7 @@ def test_text_has_a_table_a_sweep_with_gates_and_reasons(outputs: Path) -> None:
     assert first.split() == [*cells.split(), "grid--mode-int4_sym--ratio-0.6--group_size-32/1"]
     assert "failed, its stage ended by signal 9" in sweep_part
     assert "0.001 ✓ ≤ 0.01" in versions and "0.001 ✗ ≤ 0.0001" in versions
-    narrow = as_text(table, table.rows, 100)
+    narrow = "\n".join(text_lines(table, table.rows, 100))
     assert "the first is grid--mode-int4_sym" in narrow and "name\n" not in narrow
 
 
@@ -161,7 +161,7 @@ def test_rows_are_sorted_from_best_to_worst_and_the_empty_ones_come_last(outputs
     table = Table(rows_of(outputs, "low", "high", "nan", "single"))
     assert [row.name for row in table.sorted(table.find("exact_match"))][:2] == ["high", "low"]
     assert [row.name for row in table.sorted(table.find("exact_match"), reverse=True)][:2] == ["low", "high"]
-    assert "- ✗" in as_text(table, table.rows)
+    assert "- ✗" in "\n".join(text_lines(table, table.rows))
     grid = Table(rows_of(outputs))
     sizes = [row.size for row in grid.sorted(grid.find("size"))]
     assert sizes[:-1] == sorted(sizes[:-1]) and sizes[-1] is None  # type: ignore[type-var]

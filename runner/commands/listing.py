@@ -1,0 +1,25 @@
+"""`ovrun list`: recipes and published versions."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from runner.commands import options
+from runner.report.output import Output
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Places alone."""
+    options.recipes(parser)
+    options.outputs(parser)
+    options.quiet(parser, "only the names")
+    options.json(parser)
+
+
+def run(arguments: Namespace, output: Output) -> int:
+    """List them."""
+    from runner.report.listing import listing, listing_lines
+
+    rows = listing(arguments.recipes, arguments.outputs, points=output.form == "json")
+    output.answer(rows, listing_lines(rows, output.width), (row["name"] for row in rows))
+    return 0

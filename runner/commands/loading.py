@@ -1,0 +1,68 @@
+"""The words of a command line as recipes and sweeps, with every mistake in any of them told at once."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from runner.errors import Problem, RecipeError, UsageError
+
+if TYPE_CHECKING:
+    from runner.recipe import Recipe, Sweep
+
+Loaded = TypeVar("Loaded")
+
+
+def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names of recipes, and overrides: the words with `=`, or with Hydra's `~` for taking a key out."""
+    names = [word for word in words if "=" not in word and not word.startswith("~")]
+    return names, [word for word in words if word not in names]
+
+
+def load_all(arguments: Namespace) -> list[Recipe]:
+    """Load every recipe that is named, with the overrides."""
+    from runner.recipe import load_recipe
+
+    names, overrides = split_words(arguments.words)
+    return _each(names, lambda name: load_recipe(name, overrides, recipes_dir=arguments.recipes))
+
+
+def load_sweeps(arguments: Namespace) -> list[Sweep]:
+    """Load the points of every recipe that is named, or matched by a pattern."""
+    from runner.recipe import load_sweep, matching_recipes
+
+    words, overrides = split_words(arguments.words)
+    names = matching_recipes(words, arguments.recipes)
+    return _each(names, lambda name: load_sweep(name, overrides, recipes_dir=arguments.recipes))
+
+
+def _each(names: Sequence[str], load: Callable[[str], Loaded]) -> list[Loaded]:
+    if not names:
+        raise UsageError([Problem("command line", "", "no recipe is named", "name one, or see `ovrun list`")])
+    loaded: list[Loaded] = []
+    errors: list[RecipeError] = []
+    for name in names:
+        try:
+            loaded.append(load(name))
+        except RecipeError as error:
+            errors.append(error)
+    if errors:
+        problems = dict.fromkeys(problem for error in errors for problem in error.problems)
+        raise RecipeError(problems, hint=next((error.hint for error in errors if error.hint), None))
+    return loaded
+
+
+def permit_all(sweep: Sweep, arguments: Namespace) -> None:
+    """Refuse a sweep if one of its points runs code that nobody allowed."""
+    for recipe in {point.recipe.model: point.recipe for point in sweep.points}.values():
+        permit(recipe, arguments)
+
+
+def permit(recipe: Recipe, arguments: Namespace) -> None:
+    """Refuse a recipe that runs code that nobody allowed."""
+    if recipe.model.trust_remote_code and not arguments.allow_remote_code:
+        key = "model.trust_remote_code"
+        what = "this recipe runs Python code that comes with its model"
+        allowed = "that needs your own word on the command line: --allow-remote-code"
+        raise RecipeError([Problem(recipe.where(key), key, what, allowed)])

@@ -1,0 +1,91 @@
+"""`ovrun optimize`: every recipe in turn; one that fails does not keep the others from running."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING, Any
+
+from runner.commands import options
+from runner.commands.loading import load_all, permit
+from runner.errors import AccuracyError, OvrunError
+from runner.report.output import Output
+
+if TYPE_CHECKING:
+    from runner.recipe import Recipe
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Recipes, places, and what they may run."""
+    options.recipe_words(parser)
+    options.recipes(parser)
+    options.outputs(parser)
+    options.remote_code(parser)
+    options.quiet(parser, "only the folders of the versions")
+    options.json(parser, "print one JSON document instead of text, a list of several recipes")
+
+
+def run(arguments: Namespace, output: Output) -> int:
+    """Run all recipes; the exit code is that of the first failure."""
+    recipes = load_all(arguments)
+    documents: list[dict[str, Any]] = []
+    code = 0
+    for index, recipe in enumerate(recipes):
+        try:
+            permit(recipe, arguments)
+            documents.append(_optimize_one(recipe, arguments, output))
+            if documents[-1]["status"] == "rejected":
+                raise _missed(documents[-1])
+        except OvrunError as error:
+            output.failed(error)
+            code = code or error.exit_code
+            if len(documents) == index:
+                documents.append({"name": recipe.name, "status": "error", "errors": error.message.splitlines()})
+    output.answer(documents[0] if len(recipes) == 1 else documents, ())
+    return code
+
+
+def _optimize_one(recipe: Recipe, arguments: Namespace, output: Output) -> dict[str, Any]:
+    from runner.report.console import RunConsole, Silent, make_console
+    from runner.run import optimize
+
+    if output.form != "text":
+        outcome = optimize(recipe, arguments.outputs, Silent())
+        if output.form == "quiet":
+            output.lines([str(outcome.path)])
+        return _document(outcome)
+    console = RunConsole(make_console(), recipe)
+    console.heading()
+    try:
+        outcome = optimize(recipe, arguments.outputs, console)
+    finally:
+        console.close()
+    console.summary(outcome)
+    return _document(outcome)
+
+
+def _document(outcome: Any) -> dict[str, Any]:
+    from runner.manifest import read_manifest
+
+    manifest = read_manifest(outcome.path) or {}
+    return {
+        "name": outcome.plan.recipe.name,
+        "status": outcome.status,
+        "path": str(outcome.path),
+        "version": outcome.version,
+        "seconds": round(outcome.seconds, 3),
+        "ran": [stage.label for stage in outcome.plan.stages if stage.key in outcome.ran],
+        "log": str(outcome.log) if outcome.log else None,
+        "size": manifest.get("size"),
+        "checks": manifest.get("checks"),
+    }
+
+
+def _missed(document: dict[str, Any]) -> AccuracyError:
+    from runner.metrics.gates import missed_gates
+
+    message = f"{document['name']} misses {missed_gates(document['checks'])}"
+    hint = (
+        "Nothing was published. Less compression (a lower ratio, a smaller group_size, int8) costs less accuracy; "
+        "a changed gate is judged at once, without running anything again."
+    )
+    return AccuracyError(message, hint=hint)

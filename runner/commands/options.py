@@ -1,0 +1,68 @@
+"""Words and options that several commands have, so that they mean the same everywhere."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def recipe_words(parser: argparse.ArgumentParser, value: str = "value") -> None:
+    """Recipes and overrides are told apart by their form, so they may come in any order."""
+    parser.usage = f"{parser.prog} NAME… [key={value} …] [options]"
+    parser.add_argument(
+        "words", nargs="*", metavar="NAME, key=value", help="recipes by name or path; values that replace theirs"
+    )
+
+
+def recipes(parser: argparse.ArgumentParser) -> None:
+    """For commands that read recipes."""
+    parser.add_argument("--recipes", type=Path, metavar="DIR", help="where your recipes are (default: ./recipes)")
+
+
+def outputs(parser: argparse.ArgumentParser) -> None:
+    """For commands that read or write versions or the store."""
+    parser.add_argument(
+        "--outputs",
+        type=folder,
+        default=Path("outputs"),
+        metavar="DIR",
+        help="artifacts and store (default: ./outputs)",
+    )
+
+
+def quiet(parser: argparse.ArgumentParser, what: str) -> None:
+    """For commands of which a script needs less than a person; `what` it is."""
+    parser.add_argument("--quiet", "-q", action="store_true", help=f"print {what}; errors are always told")
+
+
+def json(parser: argparse.ArgumentParser, text: str = "print one JSON document instead of text") -> None:
+    """For every command."""
+    parser.add_argument("--json", action="store_true", help=text)
+
+
+def remote_code(parser: argparse.ArgumentParser) -> None:
+    """For commands that may run what comes with a model."""
+    parser.add_argument(
+        "--allow-remote-code",
+        action="store_true",
+        help="let a recipe with model.trust_remote_code run the Python code that comes with its model",
+    )
+
+
+def folder(text: str) -> Path:
+    """A folder that is there or can be made; an empty word names none."""
+    if not text or "\0" in text:
+        message = "an empty word is no folder" if not text else "no folder has such a name"
+        raise argparse.ArgumentTypeError(message)
+    if Path(text).exists() and not Path(text).is_dir():
+        message = f"{text} is not a folder"
+        raise argparse.ArgumentTypeError(message)
+    return Path(text)
+
+
+def count(text: str) -> int:
+    """A whole number of at least 1, and of no more than nine digits."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9) or int(text) < 1:
+        message = f"{text} is not a whole number of at least 1"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)

@@ -1,0 +1,26 @@
+"""`ovrun show`: the manifest of versions, for reading."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from runner.commands import options
+from runner.report.output import Output
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Versions."""
+    parser.add_argument("words", nargs="+", metavar="NAME[/N]", help="a recipe's latest version, or its version N")
+    options.outputs(parser)
+    options.quiet(parser, "only the folders of the versions")
+    options.json(parser, "print the manifest, one JSON document a version")
+
+
+def run(arguments: Namespace, output: Output) -> int:
+    """Show each."""
+    from runner.report.listing import find_version, version_lines
+
+    for word in arguments.words:
+        manifest, path = find_version(word, arguments.outputs)
+        output.answer(manifest, version_lines(manifest, path), [str(path)])
+    return 0

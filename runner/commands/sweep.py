@@ -1,0 +1,81 @@
+"""`ovrun sweep`: every point of recipes as one graph; one recipe's failures do not keep the others from running."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.commands import options
+from runner.commands.loading import load_sweeps, permit_all
+from runner.errors import OvrunError
+from runner.report.output import Output
+
+if TYPE_CHECKING:
+    from runner.recipe import Sweep
+    from runner.report.sweep_console import SweepConsole, SweepEvents, SweepQuiet
+    from runner.sweep import Execute
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Which points, and where they run."""
+    options.recipe_words(parser, "value,value")
+    options.recipes(parser)
+    options.outputs(parser)
+    options.remote_code(parser)
+    options.quiet(parser, "only the folders of the versions")
+    options.json(parser, "print JSON instead of text, an event a line")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--jobs", type=options.count, metavar="N", help="run on N worker processes of this machine")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="run on a Dask scheduler, such as tcp://host:8786")
+    where.add_argument("--cluster", choices=("slurm",), help="start a Dask cluster there, and run on it")
+    parser.add_argument(
+        "--cluster-config", type=Path, metavar="FILE", help="YAML of the resources that a job of --cluster asks for"
+    )
+    parser.add_argument(
+        "--workers", type=options.count, metavar="N", help="how many workers --cluster starts (default: 1)"
+    )
+    parser.add_argument("--fail-fast", action="store_true", help="stop at the first point that fails")
+
+
+def run(arguments: Namespace, output: Output) -> int:
+    """Run all sweeps; the exit code is that of the worst failure."""
+    from runner.engine.pick import engine
+
+    execute = engine(arguments)
+    sweeps = load_sweeps(arguments)
+    for sweep in sweeps:
+        permit_all(sweep, arguments)
+    codes = []
+    for sweep in sweeps:
+        try:
+            codes.append(_sweep_one(sweep, execute, arguments, output))
+        except OvrunError as error:
+            output.failed(error)
+            codes.append(error.exit_code)
+    return max(codes)
+
+
+def _sweep_one(sweep: Sweep, execute: Execute, arguments: Namespace, output: Output) -> int:
+    from runner.sweep import run_sweep
+
+    observer = _observer(sweep, output)
+    try:
+        outcome = run_sweep(sweep, arguments.outputs, observer, execute, fail_fast=arguments.fail_fast)
+    finally:
+        observer.close()
+    observer.summary(outcome)
+    if output.form == "text":
+        from runner.report.make import after_sweep
+
+        after_sweep(sweep.name, arguments.outputs, output)
+    return outcome.exit_code
+
+
+def _observer(sweep: Sweep, output: Output) -> SweepConsole | SweepEvents | SweepQuiet:
+    from runner.report.console import make_console
+    from runner.report.sweep_console import SweepConsole, SweepEvents, SweepQuiet
+
+    if output.form == "json":
+        return SweepEvents()
+    return SweepQuiet(output) if output.form == "quiet" else SweepConsole(make_console(), sweep)
