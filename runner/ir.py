@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import runner.files as fs
-from runner.errors import StageError
+from runner.errors import OvrunError, StageError
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -50,27 +50,27 @@ def _free_kv_cache(model: Any) -> None:
         model.set_rt_info(options, "runtime_options")
 
 
-def refuse_nan(model: Any) -> None:
+def refuse_nan(model: Any, refusal: type[OvrunError] = StageError) -> None:
     """Refuse weights that are not numbers: compression would hide them, since NNCF rounds NaN to some integer.
 
     Infinities are legal, attention masks are made of them.
 
     Raises:
-        StageError: naming the first such weight.
+        OvrunError: of the class `refusal`, naming the first such weight.
     """
     import numpy as np
 
     for node in model.get_ops():
         if node.get_type_name() == "Constant" and node.get_element_type().get_type_name() in ("f16", "f32", "f64"):
             if np.isnan(node.get_data()).any():
-                raise _not_a_number(node.get_friendly_name())
+                raise _not_a_number(node.get_friendly_name(), refusal)
 
 
-def refuse_nan_in_file(path: Path) -> None:
+def refuse_nan_in_file(path: Path, refusal: type[OvrunError] = StageError) -> None:
     """`refuse_nan` for an IR on the disk, of which no more than one piece is in memory at a time.
 
     Raises:
-        StageError: naming the first such weight.
+        OvrunError: of the class `refusal`, naming the first such weight.
     """
     with path.open("rb") as graph, path.with_suffix(".bin").open("rb", buffering=0) as weights:
         for layer in _layers(graph):
@@ -78,7 +78,7 @@ def refuse_nan_in_file(path: Path) -> None:
             if layer.get("type") == "Const" and data is not None and data.get("element_type") in _INFINITY:
                 weights.seek(int(data.get("offset", 0)))
                 if _has_nan(weights, int(data.get("size", 0)), *_INFINITY[data.get("element_type", "")]):
-                    raise _not_a_number(layer.get("name", ""))
+                    raise _not_a_number(layer.get("name", ""), refusal)
 
 
 def _layers(graph: BinaryIO) -> Iterator[Element]:
@@ -115,9 +115,8 @@ def _has_nan(stream: RawIOBase, size: int, word: str, infinity: int) -> bool:
     return False
 
 
-def _not_a_number(weight: str) -> StageError:
-    message = f"the weight {weight} has values that are not numbers (NaN)"
-    return StageError(message)
+def _not_a_number(weight: str, refusal: type[OvrunError]) -> OvrunError:
+    return refusal(f"the weight {weight} has values that are not numbers (NaN)")
 
 
 def constants(model: Any) -> dict[str, dict[str, int]]:

@@ -26,7 +26,8 @@ class Hub(ThreadingHTTPServer):
 
     def downloaded(self) -> set[str]:
         """Names of the files whose content was sent."""
-        return {path.rpartition("/")[2] for method, path in self.asked if method == "GET" and "/resolve/" in path}
+        sent = (path.partition("/resolve/")[2] for method, path in self.asked if method == "GET")
+        return {name.partition("/")[2] for name in sent if name}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -41,7 +42,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, *, body: bool) -> None:
         path = self.path.partition("?")[0]
         self.server.asked.append((self.command, path))
-        name = path.rpartition("/")[2]
+        name = path.partition("/resolve/")[2].partition("/")[2]
         if path.startswith(f"/api/models/{self.server.repo}"):
             self._send(self._info(), {"Content-Type": "application/json"}, body)
         elif path.startswith(f"/{self.server.repo}/resolve/") and (self.server.folder / name).is_file():
@@ -55,7 +56,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
 
     def _info(self) -> bytes:
-        files = [{"rfilename": p.name, "size": p.stat().st_size} for p in sorted(self.server.folder.iterdir())]
+        folder = self.server.folder
+        paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        files = [{"rfilename": path.relative_to(folder).as_posix(), "size": path.stat().st_size} for path in paths]
         return json.dumps({"id": self.server.repo, "sha": self.server.commit, "siblings": files}).encode()
 
     def _send(self, content: bytes, headers: dict[str, str], body: bool) -> None:

@@ -19,13 +19,12 @@ import numpy as np
 
 import runner.files as fs
 from runner.errors import SourceError
+from runner.sources.listing import tokenizer_files
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "merges.txt")
-_SPECIAL_FILES = ("tokenizer_config.json", "config.json", "generation_config.json")
 _DEFAULT_CONTEXT = 512
 
 
@@ -86,8 +85,7 @@ class Tokenizer:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the files that make the tokenizer; equal ones give equal tokens."""
-        there = (self.folder / name for name in (*_TOKENIZER_FILES, *_SPECIAL_FILES))
-        return fs.sha256_json({path.name: fs.sha256_file(path) for path in there if path.is_file()})
+        return fs.sha256_json({path.name: fs.sha256_file(path) for path in tokenizer_files(self.folder)})
 
     def encode(self, text: str, *, special: bool = False) -> list[int]:
         """Token ids; `special` adds what the tokenizer puts around a text by itself.
@@ -145,10 +143,10 @@ class Tokenizer:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 over the tokenizer's files."""
+        """SHA-256 of tokenizer.json, or over all files of a tokenizer that has none."""
         total = hashlib.sha256()
-        there = [self.folder / name for name in _TOKENIZER_FILES if (self.folder / name).is_file()]
-        for path in there[:1] if there and there[0].name == "tokenizer.json" else there:
+        whole = self.folder / "tokenizer.json"
+        for path in [whole] if whole.is_file() else tokenizer_files(self.folder):
             total.update(path.read_bytes())
         return total.hexdigest()
 

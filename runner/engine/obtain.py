@@ -94,4 +94,4 @@ def _task(stage: Stage, store: Store, out: Path) -> Task:
 
 
 def _absolute(paths: Mapping[str, Path]) -> dict[str, Path]:
-    return {role: path.resolve() for role, path in paths.items()}
+    return {role: path.absolute() for role, path in paths.items()}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from runner.errors import SourceError
 from runner.export.check import check_folder
 from runner.export.convert import convert, convert_by_main_export
-from runner.export.imports import import_exporter
+from runner.export.imports import import_exporter, keep_code_in
 from runner.export.model import Request, load_config, load_model, supported_task, uses_main_export
 from runner.export.tokenizer import convert_tokenizer, copy_unread, load_preprocessors
+from runner.sources.folder import files
+from runner.sources.listing import view
 
 __all__ = ["check_folder", "export_folder"]
 
@@ -63,13 +66,32 @@ def export_folder(
     Raises:
         SourceError: the folder, its model type, its task or its tokenizer cannot be converted.
     """
-    request = Request(source, out, task, precision, stateful, tokenizer, trust_remote_code, allow_pickle)
-    check_folder(source, allow_pickle)
-    steps = _Steps(progress)
+    check_folder(source, allow_pickle, code=trust_remote_code)
     import_exporter()
+    with _reading(source, out, allow_pickle, trust_remote_code) as viewed:
+        request = Request(viewed, out, task, precision, stateful, tokenizer, trust_remote_code, allow_pickle)
+        return _export(request, progress)
+
+
+@contextmanager
+def _reading(source: Path, out: Path, allow_pickle: bool, code: bool) -> Iterator[Path]:
+    """A folder of the needed files of `source` alone; what is wrong with one of them is told of `source`.
+
+    It is the current folder meanwhile: a library that takes the name of another model for a folder finds none.
+    """
+    with view(files(source, allow_pickle, code), out) as viewed, chdir(viewed):
+        keep_code_in(viewed.with_name("modules"))
+        try:
+            yield viewed
+        except SourceError as error:
+            raise SourceError(error.message.replace(str(viewed), str(source)), hint=error.hint) from error
+
+
+def _export(request: Request, progress: Callable[[str], None]) -> dict[str, float]:
+    steps = _Steps(progress)
     with steps("load"):
         config = load_config(request)
-        request = replace(request, task=supported_task(config, task))
+        request = replace(request, task=supported_task(config, request.task))
         special = uses_main_export(request, config)
         model = None if special else load_model(request, config)
         preprocessors = [] if special else load_preprocessors(request)
@@ -80,7 +102,7 @@ def export_folder(
             convert(request, model, preprocessors)
         copy_unread(request)
     del model
-    if tokenizer and not special:
+    if request.tokenizer and not special:
         with steps("tokenizers"):
             convert_tokenizer(request, preprocessors)
     return steps.seconds

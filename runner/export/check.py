@@ -2,151 +2,135 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from runner.errors import SourceError
+from runner.export.safetensors import check_safetensors
+from runner.sources import listing
 
-SAFETENSORS = "model.safetensors"
-SAFETENSORS_INDEX = "model.safetensors.index.json"
-PICKLE = "pytorch_model.bin"
-PICKLE_INDEX = "pytorch_model.bin.index.json"
-FOREIGN = ("tf_model.h5", "flax_model.msgpack")
-_MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors format
+_FOREIGN = ("tf_model.h5", "flax_model.msgpack")
+_ADAPTER = "adapter_config.json"
+
+Read = Callable[[str], Any]
+"""Gives the content of a folder's JSON file."""
 
 
-def check_folder(source: Path, allow_pickle: bool) -> None:
-    """Raise SourceError when `source` is no model folder that `runner.export.export_folder` could load.
+def check_folder(source: Path, allow_pickle: bool, *, code: bool = False) -> dict[str, Any]:
+    """The config.json of a folder; SourceError when `runner.export.export_folder` could not load a model from it.
 
-    Finds a missing folder or config.json, weights that are absent, truncated or Git LFS pointers, a shard index that
-    names absent shards, and a folder that holds its weights as pickles alone while `allow_pickle` is False.
+    Finds a missing folder or config.json, weights that are absent, damaged or Git LFS pointers, a shard index that
+    names absent shards, a folder that holds its weights as pickles alone while `allow_pickle` is False, an adapter,
+    and, with `code`, code that is elsewhere.
     """
     if not source.is_dir():
         message = f"{source}: no such folder"
         raise SourceError(message)
-    read_config(source)
-    _check_weights(source, allow_pickle)
+    read = listing.reader(source)
+    config = read_config(source, read)
+    there = listing.names(source, deep=code)
+    _refuse_adapter(source, there)
+    _check_weights(source, there, read, allow_pickle)
+    if code:
+        _refuse_foreign_code(source, there, read)
+    return config
 
 
-def read_config(source: Path) -> dict[str, Any]:
+def read_config(source: Path, read: Read) -> dict[str, Any]:
     """The folder's config.json; SourceError when it is absent or not a JSON object that names a model type."""
-    path = source / "config.json"
-    if not path.is_file():
+    path = source / listing.CONFIG
+    if not path.exists():
         message = f"{source}: not a Hugging Face model folder: it has no config.json"
         hint = "Give the folder that holds config.json and the weights; a hub cache has it at snapshots/<revision>."
         raise SourceError(message, hint=hint)
-    config = _read_json(path)
+    config = read(listing.CONFIG)
+    if not isinstance(config, dict):
+        message = f"{path}: holds no JSON object"
+        raise SourceError(message)
     if not isinstance(config.get("model_type"), str):
         message = f"{path}: names no model_type, so the architecture is unknown"
         raise SourceError(message)
     return config
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        message = f"{path}: cannot be read as JSON: {error}"
-        raise SourceError(message) from error
-    if not isinstance(value, dict):
-        message = f"{path}: holds no JSON object"
-        raise SourceError(message)
-    return value
-
-
-def safetensors_files(source: Path) -> list[Path]:
+def safetensors_files(source: Path, read: Read) -> list[Path]:
     """The safetensors files that transformers would load; none where the folder has no such weights."""
-    if (source / SAFETENSORS).is_file():
-        return [source / SAFETENSORS]
-    return _shards(source / SAFETENSORS_INDEX) if (source / SAFETENSORS_INDEX).is_file() else []
+    main = listing.main_weights(listing.names(source), read, allow_pickle=False)
+    if main is None:
+        return []
+    return _shards(source, main, read) if main.endswith(".index.json") else [source / main]
 
 
-def _check_weights(source: Path, allow_pickle: bool) -> None:
+def _check_weights(source: Path, there: Collection[str], read: Read, allow_pickle: bool) -> None:
     """Look at the weight files in the order in which transformers takes them."""
-    files = safetensors_files(source)
+    files = safetensors_files(source, read)
     for file in files:
+        listing.real_file(source, file.relative_to(source).as_posix())
         check_safetensors(file)
     if files:
         return
-    if (source / PICKLE).is_file() or (source / PICKLE_INDEX).is_file():
-        _check_pickle(source, allow_pickle)
+    if listing.PICKLE in there or listing.PICKLE_INDEX in there:
+        _check_pickle(source, there, read, allow_pickle)
     else:
-        _no_weights(source)
+        _no_weights(source, there)
 
 
-def _shards(index: Path) -> list[Path]:
+def _shards(source: Path, index: str, read: Read) -> list[Path]:
     """The shard files that an index names, each once; SourceError when one is absent."""
-    weights = _read_json(index).get("weight_map")
-    if not isinstance(weights, dict) or not weights:
-        message = f"{index}: has no weight_map"
-        raise SourceError(message)
-    names = sorted({str(name) for name in weights.values()})
-    missing = [name for name in names if not (index.parent / name).is_file()]
+    names = listing.shards(str(source / index), read(index))
+    missing = [name for name in names if not (source / name).exists()]
     if missing:
-        message = f"{index}: names {len(missing)} of {len(names)} shards that are not there: {', '.join(missing)}"
+        place = source / index
+        message = f"{place}: names {len(missing)} of {len(names)} shards that are not there: {', '.join(missing)}"
         raise SourceError(message, hint="Download the model again; the shards belong beside their index.")
-    return [index.parent / name for name in names]
+    return [source / name for name in names]
 
 
-def _check_pickle(source: Path, allow_pickle: bool) -> None:
+def _check_pickle(source: Path, there: Collection[str], read: Read, allow_pickle: bool) -> None:
     if not allow_pickle:
-        message = f"{source}: its weights are there as a pickle alone ({PICKLE}), and loading a pickle can run any code"
+        message = (
+            f"{source}: its weights are there as a pickle alone ({listing.PICKLE}), "
+            "and loading a pickle can run any code"
+        )
         hint = "Save the model as safetensors, or set `model.allow_pickle: true` if you trust where it comes from."
         raise SourceError(message, hint=hint)
-    if not (source / PICKLE).is_file():
-        _shards(source / PICKLE_INDEX)
+    if listing.PICKLE not in there:
+        _shards(source, listing.PICKLE_INDEX, read)
 
 
-def _no_weights(source: Path) -> None:
-    foreign = [name for name in FOREIGN if (source / name).is_file()]
+def _no_weights(source: Path, there: Collection[str]) -> None:
+    foreign = [name for name in _FOREIGN if name in there]
     found = f"only {', '.join(foreign)}, which is not PyTorch's" if foreign else "no weights"
-    message = f"{source}: holds {found}; {SAFETENSORS} or {SAFETENSORS_INDEX} is needed"
+    message = f"{source}: holds {found}; {listing.SAFETENSORS} or {listing.SAFETENSORS_INDEX} is needed"
     raise SourceError(message)
 
 
-def check_safetensors(path: Path) -> None:
-    """Compare a safetensors file's header with its size: 8 bytes of header length N, N bytes of JSON, the data.
-
-    Raises:
-        SourceError: the file is truncated, longer than its header says, or no safetensors file.
-    """
-    size = path.stat().st_size
-    length, header = _read_header(path)
-    expected = 8 + length + max((int(entry["data_offsets"][1]) for entry in header.values()), default=0)
-    if size != expected:
-        what = "truncated" if size < expected else "damaged"
-        message = f"{path}: {what}: its header stands for {expected} bytes, the file has {size}"
-        raise SourceError(message, hint="Download or copy the file again.")
+def _refuse_adapter(source: Path, there: Collection[str]) -> None:
+    """transformers would put an adapter into the model by itself, but only where PEFT is installed."""
+    if _ADAPTER in there:
+        message = f"{source}: holds a PEFT adapter ({_ADAPTER}), which is no model by itself"
+        raise SourceError(message, hint="Merge it into its base model (merge_and_unload), and save that model.")
 
 
-def safetensors_dtypes(path: Path) -> set[str]:
-    """The floating-point types in a safetensors file, by the format's own names: F32, F16, BF16 …"""
-    return {entry["dtype"] for entry in _read_header(path)[1].values() if "F" in entry["dtype"]}
+def _refuse_foreign_code(source: Path, there: Collection[str], read: Read) -> None:
+    """`auto_map: {AutoModel: other/repository--module.Class}` loads code that is no part of this model."""
+    for name in there:
+        if "/" not in name and name.endswith(".json") and listing.is_setting(name):
+            foreign = next((one for one in _code_of(read(name)) if "--" in one), None)
+            if foreign is not None:
+                message = f"{source / name}: takes Python code from elsewhere: {foreign}"
+                raise SourceError(message, hint="Put that code into the model's folder, and name it there (auto_map).")
 
 
-def _read_header(path: Path) -> tuple[int, dict[str, Any]]:
-    """The header's length in bytes and its entries by tensor name."""
-    with path.open("rb") as stream:
-        start = stream.read(8)
-        length = int.from_bytes(start, "little")
-        raw = stream.read(length) if length <= _MAX_HEADER else b""
-    if start == b"version ":
-        message = f"{path}: a Git LFS pointer stands in place of the weights"
-        raise SourceError(message, hint=f"Run `git lfs pull` in {path.parent}.")
-    if len(start) < 8 or not 0 < len(raw) == length:
-        message = f"{path}: truncated, or no safetensors file: it ends before its header does"
-        raise SourceError(message, hint="Download or copy the file again.")
-    return length, _entries(path, raw)
-
-
-def _entries(path: Path, raw: bytes) -> dict[str, Any]:
-    try:
-        entries = {name: entry for name, entry in json.loads(raw).items() if name != "__metadata__"}
-        valid = all(isinstance(entry["dtype"], str) and len(entry["data_offsets"]) == 2 for entry in entries.values())
-    except (ValueError, KeyError, TypeError, AttributeError):
-        valid = False
-    if not valid:
-        message = f"{path}: no safetensors file: its header cannot be read"
-        raise SourceError(message)
-    return entries
+def _code_of(value: Any) -> Iterator[str]:
+    """All that the `auto_map`s in a configuration name."""
+    waiting = [(value, False)]
+    while waiting:
+        one, named = waiting.pop()
+        if isinstance(one, dict):
+            waiting += [(inner, named or key == "auto_map") for key, inner in one.items()]
+        elif isinstance(one, list):
+            waiting += [(inner, named) for inner in one]
+        elif named and isinstance(one, str):
+            yield one

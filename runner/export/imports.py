@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -22,12 +23,15 @@ _LIGHT = f"{_COMPILER}._trace_wrapped_higher_order_op"
 
 
 def import_exporter() -> None:
-    """Import torch, transformers and Optimum's exporter, offline and without telemetry.
+    """Import torch, transformers and Optimum's exporter, offline, without telemetry and without a hub's cache.
+
+    A model that needs another one's files can't have them: they would be in no digest.
 
     Sets environment variables and module state of the whole process: call it in a process of its own, before
     anything else has imported these libraries. Garbage collection stays off.
     """
     os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+    os.environ.update(dict.fromkeys(("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"), f"{os.devnull}/none"))
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # OpenVINO then takes its own stub
     gc.disable()  # nothing that an import makes is garbage: collecting finds none, and takes a tenth of the time
     postpone_compiler()
@@ -35,6 +39,12 @@ def import_exporter() -> None:
         importlib.import_module("optimum.exporters.openvino")
         importlib.import_module("transformers.generation")
     gc.freeze()
+
+
+def keep_code_in(folder: Path) -> None:
+    """Let transformers copy the code that comes with a model into `folder`, and not into the user's own cache."""
+    modules: Any = importlib.import_module("transformers.dynamic_module_utils")
+    modules.HF_MODULES_CACHE = str(folder)
 
 
 @contextmanager

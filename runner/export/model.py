@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from runner.base.words import near
 from runner.errors import SourceError
-from runner.export.check import read_config, safetensors_dtypes, safetensors_files
+from runner.export.check import read_config, safetensors_files
+from runner.export.safetensors import safetensors_dtypes
+from runner.sources import listing
 
 Precision = Literal["fp32", "fp16"]
 
@@ -43,7 +45,7 @@ def load_config(request: Request) -> Any:
     from transformers import AutoConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    raw = read_config(request.source)
+    raw = _raw_config(request)
     model_type = raw["model_type"]
     if model_type not in CONFIG_MAPPING and not ("auto_map" in raw and request.trust_remote_code):
         raise _unknown_type(request, model_type, custom="auto_map" in raw, known=list(CONFIG_MAPPING.keys()))
@@ -115,7 +117,7 @@ def load_model(request: Request, config: Any) -> Any:
     torch.manual_seed(0)
     torch.set_num_threads(1)  # a trace runs every layer once, on a few tokens: more threads wait for each other
     task = request.task
-    stored = _stored_dtypes(request.source)
+    stored = _stored_dtypes(request)
     half = _wants_half(request, stored)
     options = {"attn_implementation": FORCE_ATTN_MODEL_CLASSES.get(config.model_type)}
     loader = TasksManager.get_model_class_for_task(task, "pt", model_type=config.model_type, library="transformers")
@@ -167,9 +169,14 @@ def _no_initial_values() -> Iterator[None]:
             setattr(init, name, original)
 
 
-def _stored_dtypes(source: Path) -> frozenset[str]:
+def _raw_config(request: Request) -> dict[str, Any]:
+    return read_config(request.source, listing.reader(request.source, viewed=True))
+
+
+def _stored_dtypes(request: Request) -> frozenset[str]:
     """The floating-point types of the stored weights as safetensors names them; empty where only pickles are there."""
-    return frozenset(dtype for file in safetensors_files(source) for dtype in safetensors_dtypes(file))
+    files = safetensors_files(request.source, listing.reader(request.source, viewed=True))
+    return frozenset(dtype for file in files for dtype in safetensors_dtypes(file))
 
 
 def _wants_half(request: Request, stored: frozenset[str]) -> bool:
@@ -229,7 +236,7 @@ def uses_main_export(request: Request, config: Any) -> bool:
     """
     from optimum.exporters.openvino.utils import MULTI_MODAL_TEXT_GENERATION_MODELS
 
-    raw = json.dumps(read_config(request.source))
+    raw = json.dumps(_raw_config(request))
     return (
         request.task.removesuffix("-with-past") not in _DIRECT_TASKS
         or bool(getattr(config, "is_encoder_decoder", False))

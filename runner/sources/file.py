@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import glob
 from pathlib import Path
+from typing import Any
 
 import runner.files as fs
 from runner.errors import SourceError
 from runner.recipe.types import ModelSource
-from runner.sources import Located, Memory
+from runner.sources import Located, Memory, listing
 from runner.sources.onnx_data import external_files
 
 _SUFFIXES = {
@@ -30,8 +31,8 @@ _UNREADABLE = {
 def locate(model: ModelSource, memory: Memory) -> Located:
     """Find a model file, and the files beside it that belong to it."""
     path = _model_file(model)
-    root = path if path.is_dir() else path.parent
-    digest = fs.digest_paths(_parts(path), memory(str(path)))
+    root = folder_of(path)
+    digest = fs.digest_paths({_role(path, name): file for name, file in files(path).items()}, memory(str(path)))
     identity = {"source": model.source, "path": str(path), "sha256": digest}
     return Located(
         reader="openvino",
@@ -39,8 +40,19 @@ def locate(model: ModelSource, memory: Memory) -> Located:
         path=path,
         digest=digest,
         task=model.task,
-        config=fs.read_json(root / "config.json") if model.source == "openvino" else None,
+        config=_config(root) if model.source == "openvino" else None,
     )
+
+
+def folder_of(path: Path) -> Path:
+    """The folder that holds a model's files: a SavedModel itself, or where a model file lies."""
+    return path if path.is_dir() else path.parent
+
+
+def _config(root: Path) -> dict[str, Any] | None:
+    """The config.json beside an exported model, if one is there that tells a model's type."""
+    config = fs.read_object(root / "config.json")
+    return config if isinstance(config.get("model_type"), str) else None
 
 
 def _model_file(model: ModelSource) -> Path:
@@ -49,12 +61,15 @@ def _model_file(model: ModelSource) -> Path:
         message = f"there is no model at {path}"
         raise SourceError(message, hint="model.path is taken relative to the file that states it.")
     suffixes = _SUFFIXES[model.source]
+    real = path.resolve()
+    if real.suffix == path.suffix:  # a link to a model elsewhere stands for that; a hub cache's files have no suffix
+        path = real
     if path.is_dir():
         path = _inside(path, model.source)
     elif path.suffix not in suffixes:
         message = f"{path.name} is not a model that source {model.source} reads; it reads {', '.join(suffixes)}"
         raise SourceError(message, hint=_advice(path))
-    if path.stat().st_size == 0:
+    if listing.real_file(path.parent, path.name).stat().st_size == 0:
         message = f"{path} is empty"
         raise SourceError(message)
     return path.parent if path.name == "saved_model.pb" else path
@@ -82,45 +97,57 @@ def _inside(folder: Path, source: str) -> Path:
     raise SourceError(message)
 
 
-def _parts(path: Path) -> dict[str, Path]:
-    """Role -> file, for the files whose bytes make the model; `*` stands for its name, which may change."""
-    if path.is_dir():
-        return {part.relative_to(path).as_posix(): part for part in fs.walk(path)}
-    parts = {f"*{path.suffix}": path}
+def files(path: Path) -> dict[str, Path]:
+    """Name -> file of all that OpenVINO reads of a model, and of what goes with an IR.
+
+    Raises:
+        SourceError: one of them is not there, is no file, or lies outside of the model's folder.
+    """
+    root = folder_of(path)
+    return listing.real_files(root, listing.names(root, deep=True) if path.is_dir() else _names(path))
+
+
+def _names(path: Path) -> list[str]:
+    """The names of a model file and of what belongs to it."""
     if path.suffix == ".xml":
-        return parts | {"*.bin": _weights(path)} | {part.name: part for part in companions(path)}
+        return [path.name, _weights(path), *companions(path)]
     if path.suffix == ".onnx":
-        return parts | {name: _external(path, name) for name in external_files(path)}
+        return [path.name, *(_external(path, name) for name in external_files(path))]
+    found = [path.name]
     for pattern in _BESIDE.get(path.suffix, ()):
-        found = path.parent.glob(glob.escape(path.stem) + pattern)
-        parts |= {f"*{part.name.removeprefix(path.stem)}": part for part in found}
-    return parts
+        found += sorted(part.name for part in path.parent.glob(glob.escape(path.stem) + pattern))
+    return found
 
 
-def _weights(path: Path) -> Path:
+def _role(path: Path, name: str) -> str:
+    """What a file is for; of those that are called as the model is, `*` stands for its name, which may change."""
+    return name if path.is_dir() or not name.startswith(f"{path.stem}.") else f"*{name.removeprefix(path.stem)}"
+
+
+def _weights(path: Path) -> str:
     weights = path.with_suffix(".bin")
-    if not weights.is_file():
+    if not weights.exists():
         message = f"{path} has no {weights.name} beside it"
         raise SourceError(message)
-    return weights
+    return weights.name
 
 
-def _external(path: Path, name: str) -> Path:
-    file = path.parent / name
-    if not file.is_file():
+def _external(path: Path, name: str) -> str:
+    plain = listing.inner_name(str(path), name)
+    if not (path.parent / plain).exists():
         message = f"{path} keeps weights in {name}, and there is no such file beside it"
         raise SourceError(message)
-    return file
+    return plain
 
 
-def companions(path: Path) -> list[Path]:
-    """Tokenizer and configuration of an exported language model, which go with its IR."""
+def companions(path: Path) -> list[str]:
+    """The names of an exported language model's tokenizer and configuration, which go with its IR."""
     if path.name != "openvino_model.xml":
         return []
-    return sorted(
-        p
-        for p in path.parent.iterdir()
-        if p.is_file()
-        and (p.suffix in (".json", ".txt", ".model", ".jinja") or "tokenizer" in p.name)
-        and p.name not in ("manifest.json", "recipe.yaml")
-    )
+    return [
+        name
+        for name in listing.names(path.parent)
+        if name not in ("manifest.json", "recipe.yaml")
+        and (listing.is_setting(name) or "/" in name or "tokenizer" in name or name == listing.TEMPLATES)
+        and not name.endswith(".index.json")
+    ]

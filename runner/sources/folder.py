@@ -1,17 +1,16 @@
-"""A Hugging Face folder on this machine, and which of its files a conversion needs."""
+"""A Hugging Face folder on this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import runner.files as fs
+from runner.architecture import task_of
 from runner.errors import SourceError
 from runner.recipe.types import ModelSource
-from runner.sources import Located, Memory
-
-_SMALL = (".json", ".txt", ".model", ".jinja", ".tiktoken")
-_OTHER_FRAMEWORKS = ("tf_model", "flax_model", "rust_model")
+from runner.sources import Located, Memory, listing
 
 
 def locate(model: ModelSource, memory: Memory) -> Located:
@@ -27,39 +26,38 @@ def describe(path: Path, model: ModelSource, memory: Memory, identity: dict[str,
     """What is known of the Hugging Face folder at `path`."""
     from runner.export import check_folder
 
-    check_folder(path, model.allow_pickle)
-    names = needed_files((p.relative_to(path).as_posix() for p in fs.walk(path)), model)
-    digest = fs.digest_paths({name: path / name for name in names}, memory(str(path)))
+    config = check_folder(path, model.allow_pickle, code=model.trust_remote_code)
+    digest = fs.digest_paths(files(path, model.allow_pickle, model.trust_remote_code), memory(str(path)))
     return Located(
         reader="transformers",
         identity={**identity, "sha256": digest},
         path=path,
         digest=digest,
-        task=model.task,
-        config=fs.read_json(path / "config.json"),
+        task=model.task or inferred_task(config),
+        config=config,
     )
 
 
-def needed_files(names: Iterable[str], model: ModelSource) -> list[str]:
-    """The files of a Hugging Face model that an export reads: configuration, tokenizer, one set of weights.
+def files(path: Path, allow_pickle: bool, code: bool) -> dict[str, Path]:
+    """Name -> file of all that an export reads of a folder.
 
-    Weights are safetensors; PyTorch pickles only where there are none and the recipe allows them. Python files only
-    with `trust_remote_code`. Folders inside (`onnx/`, `original/`) are other forms of the same model.
+    Raises:
+        SourceError: one of them is not there, is no file, or lies outside of the folder.
     """
-    top = sorted(name for name in names if "/" not in name and not name.startswith("."))
-    weights = [n for n in top if n.endswith(".safetensors") and n.startswith("model")]
-    plain = [n for n in weights if n == "model.safetensors" or n.startswith("model-")]
-    chosen = plain or weights
-    if not chosen and model.allow_pickle:
-        chosen = [n for n in top if n.startswith("pytorch_model") and n.endswith(".bin")]
-    index = "model.safetensors.index.json" if plain or weights else "pytorch_model.bin.index.json"
-    small = [
-        n
-        for n in top
-        if n.endswith(_SMALL)
-        and not n.startswith(_OTHER_FRAMEWORKS)
-        and (not n.endswith(".index.json") or n == index)
-        and not n.lower().startswith(("readme", "license"))
-    ]
-    code = [n for n in top if n.endswith(".py")] if model.trust_remote_code else []
-    return sorted({*chosen, *small, *code})
+    there = listing.names(path, deep=code)
+    wanted = listing.needed(there, listing.reader(path), allow_pickle=allow_pickle, code=code)
+    return listing.real_files(path, wanted)
+
+
+def inferred_task(config: Mapping[str, Any]) -> str:
+    """The task that a model's config.json tells.
+
+    Raises:
+        SourceError: it tells none.
+    """
+    task = task_of(config)
+    if task is None:
+        told = ", ".join(str(name) for name in config.get("architectures") or ()) or "nothing"
+        message = f"model.task is not stated, and can't be told from the model's architectures ({told})"
+        raise SourceError(message, hint="State model.task as Optimum names it, such as text-generation-with-past.")
+    return task

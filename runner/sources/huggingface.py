@@ -1,34 +1,28 @@
 """A model of a hub, by id and revision, through the hub's own local cache.
 
-Only the files that an export reads are downloaded. A pinned commit that is in the cache needs no network.
+Only the files that an export reads are downloaded. Which these are tells the hub's own list of a commit's files, asked
+for once and remembered; without a network, what the cache holds. They are part of the key: two sets are two models.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
-import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import runner.files as fs
 from runner.errors import SourceError
 from runner.recipe.types import ModelSource
-from runner.sources import Located, Memory
-from runner.sources.folder import needed_files
+from runner.sources import Located, Memory, listing
+from runner.sources.folder import inferred_task
 from runner.stages import Progress
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_TOKENIZERS = (
-    "tokenizer.json",
-    "vocab.json",
-    "vocab.txt",
-    "tokenizer.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-)
+_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _FALLBACK = "The recipe dialogpt-mini-int4 needs no network at all: its model travels with ovrun."
 
 
@@ -40,10 +34,12 @@ def cache_folder() -> Path:
 
 
 def locate(model: ModelSource, memory: Memory) -> Located:
-    """Find the commit of a hub model; its files come with the fetch stage."""
+    """Find the commit of a hub model and the names of its files; these come with the fetch stage."""
     assert model.id is not None
     revision = model.revision or "main"
     commit = revision if _COMMIT.fullmatch(revision) else _resolve(model.id, revision)
+    config = _config(model.id, commit)
+    files = _names(model, commit, memory(f"files of {model.id} at {commit}"))
     return Located(
         reader="transformers",
         identity={"source": "huggingface", "id": model.id, "revision": commit, "requested_revision": revision},
@@ -52,14 +48,97 @@ def locate(model: ModelSource, memory: Memory) -> Located:
             "commit": commit,
             "allow_pickle": model.allow_pickle,
             "trust_remote_code": model.trust_remote_code,
+            "files": files,
         },
-        task=model.task,
-        config=fs.read_json(_snapshot(model.id, commit) / "config.json"),
+        task=model.task or _task(model.id, config),
+        config=config,
     )
 
 
+def _task(repo: str, config: Mapping[str, Any] | None) -> str:
+    if config is None:
+        message = f"model.task is not stated, and the config.json of {repo}, which may tell it, can't be had"
+        raise SourceError(message, hint="State model.task as Optimum names it, such as text-generation-with-past.")
+    return inferred_task(config)
+
+
+def _config(repo: str, commit: str) -> dict[str, Any] | None:
+    """A model's config.json, from the cache or from the hub; None where neither has it."""
+    path = _snapshot(repo, commit) / listing.CONFIG
+    if not path.is_file() and not _offline():
+        with contextlib.suppress(Exception):  # the fetch stage will say why
+            from huggingface_hub import hf_hub_download
+
+            hf_hub_download(repo, listing.CONFIG, revision=commit)
+    config = fs.read_object(path)
+    return config if isinstance(config.get("model_type"), str) else None
+
+
+def _names(model: ModelSource, commit: str, memory: Path) -> list[str] | None:
+    """The files to fetch, but for those that an index of weights names; None where nobody can tell them now.
+
+    Without the hub's list, the cache is taken to hold all where it holds a configuration and whole weights.
+    """
+    assert model.id is not None
+    snapshot = _snapshot(model.id, commit)
+    there: Collection[str] | None = _listed(model.id, commit, memory)
+    if there is None:
+        there = _cached(snapshot)
+        if listing.CONFIG not in there or not _has_weights(snapshot, there, model):
+            return None
+    return _without_shards(snapshot, there, model)
+
+
+def _without_shards(snapshot: Path, there: Collection[str], model: ModelSource) -> list[str]:
+    main = listing.main_weights(there, _reader(snapshot), model.allow_pickle)
+    return sorted({*listing.without_weights(there, code=model.trust_remote_code), *([main] if main else [])})
+
+
+def _listed(repo: str, commit: str, memory: Path) -> list[str] | None:
+    """The hub's list of the files at a commit, which never changes; None where it can't be reached."""
+    known = fs.read_object(memory).get("listing")
+    if isinstance(known, list) and all(isinstance(name, str) for name in known):
+        return known
+    if _offline():
+        return None
+    try:
+        from huggingface_hub import HfApi
+
+        names = [sibling.rfilename for sibling in HfApi().model_info(repo, revision=commit).siblings or ()]
+    except Exception:
+        return None
+    with contextlib.suppress(OSError):  # only a memory
+        fs.write_json(memory, {"source": repo, "listing": sorted(names)})
+    return sorted(names)
+
+
+def _offline() -> bool:
+    return any(os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in _OFFLINE)
+
+
+def _cached(snapshot: Path) -> list[str]:
+    """The files of a commit that the cache has."""
+    return [name for name in listing.names(snapshot, deep=True) if (snapshot / name).exists()]
+
+
+def _reader(snapshot: Path) -> Callable[[str], Any]:
+    """What gives the content of a snapshot's JSON file, or None where the cache does not have it."""
+    read = listing.reader(snapshot)
+    return lambda name: read(name) if (snapshot / name).exists() else None
+
+
+def _has_weights(snapshot: Path, there: Collection[str], model: ModelSource) -> bool:
+    main = listing.main_weights(there, _reader(snapshot), model.allow_pickle)
+    if main is None:
+        return False
+    return not main.endswith(".index.json") or set(listing.shards(main, _reader(snapshot)(main))) <= {*there}
+
+
 def fetch(params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
-    """Bring one commit's needed files into `out`, as hard links to the hub's cache where that is possible.
+    """Bring one commit's needed files into `out`.
+
+    Weights share their bytes with the hub's cache where that is possible, by a hard link if need be: they may be many
+    GB, nobody edits a file that is named by its digest, and the store would find it. All else is copied.
 
     Raises:
         SourceError: no network and not in the cache, no such model, no access, or no weights that may be loaded.
@@ -72,36 +151,27 @@ def fetch(params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str,
         trust_remote_code=params["trust_remote_code"],
     )
     snapshot = _snapshot(params["id"], params["commit"])
-    if _complete(snapshot, model):
-        names = needed_files((p.name for p in snapshot.iterdir()), model)
-        paths = {name: snapshot / name for name in names}
-    else:
-        paths = _download(model, progress)
-    for name, path in paths.items():
-        fs.link_file(path.resolve(), out / name)  # the hub's cache keeps its files behind links
+    names = params["files"]
+    _bring(model, snapshot, names or [listing.CONFIG], progress)
+    names = names or _without_shards(snapshot, _repository(model), model)
+    main = listing.main_weights(names, listing.reader(snapshot), model.allow_pickle)
+    if main is None:
+        raise _no_weights(model)
+    _bring(model, snapshot, names, progress)
+    if main.endswith(".index.json"):
+        names = sorted({*names, *listing.shards(main, listing.reader(snapshot)(main))})
+        _bring(model, snapshot, names, progress)
+    for name, path in listing.real_files(snapshot, names).items():
+        bring = fs.link_file if name.endswith((".safetensors", ".bin")) else fs.copy_file
+        bring(path, out / name)
     from runner.export import check_folder
 
-    check_folder(out, model.allow_pickle)
-    return {"id": params["id"], "commit": params["commit"], "files": sorted(paths)}
+    check_folder(out, model.allow_pickle, code=model.trust_remote_code)
+    return {"id": params["id"], "commit": params["commit"], "files": names}
 
 
 def _snapshot(repo: str, commit: str) -> Path:
     return cache_folder() / f"models--{repo.replace('/', '--')}" / "snapshots" / commit
-
-
-def _complete(snapshot: Path, model: ModelSource) -> bool:
-    """Whether the cache holds all that an export reads: a configuration, whole weights, a tokenizer."""
-    if not (snapshot / "config.json").exists():
-        return False
-    names = needed_files((p.name for p in snapshot.iterdir()), model)
-    weights = {n for n in names if n.endswith((".safetensors", ".bin"))}
-    index = next((n for n in names if n.endswith(".index.json")), None)
-    if index:
-        weights_named = set(json.loads((snapshot / index).read_text(encoding="utf-8"))["weight_map"].values())
-        whole = weights_named <= weights
-    else:
-        whole = bool(weights)
-    return whole and any(name in names for name in _TOKENIZERS)
 
 
 def _resolve(repo: str, revision: str) -> str:
@@ -112,33 +182,56 @@ def _resolve(repo: str, revision: str) -> str:
         return str(HfApi().model_info(repo, revision=revision).sha)
     except Exception as error:
         ref = cache_folder() / f"models--{repo.replace('/', '--')}" / "refs" / revision
-        if _unreachable(error) and ref.is_file():
-            return ref.read_text(encoding="utf-8").strip()
+        if _unreachable(error) and (commit := _known(ref)):
+            return commit
         raise _worded(error, repo, revision) from error
 
 
-def _download(model: ModelSource, progress: Progress) -> dict[str, Path]:
+def _known(ref: Path) -> str | None:
+    """The commit that a file of the cache holds."""
+    with contextlib.suppress(OSError):
+        text = fs.read_limited(ref, 100).decode(errors="replace").strip()
+        return text if _COMMIT.fullmatch(text) else None
+    return None
+
+
+def _repository(model: ModelSource) -> list[str]:
+    """The hub's list of the files at a commit.
+
+    Raises:
+        SourceError: it can't be had.
+    """
+    assert model.id is not None and model.revision is not None
+    try:
+        from huggingface_hub import HfApi
+
+        return [sibling.rfilename for sibling in HfApi().model_info(model.id, revision=model.revision).siblings or ()]
+    except Exception as error:
+        raise _worded(error, model.id, model.revision) from error
+
+
+def _bring(model: ModelSource, snapshot: Path, names: Collection[str], progress: Progress) -> None:
+    """Have files of a commit in the cache.
+
+    Raises:
+        SourceError: one is not there and can't be downloaded.
+    """
+    missing = [name for name in names if not (snapshot / name).exists()]
+    if not missing:
+        return
     assert model.id is not None and model.revision is not None
     try:
         from huggingface_hub import HfApi, hf_hub_download
 
         info = HfApi().model_info(model.id, revision=model.revision, files_metadata=True)
-        sizes = {s.rfilename: s.size or 0 for s in info.siblings}
-        names = needed_files(sizes, model)
-        _require_weights(names, sizes, model)
-        paths: dict[str, Path] = {}
-        done, total = 0, sum(sizes[name] for name in names)
-        for name in names:
+        sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or ()}
+        done, total = 0, sum(sizes.get(name, 0) for name in missing)
+        for name in missing:
             progress(done, total)
-            paths[name] = Path(
-                hf_hub_download(model.id, name, revision=model.revision, tqdm_class=_bar(progress, done, total))
-            )
-            done += sizes[name]
-    except SourceError:
-        raise
+            hf_hub_download(model.id, name, revision=model.revision, tqdm_class=_bar(progress, done, total))
+            done += sizes.get(name, 0)
     except Exception as error:
         raise _worded(error, model.id, model.revision) from error
-    return paths
 
 
 def _bar(progress: Progress, done: int, total: int) -> Any:
@@ -158,14 +251,12 @@ def _bar(progress: Progress, done: int, total: int) -> Any:
     return Bar
 
 
-def _require_weights(names: list[str], sizes: Mapping[str, int], model: ModelSource) -> None:
-    if any(name.endswith((".safetensors", ".bin")) for name in names):
-        return
-    if any(name.startswith("pytorch_model") for name in sizes):
+def _no_weights(model: ModelSource) -> SourceError:
+    if any(name.startswith("pytorch_model") for name in _repository(model)):
         message = f"{model.id} has its weights only as Python pickles, which can run code when they are loaded"
-        raise SourceError(message, hint="If you trust their author, set model.allow_pickle: true.")
+        return SourceError(message, hint="If you trust their author, set model.allow_pickle: true.")
     message = f"{model.id} at {model.revision} holds no PyTorch weights"
-    raise SourceError(message)
+    return SourceError(message)
 
 
 def _unreachable(error: Exception) -> bool:
@@ -193,6 +284,6 @@ def _worded(error: Exception, repo: str, revision: str) -> SourceError:
     return SourceError(
         message,
         hint=f"Where there is a network, run\n\n    hf download {repo} --revision {revision} "
-        "--include '*.json' '*.txt' '*.model' '*.jinja' 'model*.safetensors'\n\n"
+        f"--include {listing.patterns()} 'model*.safetensors'\n\n"
         f"and bring that cache here (HF_HUB_CACHE names its place). {_FALLBACK}",
     )

@@ -6,6 +6,9 @@ import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
+import runner.files as fs
+from runner.errors import SourceError
+
 # Message -> field -> the message that is in it, for all fields that lead to a tensor (onnx.proto).
 _INSIDE = {
     "model": {7: "graph", 25: "function"},
@@ -18,50 +21,69 @@ _INSIDE = {
 }
 _VARINT, _LENGTH = 0, 2
 _FIXED = {1: 8, 5: 4}
+_LONGEST = 10  # bytes of a varint
+_DEEPEST = 200  # messages in each other; each branch of a branch in a model takes three
+_MOST = 5_000_000  # fields; models of many GB have some 100,000
 
 
 def external_files(path: Path) -> list[str]:
     """The names of the files as the model gives them, relative to its own folder.
 
     Of a damaged model, the names before the damage; what is wrong with it is OpenVINO's to tell.
+
+    Raises:
+        SourceError: it is nested too deeply, or has too many fields, for a model.
     """
-    found: set[str] = set()
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        found.update(_locations(content, "model", 0, len(content)))
-    return sorted(found)
+    with fs.open_regular(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        try:
+            return sorted(set(_locations(content)))
+        except OverflowError as error:
+            message = f"{path}: damaged: its messages are nested too deeply, or are too many, for a model"
+            raise SourceError(message) from error
 
 
-def _locations(content: mmap.mmap, message: str, start: int, stop: int) -> Iterator[str]:
-    if message == "external data":
-        entry = {field: content[begin:end] for field, begin, end in _fields(content, start, stop)}
-        if entry.get(1) == b"location":
-            yield entry.get(2, b"").decode(errors="surrogateescape")
-        return
-    inside = _INSIDE[message]
-    for field, begin, end in _fields(content, start, stop):
-        if field in inside:
-            yield from _locations(content, inside[field], begin, end)
+def _locations(content: mmap.mmap) -> Iterator[str]:
+    """What the external data of all tensors name; OverflowError for what is no model."""
+    waiting = [("model", 0, len(content), 0)]
+    fields = 0
+    while waiting:
+        message, start, stop, depth = waiting.pop()
+        if message == "external data":
+            yield from _location(content, start, stop)
+            continue
+        for field, begin, end in _fields(content, start, stop):
+            fields += 1
+            if depth > _DEEPEST or fields > _MOST:
+                raise OverflowError
+            if begin < end and field in _INSIDE[message]:
+                waiting.append((_INSIDE[message][field], begin, end, depth + 1))
+
+
+def _location(content: mmap.mmap, start: int, stop: int) -> Iterator[str]:
+    """The file's name, if this entry is the one that has it."""
+    entry = {field: content[begin:end] for field, begin, end in _fields(content, start, stop)}
+    if entry.get(1) == b"location":
+        yield entry.get(2, b"").decode(errors="surrogateescape")
 
 
 def _fields(content: mmap.mmap, at: int, stop: int) -> Iterator[tuple[int, int, int]]:
-    """The fields of a message that have a length: number, start and end of what they hold."""
+    """The fields of a message: number, start and end of what they hold, which is nothing for a plain number."""
     while at < stop:
         tag, at = _varint(content, at, stop)
         kind = tag & 7
         value, at = _varint(content, at, stop) if kind in (_VARINT, _LENGTH) else (0, at)
         if kind == _LENGTH and at + value <= stop:
             yield tag >> 3, at, at + value
+        else:
+            yield 0, at, at
         at += value if kind == _LENGTH else _FIXED.get(kind, 0 if kind == _VARINT else stop)
 
 
 def _varint(content: mmap.mmap, at: int, stop: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and where it ends."""
-    value = shift = 0
-    while at < stop:
-        byte = content[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
+    """A number of seven bits a byte, the lowest first, and where it ends: at the end of all where it is too long."""
+    value = 0
+    for place, byte in enumerate(content[at : min(at + _LONGEST, stop)]):
+        value |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
-            break
-    return value, at
+            return value, at + place + 1
+    return value, stop

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import runner.files as fs
 from runner import ir
-from runner.errors import Problem, RecipeError, SourceError
+from runner.errors import OvrunError, Problem, RecipeError, SourceError
 from runner.stages import Progress, Task
 
-REVISION = 1
+REVISION = 2
+_NEXT_TO_NOTHING = 1 << 20
 _STEPS = ("load", "convert", "tokenizers")
 
 
@@ -36,8 +39,28 @@ def prepare(params: Mapping[str, Any]) -> None:
 def run(task: Task, progress: Progress) -> dict[str, Any]:
     """Fill `task.out` with `openvino_model.xml/.bin` and all that belongs to it."""
     source = task.inputs["source"]
-    if task.params["reader"] == "openvino":
-        return _read_file(source, task.out, task.params)
+    with _damage(source, task.out):
+        if task.params["reader"] == "openvino":
+            return _read_file(source, task.out, task.params)
+        return _export(source, task, progress)
+
+
+@contextmanager
+def _damage(source: Path, out: Path) -> Iterator[None]:
+    """Whatever a library meets while it reads a model is wrong with the model, but for a full disk."""
+    try:
+        yield
+    except (OvrunError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        if "iostream error" in str(error) or shutil.disk_usage(out).free < _NEXT_TO_NOTHING:
+            raise
+        message = f"{source}: cannot be converted: {type(error).__name__}: {_reason(error)}"
+        hint = "It may be damaged, or of a kind that the installed libraries cannot convert; the log says more."
+        raise SourceError(message, hint=hint) from error
+
+
+def _export(source: Path, task: Task, progress: Progress) -> dict[str, Any]:
     from runner.export import export_folder
 
     steps = export_folder(
@@ -53,33 +76,40 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
     )
     start = time.monotonic()
     for path in task.out.glob("openvino_*model.xml"):
-        ir.refuse_nan_in_file(path)
+        ir.refuse_nan_in_file(path, SourceError)
     return {"steps": {**steps, "check": time.monotonic() - start}}
 
 
 def _read_file(source: Path, out: Path, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Let OpenVINO read the model in a folder that has its own files alone, and save it as an IR."""
     import openvino as ov
 
-    try:
-        model = ov.Core().read_model(source)
-    except RuntimeError as error:
-        message = f"OpenVINO can't read {source}: {_reason(error)}"
-        raise SourceError(
-            message, hint="The file may be truncated, or of another framework than model.source says."
-        ) from error
-    _reshape(model, params["shapes"])
-    ir.refuse_nan(model)
-    ov.save_model(model, out / ir.MODEL, compress_to_fp16=params["precision"] == "fp16")
-    for path in _companions(source):
-        fs.copy_file(path.resolve(), out / path.name)
+    from runner.sources.file import companions, files
+    from runner.sources.listing import view
+
+    found = files(source)
+    with view(found, out) as folder:
+        alone = source.suffix != ".onnx" or len(found) == 1
+        viewed = folder if source.is_dir() else folder / source.name
+        model = _read_model(source, viewed if alone else source)  # OpenVINO follows no link of ONNX's external data
+        _reshape(model, params["shapes"])
+        ir.refuse_nan(model, SourceError)
+        ov.save_model(model, out / ir.MODEL, compress_to_fp16=params["precision"] == "fp16")
+        for name in companions(source):
+            fs.copy_file(found[name], out / name)
     return {"steps": {}}
 
 
-def _companions(source: Path) -> list[Path]:
-    """Tokenizer and configuration that lie beside the IR of a language model."""
-    from runner.sources.file import companions
+def _read_model(source: Path, viewed: Path) -> Any:
+    import openvino as ov
 
-    return companions(source)
+    try:
+        return ov.Core().read_model(viewed)
+    except RuntimeError as error:
+        message = f"OpenVINO can't read {source}: {_reason(error).replace(str(viewed), str(source))}"
+        raise SourceError(
+            message, hint="The file may be truncated, or of another framework than model.source says."
+        ) from error
 
 
 def _reshape(model: Any, shapes: list[dict[str, Any]]) -> None:
@@ -101,7 +131,7 @@ def _reshape(model: Any, shapes: list[dict[str, Any]]) -> None:
         raise RecipeError([Problem("", "input_info", what)]) from error
 
 
-def _reason(error: RuntimeError) -> str:
-    """The last line of an OpenVINO message, which says what was wrong rather than where in its sources."""
+def _reason(error: Exception) -> str:
+    """The last line of a library's message; OpenVINO's first ones say where in its sources it was."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

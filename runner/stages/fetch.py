@@ -7,11 +7,11 @@ from typing import Any
 
 from runner.stages import Progress, Task
 
-REVISION = 1
+REVISION = 2
 
 
 def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
-    """The commit alone tells what is fetched."""
+    """The commit and the names of its files tell what is fetched."""
     return ()
 
 
