@@ -1,15 +1,19 @@
 """`${section.key}` -> the value of that key. One step only: a value that is referred to refers to nothing itself.
 
-With chains allowed, a few lines could unfold to gigabytes.
+With chains allowed, or without a limit on what is put in, a few lines could unfold to gigabytes.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from runner.recipe.origins import Found, KeyPath, Origins, dotted, found, nearest
+from runner.base.words import shorten
+from runner.errors import RecipeError
+from runner.recipe.origins import Found, KeyPath, Origins, found, nearest
+from runner.recipe.yamlfile import MAX_BYTES, MAX_VALUES
 
 _REFERENCE = re.compile(r"\$\{([\w.-]+)\}")
 _MISSING = object()
@@ -19,63 +23,101 @@ def resolve(config: dict[str, Any], origins: Origins) -> tuple[dict[str, Any], l
     """The values with every interpolation replaced, and a problem for each that can't be; those become None.
 
     `origins` gets those of the values that were put in: a path in them stays relative to the file that states it.
+
+    Raises:
+        RecipeError: what would be put in is more than a recipe may hold.
     """
-    problems: list[Found] = []
-    resolved = _resolve(config, config, (), origins, problems)
-    return resolved, problems
+    resolver = _Resolver(config, origins)
+    return resolver.resolve(config, ()), resolver.problems
 
 
-def _resolve(value: Any, config: dict[str, Any], path: KeyPath, origins: Origins, problems: list[Found]) -> Any:
-    if isinstance(value, dict):
-        return {key: _resolve(item, config, (*path, key), origins, problems) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_resolve(item, config, (*path, index), origins, problems) for index, item in enumerate(value)]
-    if not isinstance(value, str) or "${" not in value:
-        return value
-    targets = {name: _look_up(config, name) for name in _REFERENCE.findall(value)}
-    for name, target in targets.items():
-        what = _refusal(name, target, whole=value == f"${{{name}}}")
-        if what:
-            problems.append(found(path, nearest(origins, path), what))
+class _Resolver:
+    def __init__(self, config: dict[str, Any], origins: Origins) -> None:
+        self.config, self.origins = config, origins
+        self.problems: list[Found] = []
+        self.values, self.letters = MAX_VALUES, MAX_BYTES
+
+    def resolve(self, value: Any, path: KeyPath) -> Any:
+        if isinstance(value, dict):
+            return {key: self.resolve(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.resolve(item, (*path, index)) for index, item in enumerate(value)]
+        if not isinstance(value, str) or "${" not in value:
+            return value
+        if whole := _REFERENCE.fullmatch(value):
+            return self._whole(whole[1], path)
+        return self._part(value, path)
+
+    def _whole(self, name: str, path: KeyPath) -> Any:
+        """What a value is that consists of one reference, of whatever kind."""
+        at, target = self._look_up(name)
+        inside = dict(_walk(target)) if isinstance(target, dict | list) else {(): target}
+        self._spend(path, len(inside), sum(len(text) for text in inside.values() if isinstance(text, str)))
+        if self._refused(name, inside.values(), path):
             return None
-    whole = _REFERENCE.fullmatch(value)
-    if whole is None:
-        return _REFERENCE.sub(lambda match: str(targets[match[1]]), value)
-    _copy_origins(origins, whole[1], path)
-    return targets[whole[1]]
+        here = nearest(self.origins, path)
+        for deeper in inside:
+            if origin := self.origins.get((*at, *deeper)):
+                self.origins[(*path, *deeper)] = origin if deeper else dataclasses.replace(here, folder=origin.folder)
+        return target
+
+    def _part(self, text: str, path: KeyPath) -> str | None:
+        """A text with the values that it refers to."""
+        names = _REFERENCE.findall(text)
+        texts: dict[str, str] = {}
+        for name in dict.fromkeys(names):
+            _, target = self._look_up(name)
+            if isinstance(target, dict | list):
+                what = f"${{{shorten(name)}}} is not a single value and can't be part of a text"
+                self.problems.append(found(path, nearest(self.origins, path), what))
+                return None
+            if self._refused(name, [target], path):
+                return None
+            texts[name] = str(target)
+        self._spend(path, 0, sum(len(texts[name]) for name in names))
+        return _REFERENCE.sub(lambda match: texts[match[1]], text)
+
+    def _refused(self, name: str, targets: Any, path: KeyPath) -> bool:
+        what = ""
+        for target in targets:
+            if target is _MISSING:
+                what = f"${{{shorten(name)}}} names no key of the recipe"
+            elif isinstance(target, str) and "${" in target:
+                what = f"${{{shorten(name)}}} names a value that refers to another; name that one"
+        if what:
+            self.problems.append(found(path, nearest(self.origins, path), what))
+        return bool(what)
+
+    def _spend(self, path: KeyPath, values: int, letters: int) -> None:
+        self.values -= values
+        self.letters -= letters
+        if self.values < 0 or self.letters < 0:
+            limit = f"{MAX_VALUES} values" if self.values < 0 else f"{MAX_BYTES} letters"
+            what = f"more than {limit} are put in for references"
+            wrong = found(path, nearest(self.origins, path), what, "a recipe is small; refer to less")
+            raise RecipeError([wrong.problem])
+
+    def _look_up(self, name: str) -> tuple[KeyPath, Any]:
+        """The path of what is referred to, with numbers for the items of lists, and its value."""
+        value: Any = self.config
+        at: list[str | int] = []
+        for part in name.split("."):
+            if isinstance(value, dict) and part in value:
+                at.append(part)
+            elif isinstance(value, list) and _is_number(part) and int(part) < len(value):
+                at.append(int(part))
+            else:
+                return (), _MISSING
+            value = value[at[-1]]
+        return tuple(at), value
 
 
-def _copy_origins(origins: Origins, name: str, target: KeyPath) -> None:
-    size = name.count(".") + 1
-    inside = {key[size:]: origin for key, origin in origins.items() if dotted(key[:size]) == name}
-    if () in inside:
-        origins[target] = dataclasses.replace(nearest(origins, target), folder=inside.pop(()).folder)
-    origins.update({target + key: origin for key, origin in inside.items()})
+def _is_number(part: str) -> bool:
+    return part.isascii() and part.isdecimal() and len(part) < 7
 
 
-def _refusal(name: str, target: Any, *, whole: bool) -> str | None:
-    if target is _MISSING:
-        return f"${{{name}}} names no key of the recipe"
-    if _refers(target):
-        return f"${{{name}}} names a value that refers to another; name that one"
-    if isinstance(target, dict | list) and not whole:
-        return f"${{{name}}} is not a single value and can't be part of a text"
-    return None
-
-
-def _look_up(config: dict[str, Any], name: str) -> Any:
-    value: Any = config
-    for part in name.split("."):
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return _MISSING
-    return value
-
-
-def _refers(value: Any) -> bool:
-    if isinstance(value, dict | list):
-        return any(_refers(item) for item in (value.values() if isinstance(value, dict) else value))
-    return isinstance(value, str) and "${" in value
+def _walk(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    yield path, value
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from _walk(item, (*path, key))

@@ -10,16 +10,21 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
+from runner.base.words import shorten
 from runner.errors import Problem, RecipeError
-from runner.recipe.origins import Found, KeyPath, Origin, Origins, forget, found, show_path
+from runner.files import read_limited
+from runner.recipe.origins import Found, KeyPath, Origin, Origins, found, show_path
 
 MAX_BYTES = 1 << 20
 MAX_VALUES = 5000
 MAX_DEPTH = 40
+MAX_KEY = 1000
+"""Limits of a file: its size, its values, how deep they lie, and the letters of a key."""
+_TOO_DEEP = f"nested more than {MAX_DEPTH} deep"
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,16}")
@@ -59,11 +64,13 @@ def read(path: Path, rank: int = 0) -> YamlFile:
 def parse(text: str, path: Path, rank: int = 0) -> YamlFile:
     """As `read`, from a text; `path` is what messages name."""
     builder = _Builder(path, rank)
+    if text.count("%TAG") > MAX_KEY:  # libyaml compares each with all others
+        raise _fail(path, "too many %TAG directives", allowed="a recipe is plain data without tags")
     try:
-        data = builder.document(yaml.parse(text, Loader=_LOADER))
+        data, origins = builder.document(yaml.parse(text, Loader=_LOADER))
     except yaml.YAMLError as error:
         raise RecipeError([_syntax(path, text, error)]) from error
-    return YamlFile(path, data, builder.origins, _package(text), builder.problems)
+    return YamlFile(path, data, origins, _package(text), builder.problems)
 
 
 def scalar(text: str) -> Any:
@@ -88,11 +95,10 @@ def decode(path: Path) -> str:
         RecipeError: it can't be read, is too large, or not UTF-8.
     """
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise _fail(path, f"can't be read: {error.strerror}") from error
-    if len(raw) > MAX_BYTES:
-        raise _fail(path, f"{len(raw)} bytes are too many for a recipe", allowed=f"at most {MAX_BYTES}")
+        raw = read_limited(path, MAX_BYTES)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise _fail(path, why if why.startswith("is ") else f"can't be read: {why}") from error
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -130,19 +136,40 @@ def _package(text: str) -> str | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """The place of a value, and those of what it holds."""
+
+    origin: Origin
+    inside: dict[str | int, _Spot] = field(default_factory=dict)
+
+    def walk(self, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Origin]]:
+        yield path, self.origin
+        for key, spot in self.inside.items():
+            yield from spot.walk((*path, key))
+
+
+class _Anchor(NamedTuple):
+    """What an alias stands for, and how much of a file's budget each use of it takes."""
+
+    value: Any
+    spot: _Spot
+    values: int
+    letters: int
+
+
 class _Builder:
-    """Builds values from events; `origins` and `problems` fill up meanwhile."""
+    """Builds values and their places from events; `problems` fills up meanwhile."""
 
     def __init__(self, path: Path, rank: int) -> None:
         self.path, self.rank = path, rank
         self.shown = show_path(path)
         self.folder = path.absolute().parent
-        self.origins: Origins = {}
         self.problems: list[Found] = []
-        self.anchors: dict[str, tuple[Any, Origins] | None] = {}
-        self.size = 0
+        self.anchors: dict[str, _Anchor | None] = {}
+        self.values = self.letters = 0
 
-    def document(self, events: Iterator[Any]) -> dict[str, Any]:
+    def document(self, events: Iterator[Any]) -> tuple[dict[str, Any], Origins]:
         self.events = events
         event = self._next()
         while isinstance(event, yaml.StreamStartEvent | yaml.DocumentStartEvent):
@@ -151,11 +178,9 @@ class _Builder:
             raise _fail(self.path, "the file is empty", allowed="a recipe is a mapping of keys to values")
         if not isinstance(event, yaml.MappingStartEvent):
             raise self._error(event, "not a mapping", "a recipe is a mapping of keys to values")
-        self.origins[()] = self._origin(event, event)
-        data = self._node(event, (), event, 0)
+        data, spot = self._node(event, (), event)
         self._end()
-        assert isinstance(data, dict)
-        return data
+        return data, dict(spot.walk())
 
     def _end(self) -> None:
         event = self._next()
@@ -168,9 +193,8 @@ class _Builder:
         return next(self.events)
 
     def _error(self, event: Any, what: str, allowed: str | None = None) -> RecipeError:
-        return _fail(
-            self.path, what, line=event.start_mark.line + 1, column=event.start_mark.column + 1, allowed=allowed
-        )
+        mark = event.start_mark
+        return _fail(self.path, what, line=mark.line + 1, column=mark.column + 1, allowed=allowed)
 
     def _origin(self, key: Any, value: Any) -> Origin:
         spot: Any = value.start_mark if isinstance(value, yaml.ScalarEvent) else key.start_mark
@@ -178,85 +202,94 @@ class _Builder:
         key_where = f"{self.shown}:{key.start_mark.line + 1}:{key.start_mark.column + 1}"
         return Origin(f"{self.shown}:{line}:{column}", key_where, self.folder, (self.rank, line, column))
 
-    def _count(self, event: Any, number: int = 1) -> None:
-        self.size += number
-        if self.size > MAX_VALUES:
-            what = f"more than {MAX_VALUES} values once its aliases are unfolded"
+    def _count(self, event: Any, values: int, letters: int) -> None:
+        self.values += values
+        self.letters += letters
+        if self.values > MAX_VALUES or self.letters > MAX_BYTES:
+            limit = f"{MAX_VALUES} values" if self.values > MAX_VALUES else f"{MAX_BYTES} letters"
+            what = f"more than {limit} once its aliases are unfolded"
             raise self._error(event, what, "a recipe is small; write the values out")
 
-    def _node(self, event: Any, path: KeyPath, key: Any, depth: int) -> Any:
-        """The value that starts with `event`; its place and those of what it holds go to `origins` under `path`."""
-        self._count(event)
-        if depth > MAX_DEPTH:
-            raise self._error(event, f"nested more than {MAX_DEPTH} deep")
+    def _check_tag(self, event: Any) -> None:
+        if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
+            tag = shorten(event.tag.replace("tag:yaml.org,2002:", "!!"))
+            raise self._error(event, f"the tag {tag}", "a recipe is plain data without tags")
+
+    def _node(self, event: Any, path: KeyPath, key: Any) -> tuple[Any, _Spot]:
+        """The value that starts with `event`, and the places of it and of what it holds."""
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, path)
-        if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
-            raise self._error(
-                event, f"the tag {event.tag.replace('tag:yaml.org,2002:', '!!')}", "a recipe is plain data without tags"
-            )
-        self.origins[path] = self._origin(key, event)
+        if len(path) > MAX_DEPTH:
+            raise self._error(event, _TOO_DEEP)
+        self._check_tag(event)
+        values, letters = self.values, self.letters
+        self._count(event, 1, len(event.value) if isinstance(event, yaml.ScalarEvent) else 0)
+        spot = _Spot(self._origin(key, event))
         if event.anchor:
             self.anchors[event.anchor] = None
-        value = self._value(event, path, depth)
+        value = self._value(event, path, spot)
         if event.anchor:
-            inside = {at[len(path) :]: origin for at, origin in self.origins.items() if at[: len(path)] == path}
-            self.anchors[event.anchor] = (value, inside)
-        return value
+            self.anchors[event.anchor] = _Anchor(value, spot, self.values - values, self.letters - letters)
+        return value, spot
 
-    def _value(self, event: Any, path: KeyPath, depth: int) -> Any:
+    def _value(self, event: Any, path: KeyPath, spot: _Spot) -> Any:
         if isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(path, depth)
+            return self._sequence(path, spot)
         if isinstance(event, yaml.MappingStartEvent):
-            return self._mapping(path, depth)
+            return self._mapping(path, spot)
         return scalar(event.value) if event.implicit[0] else event.value
 
-    def _alias(self, event: Any, path: KeyPath) -> Any:
+    def _alias(self, event: Any, path: KeyPath) -> tuple[Any, _Spot]:
         if event.anchor not in self.anchors:
-            raise self._error(event, f"the alias *{event.anchor} has no anchor before it")
+            raise self._error(event, f"the alias *{shorten(event.anchor)} has no anchor before it")
         anchor = self.anchors[event.anchor]
         if anchor is None:
-            raise self._error(event, f"the alias *{event.anchor} lies inside its own anchor")
-        value, inside = anchor
-        self._count(event, len(inside))
-        self.origins.update({path + at: origin for at, origin in inside.items()})
-        return value
+            raise self._error(event, f"the alias *{shorten(event.anchor)} lies inside its own anchor")
+        self._count(event, anchor.values, anchor.letters)
+        if len(path) + max(len(inside) for inside, _ in anchor.spot.walk()) > MAX_DEPTH:
+            raise self._error(event, _TOO_DEEP)
+        return anchor.value, anchor.spot
 
-    def _sequence(self, path: KeyPath, depth: int) -> list[Any]:
+    def _sequence(self, path: KeyPath, spot: _Spot) -> list[Any]:
         items: list[Any] = []
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
-            items.append(self._node(event, (*path, len(items)), event, depth + 1))
+            number = len(items)
+            value, spot.inside[number] = self._node(event, (*path, number), event)
+            items.append(value)
         return items
 
-    def _mapping(self, path: KeyPath, depth: int) -> dict[str, Any]:
+    def _mapping(self, path: KeyPath, spot: _Spot) -> dict[str, Any]:
         data: dict[str, Any] = {}
-        merged: list[Any] = []
+        merged: list[tuple[Any, Any, _Spot]] = []
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            if not isinstance(event, yaml.ScalarEvent):
-                raise self._error(event, "a key that is not text")
-            at = (*path, event.value)
-            if event.value == "<<" and event.implicit[0]:
-                merged.append((event, self._node(self._next(), at, event, depth + 1)))
+            key = self._key(event)
+            value, place = self._node(self._next(), (*path, key), event)
+            if key == "<<" and event.implicit[0]:
+                merged.append((event, value, place))
                 continue
-            if event.value in data:
-                first = self.origins[at].key_where.rsplit(":", 2)[1]
-                self.problems.append(found(at, self._origin(event, event), f"given twice; first in line {first}"))
-                forget(self.origins, at)
-            data[event.value] = self._node(self._next(), at, event, depth + 1)
-        for event, value in merged:
-            self._merge(event, value, data, path)
+            if key in data:
+                first = spot.inside[key].origin.key_where.rsplit(":", 2)[1]
+                place_of_key = self._origin(event, event)
+                self.problems.append(found((*path, key), place_of_key, f"given twice; first in line {first}"))
+            data[key], spot.inside[key] = value, place
+        for event, value, place in merged:
+            self._merge(event, value, place, data, spot)
         return data
 
-    def _merge(self, event: Any, value: Any, data: dict[str, Any], path: KeyPath) -> None:
+    def _key(self, event: Any) -> str:
+        if not isinstance(event, yaml.ScalarEvent):
+            raise self._error(event, "a key that is not text")
+        self._check_tag(event)
+        if len(event.value) > MAX_KEY:
+            raise self._error(event, f"a key of {len(event.value)} letters", f"at most {MAX_KEY}")
+        return str(event.value)
+
+    def _merge(self, event: Any, value: Any, place: _Spot, data: dict[str, Any], spot: _Spot) -> None:
         """`<<`: what the mapping lacks comes from another, or from several."""
-        sources = list(enumerate(value)) if isinstance(value, list) else [(None, value)]
-        for index, source in sources:
+        sources = enumerate(value) if isinstance(value, list) else [(None, value)]
+        for number, source in sources:
             if not isinstance(source, dict):
                 raise self._error(event, "`<<` takes mappings")
-            at = (*path, "<<") if index is None else (*path, "<<", index)
+            inside = place.inside if number is None else place.inside[number].inside
             for name in [name for name in source if name not in data]:
-                data[name] = source[name]
-                old = (*at, name)
-                moved = {k[len(old) :]: o for k, o in self.origins.items() if k[: len(old)] == old}
-                self.origins.update({(*path, name, *rest): origin for rest, origin in moved.items()})
-        forget(self.origins, (*path, "<<"))
+                data[name], spot.inside[name] = source[name], inside[name]

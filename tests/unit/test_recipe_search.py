@@ -135,4 +135,4 @@ def test_list(home: Path) -> None:
 
 def test_unreadable_file(home: Path) -> None:
     (home / "recipes" / "large.yaml").write_text("#" * (1 << 20) + "\n")
-    assert problem("large") == "recipes/large.yaml:1:1: 1048577 bytes are too many for a recipe; at most 1048576"
+    assert problem("large") == "recipes/large.yaml:1:1: is larger than the 1048576 bytes that such a file may have"
