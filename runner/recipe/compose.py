@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -23,13 +24,21 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from runner.base.words import shorten
 from runner.errors import Problem, RecipeError, UsageError
 from runner.recipe.documents import PRIMARY, Document
 from runner.recipe.origins import KeyPath, Origins, dotted, forget, graft
-from runner.recipe.overrides import Override, Several
+from runner.recipe.overrides import MOST_POINTS, Override, Several
+from runner.recipe.yamlfile import MAX_DEPTH
 
 WHOLE = ("sweep", "select")
 """Sections that replace those of the recipe that is built on, instead of merging with them."""
+MOST_VALUES = 1000
+"""The longest list of an override."""
+MOST_LETTERS = 10_000
+"""The longest override."""
+MOST_WORDS = 500
+"""The most overrides of a command line."""
 
 
 def parse(texts: Sequence[str]) -> list[Override]:
@@ -51,6 +60,10 @@ def parse_sweep(texts: Sequence[str]) -> list[Override | Several]:
 
 
 def _parsed(texts: Sequence[str], *, several: bool) -> list[Override | Several]:
+    if len(texts) > MOST_WORDS or sum(text.count(",") for text in texts) > MOST_VALUES * 5:
+        what = "too many overrides"
+        allowed = f"at most {MOST_WORDS} with {MOST_VALUES * 5} values; write a recipe that states them"
+        raise UsageError([Problem("command line", "", what, allowed)])
     parser = OverridesParser.create()
     parsed: list[Override | Several] = []
     problems: list[Problem] = []
@@ -61,20 +74,18 @@ def _parsed(texts: Sequence[str], *, several: bool) -> list[Override | Several]:
             problems += error.problems
     if problems:
         raise UsageError(problems)
+    if sum(len(one.values) for one in parsed if isinstance(one, Several)) > MOST_VALUES * 5:
+        raise UsageError([Problem("command line", "", "too many values", f"at most {MOST_VALUES * 5} in all")])
     return parsed
 
 
 def _override(parser: OverridesParser, text: str, several: bool) -> Override | Several:
-    try:
-        found = parser.parse_override(text)
-    except (HydraException, RecursionError) as error:
-        what = f"not an override: {str(error).splitlines()[0]}" if str(error) else "not an override"
-        raise _usage(text, what, "allowed: key=value, group=preset or ~key") from error
+    found = _read(parser, text)
     path = tuple(found.key_or_group.split("."))
     if found.package is not None or not all(path) or "/" in found.key_or_group:
         raise _usage(text, "not a key of a recipe", "allowed: a key such as compression.ratio, or a group")
     if not found.is_sweep_override():
-        return Override(text, path, found.value(), found.is_delete())
+        return Override(text, path, _plain(text, found.value()), found.is_delete())
     if not several:
         allowed = "a list is written [a,b]; `ovrun sweep` takes several values"
         raise _usage(text, "several values where one is needed", allowed)
@@ -84,6 +95,19 @@ def _override(parser: OverridesParser, text: str, several: bool) -> Override | S
     if isinstance(value, Glob):
         return Several(text, path, patterns=(tuple(value.include), tuple(value.exclude)))
     return Several(text, path, tuple(_values(text, value)))
+
+
+def _read(parser: OverridesParser, text: str) -> HydraOverride:
+    """One override by Hydra's parser, whose time grows with the square of a list's length."""
+    if len(text) > MOST_LETTERS or text.count(",") > MOST_VALUES:
+        limit = f"at most {MOST_LETTERS} letters and {MOST_VALUES} values; write them into a recipe"
+        raise _usage(text, "too long for an override", limit)
+    try:
+        return parser.parse_override(text)
+    except (HydraException, RecursionError, ValueError, ArithmeticError) as error:
+        said = str(error).splitlines()
+        what = f"not an override: {shorten(said[0])}" if said else "not an override"
+        raise _usage(text, what, "allowed: key=value, group=preset or ~key") from error
 
 
 def _values(text: str, value: Any) -> Iterator[Any]:
@@ -97,11 +121,22 @@ def _values(text: str, value: Any) -> Iterator[Any]:
     for item in value.list:
         if isinstance(item, Sweep):
             raise _usage(text, "a range among other values", "write the values out")
-        yield HydraOverride._convert_value(item)
+        yield _plain(text, HydraOverride._convert_value(item))
 
 
-MOST_VALUES = 100_000
-"""The longest range of a sweep."""
+def _plain(text: str, value: Any, depth: int = 0) -> Any:
+    """The value as YAML would hold it: the keys of mappings are texts."""
+    if depth > MAX_DEPTH:
+        raise _usage(text, f"nested more than {MAX_DEPTH} deep")
+    if isinstance(value, dict):
+        return {_as_key(key): _plain(text, item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(text, item, depth + 1) for item in value]
+    return value
+
+
+def _as_key(key: Any) -> str:
+    return key if isinstance(key, str) else json.dumps(key)
 
 
 def _range(text: str, value: RangeSweep) -> Iterator[float]:
@@ -112,16 +147,20 @@ def _range(text: str, value: RangeSweep) -> Iterator[float]:
     count = max(0, math.ceil((stop - start) / step))
     if not count:
         raise _usage(text, "a range without values", "the first value is start, the last is before stop")
-    if count > MOST_VALUES:
-        raise _usage(text, f"a range of {count} values", f"at most {MOST_VALUES}")
+    if count > MOST_POINTS:
+        raise _usage(text, f"a range of {_number(count)} values", f"at most {MOST_POINTS}")
     whole = all(isinstance(number, int) for number in (value.start, value.stop, value.step))
     for position in range(count):
         number = start + position * step
         yield int(number) if whole else float(number)
 
 
+def _number(count: int) -> str:
+    return str(count) if count < 10**15 else "10^15 and more"
+
+
 def _usage(text: str, what: str, allowed: str | None = None) -> UsageError:
-    return UsageError([Problem(f"command line: {text}", "", what, allowed)])
+    return UsageError([Problem(f"command line: {shorten(text)}", "", what, allowed)])
 
 
 def compose(documents: Sequence[Document]) -> tuple[dict[str, Any], Origins]:

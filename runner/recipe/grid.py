@@ -6,23 +6,22 @@ replaces. Values are not judged here; each point is, as a whole recipe.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner.base.words import enumerate_names, near
+from runner.base.words import MOST_NAMES, enumerate_names, near
 from runner.recipe.documents import GROUPS
 from runner.recipe.origins import Found, KeyPath, Origin, Origins, dotted, found, nearest
-from runner.recipe.overrides import COMMAND_LINE, Override, Several, origin
+from runner.recipe.overrides import COMMAND_LINE, MOST_POINTS, Override, Several, origin
 from runner.recipe.sweep_names import plain
 
 NOT_SWEPT = ("name", "description", "defaults")
 """Keys that say nothing of the model; sweep.schema.json refuses them in files."""
-MOST_POINTS = 200_000
-"""More are a slip of the hand."""
 
 
 @dataclass(frozen=True)
@@ -71,21 +70,33 @@ class _Given:
     word: Override | Several
     values: tuple[Value, ...]
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         return dotted(self.word.path)
+
+    @functools.cached_property
+    def tokens(self) -> frozenset[str]:
+        return frozenset(value.token for value in self.values)
+
+    @functools.cached_property
+    def replaced(self) -> frozenset[KeyPath]:
+        """What setting any of the values replaces."""
+        if isinstance(self.word, Override) and self.word.delete:
+            return frozenset([self.word.path])
+        return frozenset(leaf for value in self.values for leaf in self._leaves(value.value))
 
     def covers(self, key: str) -> bool:
         """Whether it sets `key`, or replaces something that `key` is in."""
         path = tuple(key.split("."))
-        if isinstance(self.word, Override) and self.word.delete:
-            return path[: len(self.word.path)] == self.word.path
-        return any(path[: len(leaf)] == leaf for value in self.values for leaf in self._leaves(value.value))
+        return any(path[:length] in self.replaced for length in range(1, len(path) + 1))
 
     def undoes(self, earlier: _Given) -> bool:
         """Whether nothing is left of a word before this one; a key changes a preset whatever their order."""
-        presets = [_fills_section(self.word.path, value.value) for value in self.values]
-        return self.key == earlier.key or (not any(presets) and self.covers(earlier.key))
+        if self.key == earlier.key:
+            return True
+        return not any(_fills_section(self.word.path, value.value) for value in self.values) and self.covers(
+            earlier.key
+        )
 
     def _leaves(self, value: Any) -> Iterator[KeyPath]:
         """What setting the value replaces: a mapping merges with what is there, a preset fills its whole section."""
@@ -135,14 +146,17 @@ class _Maker:
 
     def grid(self) -> Grid:
         axes = self._axes()
+        included = list(itertools.islice(self._included(), MOST_POINTS + 1))
+        added = {key for entry in included for key in entry}
         known = [*axes, *self.listed, *(key for entry in self.include for key in entry)]
-        keys = {key: None for key in known if key in axes or any(key in entry for entry in self._included())}
+        keys = {key: None for key in known if key in axes or key in added}
         size = math.prod(len(values) for values in axes.values())
         points: list[Settings] = []
-        if size > MOST_POINTS:
-            self._problem(("sweep",), f"{size} points", f"at most {MOST_POINTS}; list fewer values")
+        if size > MOST_POINTS or len(included) > MOST_POINTS:
+            count = f"{max(size, len(included))} points" if size < 10**15 else "10^15 points and more"
+            self._problem(("sweep",), count, f"at most {MOST_POINTS}; list fewer values")
         else:
-            points = self._points(axes, list(keys))
+            points = self._points(axes, list(keys), included)
         singles = [(one.rank, one.word) for one in self.given if isinstance(one.word, Override)]
         common = [(rank, word) for rank, word in singles if dotted(word.path) not in {*axes, *self._unswept()}]
         return Grid(tuple(keys), points, common, self.problems)
@@ -167,13 +181,15 @@ class _Maker:
         """What the command line sets a key to."""
         return next((one for one in self.given if one.key == key and one.values), None)
 
-    def _points(self, axes: Mapping[str, tuple[Value, ...]], keys: Sequence[str]) -> list[Settings]:
+    def _points(
+        self, axes: Mapping[str, tuple[Value, ...]], keys: Sequence[str], included: Sequence[Settings]
+    ) -> list[Settings]:
         stated = [entry for entry in self.include if not _of_command_line(entry)]
         combined = itertools.product(*axes.values()) if self.listed or not stated else ()
         whole = [dict(zip(axes, values, strict=True)) for values in combined]
         kept = self._without_excluded(whole, {*keys, *self.listed})
         unique: dict[frozenset[tuple[str, str]], Settings] = {}
-        for point in [*kept, *self._included()]:
+        for point in [*kept, *included]:
             ordered = {key: point[key] for key in keys if key in point}
             unique.setdefault(frozenset((key, value.token) for key, value in ordered.items()), ordered)
         return list(unique.values()) or self._none_left(len(whole))
@@ -183,12 +199,13 @@ class _Maker:
         self._problem(("sweep",), said, "at least one has to stay")
         return []
 
-    def _without_excluded(self, points: list[dict[str, Value]], known: Iterable[str]) -> list[dict[str, Value]]:
+    def _without_excluded(self, points: list[dict[str, Value]], known: set[str]) -> list[dict[str, Value]]:
+        allowed = enumerate_names(sorted(known), lead="allowed")
         for index, entry in enumerate(self.exclude):
             unknown = [key for key in entry if key not in known]
             for key in unknown:
-                allowed = enumerate_names(sorted(known), lead="allowed")
-                self._problem(("sweep", "exclude", index, key), "not a key of this sweep", allowed, near(key, known))
+                guess = near(key, known) if len(self.problems) < MOST_NAMES else None
+                self._problem(("sweep", "exclude", index, key), "not a key of this sweep", allowed, guess)
             kept = [point for point in points if not _matches(point, entry)]
             if len(kept) == len(points) and not unknown and not self.given:
                 what = "leaves nothing out; no point is left that has all of this"
@@ -212,9 +229,8 @@ class _Maker:
 
     def _agrees(self, entry: Settings, given: _Given) -> bool:
         """Whether an extra point has one of the values that the command line gives for a key of the file's sweep."""
-        tokens = {value.token for value in given.values}
         if given.key in entry:
-            return entry[given.key].token in tokens
+            return entry[given.key].token in given.tokens
         return given.key not in self.listed and not any(given.covers(key) for key in entry)
 
     def _entry(self, part: str, index: int, entry: Mapping[str, Any]) -> dict[str, Value]:

@@ -69,7 +69,9 @@ def nearest(origins: Mapping[KeyPath, Origin], path: KeyPath) -> Origin:
 
 
 def forget(origins: Origins, path: KeyPath) -> None:
-    """Drop the origins of `path` and of everything in it."""
+    """Drop the origins of `path` and of everything in it; what has none has nothing in it that has one."""
+    if path not in origins:
+        return
     for key in [key for key in origins if key[: len(path)] == path]:
         del origins[key]
 

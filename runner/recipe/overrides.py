@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.base.words import enumerate_names
+from runner.base.words import enumerate_names, shorten
 from runner.recipe.documents import GROUPS, Choice
 from runner.recipe.origins import Found, KeyPath, Origin, Origins, dotted, forget, found, mark
 from runner.recipe.rawcheck import PLAIN_ONLY, bad_interpolation, bad_key
 
 COMMAND_LINE = 1 << 30
 """The rank of the command line among files: its mistakes come last."""
+MOST_POINTS = 2000
+"""More points of a sweep are a slip of the hand, or several sweeps."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Several:
 
 def origin(text: str, rank: int) -> Origin:
     """The place of a value of the command line; paths stated there are relative to the working directory."""
-    where = f"command line: {text}"
+    where = f"command line: {shorten(text)}"
     return Origin(where, where, Path.cwd(), (COMMAND_LINE, rank, 0))
 
 
