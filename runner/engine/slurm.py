@@ -14,14 +14,13 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         RecipeError: every mistake in it, or it can't be read.
     """
-    from jsonschema import Draft202012Validator
-
     from runner.recipe import yamlfile
-    from runner.recipe.validate import load_schema, place
+    from runner.recipe.schemas import Validator, load_schema
+    from runner.recipe.validate import place
     from runner.recipe.wording import findings
 
     file = yamlfile.read(path)
-    errors = Draft202012Validator(load_schema("slurm.schema.json")).iter_errors(file.data)
+    errors = Validator(load_schema("slurm.schema.json")).iter_errors(file.data)
     mistakes = [place(finding, file.origins) for error in errors for finding in findings(error)]
     problems = [one.problem for one in sorted([*file.problems, *mistakes], key=lambda one: one.order)]
     if problems:

@@ -138,15 +138,14 @@ def _grouped(refusals: Sequence[legacy.Refusal]) -> list[tuple[KeyPath, str, int
 
 def _judged(draft: Draft, at: KeyPath, step: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The step without what the old grammar's schema refuses; its mistakes become problems of the draft."""
-    from jsonschema import Draft202012Validator
-
     from runner.recipe import wording
-    from runner.recipe.validate import inline, load_schema, place
+    from runner.recipe.schemas import Validator, inline, load_schema
+    from runner.recipe.validate import place
 
     file = "nncf_legacy.schema.json"
     gone: set[KeyPath] = set()
     inside = {path[len(at) :]: origin for path, origin in draft.source.origins.items() if path[: len(at)] == at}
-    for error in Draft202012Validator(inline(load_schema(file), file)).iter_errors(step):
+    for error in Validator(inline(load_schema(file), file)).iter_errors(step):
         path: KeyPath = tuple(error.absolute_path)
         said = error.schema.get("errorMessage") if isinstance(error.schema, Mapping) else None
         if error.validator in ("not", "const") and said:

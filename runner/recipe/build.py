@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import embedded
+from runner.base.paths import expanded
 from runner.recipe import legacy
 from runner.recipe.origins import KeyPath, Origins, dotted, nearest
 from runner.recipe.types import (
@@ -80,7 +81,9 @@ def complete(config: Mapping[str, Any], origins: Origins, path: Path) -> dict[st
 
 def absolute(path: str, at: KeyPath, origins: Origins) -> Path:
     """A path of a recipe, relative to the file that states it (to the working directory on the command line)."""
-    return Path(os.path.normpath(nearest(origins, at).folder / Path(path).expanduser()))
+    home = expanded(path)
+    start = nearest(origins, at).folder
+    return home if str(home).startswith("~") else Path(os.path.normpath(start / home))
 
 
 def as_list(value: Any) -> list[Any]:

@@ -177,9 +177,10 @@ def compose(documents: Sequence[Document]) -> tuple[dict[str, Any], Origins]:
     by_key = {document.key: document for document in documents}
     ordered = list(in_order(by_key, PRIMARY))
     _same_kinds(ordered)
-    with _stored(documents), initialize(version_base="1.3", config_path=None):
+    lists: list[Any] = []
+    with _stored(documents, lists), initialize(version_base="1.3", config_path=None):
         try:
-            composed = OmegaConf.to_container(hydra_compose(PRIMARY), resolve=False)
+            composed = _unfolded(OmegaConf.to_container(hydra_compose(PRIMARY), resolve=False), lists)
         except (HydraException, OmegaConfBaseException) as error:
             where = by_key[PRIMARY].file.origins[()].where
             raise RecipeError([Problem(where, "defaults", " ".join(str(error).split()))]) from error
@@ -210,8 +211,8 @@ def in_order(documents: Mapping[str, Document], key: str) -> Iterator[Document]:
 
 
 @contextlib.contextmanager
-def _stored(documents: Sequence[Document]) -> Iterator[None]:
-    """The documents in Hydra's store while the block runs."""
+def _stored(documents: Sequence[Document], lists: list[Any]) -> Iterator[None]:
+    """The documents in Hydra's store while the block runs, their lists folded into `lists`."""
     store = ConfigStore.instance()
     before = store.repo
     store.repo = dict(before)
@@ -219,11 +220,25 @@ def _stored(documents: Sequence[Document]) -> Iterator[None]:
         for document in documents:
             group, _, name = document.key.rpartition("/")
             body = {name: value for name, value in document.body.items() if document.prefix or name not in WHOLE}
-            node = {"defaults": list(document.defaults), **body}
+            node = {"defaults": list(document.defaults), **_folded(body, lists)}
             store.store(name, node, group=group or None, package=document.package or None)
         yield
     finally:
         store.repo = before
+
+
+def _folded(value: Any, lists: list[Any]) -> Any:
+    """The value with bytes, which YAML can't state, in place of lists: they don't merge, and slow Hydra down."""
+    if isinstance(value, list):
+        lists.append(value)
+        return str(len(lists) - 1).encode()
+    return {key: _folded(item, lists) for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
+def _unfolded(value: Any, lists: Sequence[Any]) -> Any:
+    if isinstance(value, bytes):
+        return copy.deepcopy(lists[int(value)])
+    return {key: _unfolded(item, lists) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _origins(ordered: Sequence[Document], primary: Document) -> Origins:

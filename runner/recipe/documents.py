@@ -21,6 +21,9 @@ from runner.recipe.yamlfile import YamlFile
 GROUPS = {"model": "model", "data": "datasets", "compression": "compression", "accuracy": "accuracy"}
 """Group of presets -> the section that it fills."""
 
+MOST_PRESETS = 100
+"""Names in a list of defaults."""
+
 PRIMARY = "_recipe_"
 """Key of the recipe that was asked for, among its documents."""
 
@@ -171,6 +174,9 @@ class _Collector:
             return []
         entries = [self._entry(file, ("defaults", index), item, group) for index, item in enumerate(defaults)]
         kept = [entry for entry in entries if entry]
+        if sum(len(entry.names) for entry in kept) > MOST_PRESETS:
+            self._problem(file, ("defaults",), "too many entries", f"at most {MOST_PRESETS}")
+            return []
         if sum(entry.names == ("_self_",) for entry in kept) > 1:
             self._problem(file, ("defaults",), "`_self_` is listed twice")
         return kept

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from runner.base.values import plain
 from runner.base.words import MOST_NAMES, enumerate_names, near
 from runner.recipe.documents import GROUPS
 from runner.recipe.origins import Found, KeyPath, Origin, Origins, dotted, found, nearest
 from runner.recipe.overrides import COMMAND_LINE, MOST_POINTS, Override, Several, origin
-from runner.recipe.sweep_names import plain
 
 NOT_SWEPT = ("name", "description", "defaults")
 """Keys that say nothing of the model; sweep.schema.json refuses them in files."""

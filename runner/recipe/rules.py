@@ -12,15 +12,21 @@ from typing import Any
 from runner import data as data_kinds
 from runner import metrics
 from runner.base.words import enumerate_names, near, shorten
-from runner.recipe import build, legacy, quantization_rules, weight_rules
+from runner.recipe import build, legacy, path_rules, quantization_rules, weight_rules
 from runner.recipe.origins import Found, KeyPath, Origins
-from runner.recipe.validate import NAME_PATTERN, place
+from runner.recipe.validate import is_name, place
 from runner.recipe.wording import Finding
 
 
 def check(config: Mapping[str, Any], origins: Origins, path: Path, bad: Collection[KeyPath]) -> list[Found]:
     """Apply the rules to all that isn't known to be `bad` already."""
-    rules = (_name(config, path), _compression(config, bad), _checks(config, bad), _preprocessing(config, bad))
+    rules = (
+        _name(config, path),
+        path_rules.check(config, origins, bad),
+        _compression(config, bad),
+        _checks(config, bad),
+        _preprocessing(config, bad),
+    )
     return [place(finding, origins) for rule in rules for finding in rule]
 
 
@@ -44,7 +50,7 @@ def _mapping(config: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _name(config: Mapping[str, Any], path: Path) -> Iterator[Finding]:
-    if "name" not in config and not NAME_PATTERN.search(path.stem):
+    if "name" not in config and not is_name(path.stem):
         what = f"missing, and the file's name \"{path.stem}\" can't be one"
         yield Finding(("name",), what, "state `name` in the recipe")
 

@@ -132,6 +132,7 @@ class _Expander:
         name, unnamed = self._name(base, singles, grid)
         load.refuse([*base.problems, *grid.problems, *unnamed], only=[*grid.problems, *unnamed])
         mistakes = Mistakes(name)
+        _refuse_work(base, grid)
         points = [point for settings in grid.points if (point := self._point(settings, grid, name, mistakes))]
         if said.select:
             for point in points:
@@ -204,6 +205,25 @@ class _Expander:
         if len(origins.keys() & before.keys()) < len(before):
             return {dotted(path): place.where for path, place in origins.items() if path}
         return ChainMap(own, common)
+
+
+MOST_WORK = 300_000
+"""Points times values."""
+
+
+def _refuse_work(base: Composed, grid: Grid) -> None:
+    """Many points of a large recipe take longer than a mistake in either should."""
+    values = _weight(base.config)
+    if len(grid.points) * values > MOST_WORK:
+        what = f"{len(grid.points)} points of a recipe with {values} values"
+        where = base.origins[()].where
+        raise RecipeError([Problem(where, "sweep", what, f"at most {MOST_WORK // values} points of such a recipe")])
+
+
+def _weight(value: Any) -> int:
+    """How many values there are, a long text counted as several."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_weight, items)) + (len(value) // 1000 if isinstance(value, str) else 0)
 
 
 def _fits(name: str, patterns: Sequence[str]) -> bool:

@@ -9,14 +9,17 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+from runner.base.values import plain
 from runner.errors import Problem, RecipeError
 from runner.recipe.origins import Found, dotted
-from runner.recipe.sweep_names import plain, suffix
+from runner.recipe.sweep_names import suffix
 
 _SHOWN = 3
 """Points that a mistake names, and entries of `exclude` that a hint suggests."""
 _MOST = 30
 """Mistakes that are told."""
+_MOST_KEYS = 20
+"""Keys of a point; of more there are too many combinations to look for the wrong ones."""
 _Match = frozenset[tuple[str, str]]
 
 
@@ -79,6 +82,8 @@ class Mistakes:
         right = [settings for name, settings in self.points.items() if name not in self.bad]
         left = [self.points[name] for name in self.bad]
         chosen: list[dict[str, Any]] = []
+        if max(map(len, self.points.values())) > _MOST_KEYS:
+            return []
         for size in (1, 2):
             while right and left and len(chosen) <= _SHOWN:
                 free = _parts(left, size)

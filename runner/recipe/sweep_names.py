@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from runner.base.values import plain
 from runner.recipe.documents import GROUPS
 from runner.recipe.yamlfile import scalar
 
@@ -58,7 +59,7 @@ def _rank(key: str) -> tuple[int, str]:
 @functools.cache
 def _order() -> dict[str, int]:
     """Sections, and the keys directly in them, as the schemas list them."""
-    from runner.recipe.validate import load_schema
+    from runner.recipe.schemas import load_schema
 
     keys: dict[str, None] = {}
     for section, schema in load_schema("recipe.schema.json")["properties"].items():
@@ -96,14 +97,3 @@ def _marked(text: str, whole: str | None = None) -> str:
 def _digest(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
-
-
-def plain(value: Any) -> Any:
-    """The value in the form in which equal ones are written alike: 1.0 is 1."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
-        return int(value)
-    return value

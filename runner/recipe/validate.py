@@ -15,12 +15,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
-from runner import resources
 from runner.recipe.origins import Found, KeyPath, Origins, found, nearest
+from runner.recipe.schemas import Validator, inline, load_schema
 from runner.recipe.wording import Finding, findings
 
+LARGEST = 1 << 53
+"""Up to here, a number in JSON is the same for everybody who reads it."""
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 Memory = dict[tuple[str, str], tuple[Finding, ...]]
 """Section and its content as JSON -> what is wrong in it; for no section, the names of all that there are."""
 
@@ -73,55 +74,37 @@ def _in_section(name: str, value: Any) -> Iterator[Finding]:
 
 
 def _values(value: Any, path: KeyPath) -> Iterator[Finding]:
-    """What a schema can't say: numbers are finite, and `???` stands for a value that has to be given."""
+    """What a schema can't say: numbers are finite and exact, and `???` stands for a value that has to be given."""
     if isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _values(item, (*path, key))
     elif isinstance(value, float) and not math.isfinite(value):
         yield Finding(path, f"{value} is not a finite number", rank=0)
+    elif isinstance(value, int | float) and abs(value) > LARGEST:
+        yield Finding(path, f"{value} is too large", f"allowed: numbers up to {LARGEST}", rank=0)
+    elif isinstance(value, str) and (letter := _NO_TEXT.search(value)):
+        yield Finding(path, f"holds the character U+{ord(letter[0]):04X}, which no text may have", rank=0)
     elif value == "???":
         yield Finding(path, "`???` stands for a value that the recipe or the command line has to state", rank=0)
 
 
-NAME_PATTERN = re.compile(r"^[a-z0-9][a-z0-9._-]{0,199}$")
-"""Names of recipes, as recipe.schema.json has it."""
+def is_name(text: str) -> bool:
+    """Whether a recipe can have this name."""
+    return bool(_section("name").is_valid({"name": text}))
 
 
 @functools.cache
-def _top() -> Draft202012Validator:
+def _top() -> Any:
     """Which sections there may be and have to be, whatever they hold."""
     schema = load_schema("recipe.schema.json")
     known: dict[str, Any] = {name: {} for name in schema["properties"]}
-    return Draft202012Validator({**schema, "properties": known, "then": {"required": schema["then"]["required"]}})
+    return Validator({**schema, "properties": known, "then": {"required": schema["then"]["required"]}})
 
 
 @functools.cache
-def _section(name: str) -> Draft202012Validator:
+def _section(name: str) -> Any:
     """What the section of a composed recipe has to be."""
     schema = load_schema("recipe.schema.json")
     parts = (part["properties"][name] for part in (schema, schema["then"]) if name in part["properties"])
     rules = [{"properties": {name: inline(part, "recipe.schema.json")}} for part in parts]
-    return Draft202012Validator({"allOf": rules})
-
-
-def inline(schema: Any, file: str) -> Any:
-    """A schema of a file with what its `$ref`s point to in their place: three times as fast to check against."""
-    if isinstance(schema, list):
-        return [inline(part, file) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    kept = {key: inline(part, file) for key, part in schema.items() if key not in ("$ref", "$defs", "$id")}
-    if "$ref" not in schema:
-        return kept
-    other, _, pointer = schema["$ref"].partition("#")
-    target: Any = load_schema(other or file)
-    for part in pointer.strip("/").split("/") if pointer else ():
-        target = target[part]
-    return {**inline(target, other or file), **kept}
-
-
-@functools.cache
-def load_schema(name: str) -> dict[str, Any]:
-    """One schema file by its name, such as `compression.schema.json`."""
-    schema: dict[str, Any] = json.loads((resources.schemas_dir() / name).read_text(encoding="utf-8"))
-    return schema
+    return Validator({"allOf": rules})

@@ -16,6 +16,7 @@ from jsonschema.exceptions import ValidationError
 from runner.base.words import near
 from runner.recipe import legacy
 from runner.recipe.origins import KeyPath
+from runner.recipe.schemas import load_schema
 
 _KINDS = {
     "number": "a number",
@@ -122,8 +123,6 @@ def _unknown_keys(error: Broken, path: KeyPath) -> Iterator[Finding]:
 
 def _home(key: str, path: KeyPath) -> str | None:
     """Where a key belongs that stands at the top by mistake."""
-    from runner.recipe.validate import load_schema
-
     sections = ("compression", "model", "conversion", "accuracy")
     files = {"compression": ("weight_compression", "quantization")}
     for section in sections if not path else ():
@@ -142,8 +141,6 @@ def _missing_keys(error: Broken, path: KeyPath) -> Iterator[Finding]:
 
 def _needed(key: str, path: KeyPath) -> str | None:
     """What to give for a key that is missing."""
-    from runner.recipe.validate import load_schema
-
     if key == "algorithm":
         return allowed(load_schema("compression.schema.json")["$defs"]["step"]["properties"][key])
     if key == "dataset":
@@ -192,6 +189,10 @@ def _unfitting(error: Broken, path: KeyPath) -> Iterator[Finding]:
     yield Finding(path, f"{show(error.instance)} doesn't fit", allowed(error.schema))
 
 
+def _too_long(error: Broken, path: KeyPath) -> Iterator[Finding]:
+    yield Finding(path, f"{len(error.instance)} letters are too many", f"at most {error.value}")
+
+
 def _empty(error: Broken, path: KeyPath) -> Iterator[Finding]:
     yield Finding(path, "empty", allowed(error.schema))
 
@@ -218,6 +219,7 @@ _WORDED: dict[str, Callable[[Broken, KeyPath], Iterator[Finding]]] = {
     "exclusiveMaximum": _out_of_range,
     "pattern": _unfitting,
     "minLength": _empty,
+    "maxLength": _too_long,
     "minItems": _unfitting,
     "maxItems": _unfitting,
     "minProperties": _empty,

@@ -20,7 +20,7 @@ from runner.files import read_limited
 from runner.recipe.origins import Found, KeyPath, Origin, Origins, found, show_path
 
 MAX_BYTES = 1 << 20
-MAX_VALUES = 5000
+MAX_VALUES = 3000
 MAX_DEPTH = 40
 MAX_KEY = 1000
 """Limits of a file: its size, its values, how deep they lie, and the letters of a key."""

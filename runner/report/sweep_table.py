@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from runner.base.values import plain
 from runner.graph import Graph
 from runner.recipe.sweep import Sweep
-from runner.recipe.sweep_names import plain
 from runner.report.layout import aligned
 from runner.report.words import plural
 from runner.stages import STAGES
