@@ -81,7 +81,7 @@ def _values(value: Any, path: KeyPath) -> Iterator[Finding]:
     elif isinstance(value, float) and not math.isfinite(value):
         yield Finding(path, f"{value} is not a finite number", rank=0)
     elif isinstance(value, int | float) and abs(value) > LARGEST:
-        yield Finding(path, f"{value} is too large", f"allowed: numbers up to {LARGEST}", rank=0)
+        yield Finding(path, f"{value} is too large", f"allowed: numbers up to {LARGEST}", rank=2)
     elif isinstance(value, str) and (letter := _NO_TEXT.search(value)):
         yield Finding(path, f"holds the character U+{ord(letter[0]):04X}, which no text may have", rank=0)
     elif value == "???":
