@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import runner.files as fs
-from runner import artifact
+from runner.artifact import placing
 from runner.engine import local
 from runner.engine.obtain import Watcher
 from runner.errors import OvrunError, Problem, RecipeError, StageError
@@ -31,6 +31,7 @@ class Outcome:
         version: N of a published version.
         entries: key -> entry of each stage whose result counts.
         ran: keys of the stages that ran now.
+        damaged: versions that were found damaged now, a sentence each.
     """
 
     plan: Plan
@@ -42,6 +43,7 @@ class Outcome:
     ran: frozenset[str]
     log: Path | None
     seconds: float
+    damaged: tuple[str, ...] = ()
 
 
 class Observer(Watcher, Protocol):
@@ -63,6 +65,7 @@ def optimize(recipe: Recipe, outputs: Path, observer: Observer) -> Outcome:
     """
     start = time.monotonic()
     store = store_of(outputs)
+    placing.refuse_foreign(outputs / recipe.name)
     plan = make_plan(recipe, store)
     chosen = make_graph([plan]).needed(store)
     observer.planned(plan, chosen)
@@ -76,7 +79,7 @@ def optimize(recipe: Recipe, outputs: Path, observer: Observer) -> Outcome:
     checks = judge_all(plan, entries)
     try:
         store.remember_recent(recipe.name, {stage.label: stage.document for stage in plan.stages})
-        placed = artifact.place(plan, store, entries, checks, outputs)
+        placed = placing.place(plan, store, entries, checks, outputs)
     except OSError as error:
         raise cannot_write(outputs, error) from error
     return Outcome(
@@ -89,6 +92,7 @@ def optimize(recipe: Recipe, outputs: Path, observer: Observer) -> Outcome:
         ran=ran,
         log=log,
         seconds=time.monotonic() - start,
+        damaged=placed.damaged,
     )
 
 

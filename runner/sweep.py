@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import runner.files as fs
-from runner import artifact
+from runner.artifact import placing
+from runner.artifact.manifest import check_record, sizes
 from runner.choice import best
 from runner.engine import local
 from runner.engine.obtain import Watcher
 from runner.errors import AccuracyError, OvrunError, StageError
 from runner.graph import Graph, make_graph, plan_points
 from runner.judge import Judged, judge_all
-from runner.manifest import check_record, sizes
 from runner.metrics.gates import missed_gates
 from runner.plan import Plan, Stage
 from runner.recipe.sweep import Point, Sweep
@@ -41,6 +41,7 @@ class PointOutcome:
         reason: why it is not published.
         error: what made it fail.
         row: its size, checks and cost, as the record of a sweep has them.
+        damaged: versions of the same content that were found damaged now, a sentence each.
     """
 
     point: Point
@@ -51,6 +52,7 @@ class PointOutcome:
     path: Path | None = None
     version: int | None = None
     row: Mapping[str, Any] | None = None
+    damaged: tuple[str, ...] = ()
 
 
 class SweepObserver(Watcher, Protocol):
@@ -107,6 +109,8 @@ def run_sweep(
     """
     start = time.monotonic()
     store = store_of(outputs)
+    for point in sweep.points:
+        placing.refuse_foreign(outputs / point.name)
     plans = plan_points(sweep, store)
     points = [PointOutcome(point, plan) for point, plan in zip(sweep.points, plans, strict=True)]
     run = _Run(sweep, points, store, outputs, observer)
@@ -215,10 +219,10 @@ class _Run:
         said = {"name": self.sweep.name, "settings": dict(outcome.point.settings)}
         try:
             self.store.remember_recent(name, {stage.label: stage.document for stage in plan.stages})
-            at = artifact.place(plan, self.store, entries, checks, self.outputs, said)
+            at = placing.place(plan, self.store, entries, checks, self.outputs, said)
         except OSError as error:
             raise cannot_write(self.outputs, error) from error
-        outcome.status, outcome.path, outcome.version = at.status, at.path, at.version
+        outcome.status, outcome.path, outcome.version, outcome.damaged = at.status, at.path, at.version, at.damaged
         self.observer.point(outcome)
 
     def _entries(self, plan: Plan) -> dict[str, Entry]:

@@ -99,6 +99,9 @@ def write(outputs: Path, document: Mapping[str, Any]) -> str:
     place = f"{document['name']}/{number}" if number else f"{document['name']}/rejected/{document['identity'][:12]}"
     (outputs / place).mkdir(parents=True)
     (outputs / place / "manifest.json").write_text(json.dumps(document), encoding="utf-8")
+    for name, described in document["files"].items():
+        with (outputs / place / name).open("wb") as file:
+            file.truncate(described["size"])
     return place
 
 

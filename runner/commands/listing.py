@@ -18,8 +18,10 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, output: Output) -> int:
     """List them."""
-    from runner.report.listing import listing, listing_lines
+    from runner.report.listing import listing, listing_lines, states
 
     rows = listing(arguments.recipes, arguments.outputs, points=output.form == "json")
+    for state in states(rows):
+        output.warn(f"warning: {state}")
     output.answer(rows, listing_lines(rows, output.width), (row["name"] for row in rows))
     return 0

@@ -50,6 +50,7 @@ def _optimize_one(recipe: Recipe, arguments: Namespace, output: Output) -> dict[
 
     if output.form != "text":
         outcome = optimize(recipe, arguments.outputs, Silent())
+        output.damaged(outcome.damaged)
         if output.form == "quiet":
             output.lines([str(outcome.path)])
         return _document(outcome)
@@ -60,11 +61,12 @@ def _optimize_one(recipe: Recipe, arguments: Namespace, output: Output) -> dict[
     finally:
         console.close()
     console.summary(outcome)
+    output.damaged(outcome.damaged)
     return _document(outcome)
 
 
 def _document(outcome: Any) -> dict[str, Any]:
-    from runner.manifest import read_manifest
+    from runner.artifact.versions import read_manifest
 
     manifest = read_manifest(outcome.path) or {}
     return {
@@ -77,6 +79,7 @@ def _document(outcome: Any) -> dict[str, Any]:
         "log": str(outcome.log) if outcome.log else None,
         "size": manifest.get("size"),
         "checks": manifest.get("checks"),
+        "damaged": list(outcome.damaged),
     }
 
 

@@ -18,9 +18,11 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, output: Output) -> int:
     """Show each."""
-    from runner.report.listing import find_version, version_lines
+    from runner.report.listing import find_version, state_of, version_lines
 
     for word in arguments.words:
         manifest, path = find_version(word, arguments.outputs)
+        if state := state_of(manifest, path):
+            output.warn(f"warning: {path}: {state}")
         output.answer(manifest, version_lines(manifest, path), [str(path)])
     return 0

@@ -65,6 +65,7 @@ def _sweep_one(sweep: Sweep, execute: Execute, arguments: Namespace, output: Out
     finally:
         observer.close()
     observer.summary(outcome)
+    output.damaged(sentence for point in outcome.points for sentence in point.damaged)
     if output.form == "text":
         from runner.report.make import after_sweep
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -13,13 +15,18 @@ SCHEMA_LINE = "# yaml-language-server: $schema=../../../schemas/recipe.schema.js
 """Where editors find the schema from a version folder in a checkout's outputs/."""
 
 
-def dump_recipe(recipe: Recipe) -> str:
+def dump_recipe(recipe: Recipe, data: Mapping[str, Any] | None = None, remarks: Sequence[tuple[str, str]] = ()) -> str:
     """The recipe as one YAML document. Loaded again it gives an equal recipe, but for `path` and `origins`.
 
-    Paths of models and data are absolute in it.
+    Args:
+        recipe: the recipe; paths of models and data are absolute in it.
+        data: what to write instead of its resolved values, such as the same with other paths.
+        remarks: sentences, and a text that each ends with, for comments ahead of it.
     """
-    data = {key: value for key, value in recipe.resolved.items() if value not in ("", {})}
-    return SCHEMA_LINE + yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    lines = [f"# {sentence} {json.dumps(text)}\n" for sentence, text in remarks]
+    kept = {key: value for key, value in (data or recipe.resolved).items() if value not in ("", {})}
+    text = yaml.dump(kept, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return "".join([SCHEMA_LINE, *lines, text])
 
 
 class _Dumper(yaml.SafeDumper):

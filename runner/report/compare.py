@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import runner.files as fs
-from runner.artifact import versions
-from runner.errors import Problem, UsageError
+from runner.artifact import record
+from runner.artifact.named import named
+from runner.artifact.versions import REJECTED, is_number
 from runner.report.columns import Table
 from runner.report.layout import aligned
-from runner.report.listing import find_version
-from runner.report.rows import Row, flat, row_of, setting_text
+from runner.report.rows import Row, flat, setting_text, version_row
 from runner.report.words import megabytes, number, seconds
 
 Pair = dict[str, Any]
@@ -25,26 +25,13 @@ def find(word: str, outputs: Path) -> Row:
     """The version that a word names: `NAME`, `NAME/N`, `NAME/rejected/ID`, or the path of such a folder.
 
     Raises:
-        UsageError: there is none, or its manifest can't be read.
+        UsageError: there is none.
+        SourceError: its manifest can't be read.
     """
-    home = outputs / word.strip("/")
-    latest = [folder for _, folder in versions(home)][-1:]
-    for folder in (*latest, home, Path(word)):
-        path = folder if folder.name == "manifest.json" else folder / "manifest.json"
-        if path.is_file():
-            return _read(path, word)
-    _, folder = find_version(word, outputs)
-    return _read(folder / "manifest.json", word)
-
-
-def _read(path: Path, word: str) -> Row:
-    try:
-        manifest = fs.read_json(path)
-        inside = manifest["version"] or f"rejected/{path.parent.name}"
-        return row_of(manifest, f"{manifest['name']}/{inside}")
-    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
-        what = f"{path} is not a manifest that this version of ovrun reads"
-        raise UsageError([Problem("command line", "", f"{word}: {what}")]) from error
+    folder = named(word, outputs)
+    known = record.load(folder.parent).of(int(folder.name)) if is_number(folder.name) else record.Version()
+    row = version_row(folder, "", known)
+    return replace(row, place=f"{row.name}/{row.version or f'{REJECTED}/{folder.name}'}")
 
 
 def compare(a: Row, b: Row) -> dict[str, Any]:
@@ -55,7 +42,7 @@ def compare(a: Row, b: Row) -> dict[str, Any]:
     return {
         "a": a.ident,
         "b": b.ident,
-        "status": _pair(a.status, b.status),
+        "status": _pair(_status(a), _status(b)),
         "settings": _differing(_settings(a), _settings(b)),
         "size": {
             "optimized": _pair(a.size, b.size),
@@ -72,6 +59,12 @@ def compare(a: Row, b: Row) -> dict[str, Any]:
         "libraries": _differing(a.details["libraries"], b.details["libraries"]),
         "made_with": _differing(_surroundings(a), _surroundings(b)),
     }
+
+
+def _status(row: Row) -> str:
+    """Its status, and whether its files are as they were published; gates stand below."""
+    changed = row.reason if row.status != "rejected" else None
+    return f"{row.status}, {changed}" if changed else row.status
 
 
 def _pair(a: Any, b: Any) -> Pair:

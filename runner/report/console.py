@@ -12,8 +12,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.segment import Segment
 from rich.text import Text
 
+from runner.artifact.versions import read_manifest
 from runner.base import safe
-from runner.manifest import read_manifest
 from runner.report.words import check_lines, megabytes, plural, seconds
 
 if TYPE_CHECKING:

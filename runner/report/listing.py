@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.artifact import versions
-from runner.base.words import near
-from runner.errors import Problem, UsageError
-from runner.manifest import read_manifest
+from runner.artifact import record
+from runner.artifact.named import named, published
+from runner.artifact.versions import is_number, load_manifest
+from runner.errors import SourceError
 from runner.recipe import list_recipes
 from runner.report.layout import aligned, cut
 from runner.report.words import check_lines, megabytes, plural, seconds
@@ -21,37 +21,42 @@ def listing(recipes_dir: Path | None, outputs: Path, *, points: bool = True) -> 
     Without `points`, the points of the recipes' sweeps are only counted, in `published_points` of their recipe.
     """
     rows = []
-    published = _published(outputs)
+    others_too = published(outputs)
     for entry in list_recipes(recipes_dir):
         origin = "built in" if entry.builtin else str(entry.path)
         rows.append(_row(entry.name, entry.description, origin, outputs) | {"points": entry.points})
     known = {row["name"]: row for row in rows}
-    others = [name for name in published if name not in known]
+    others = [name for name in others_too if name not in known]
     for name in others:
         if owner := known.get(name.partition("--")[0]):
             owner["published_points"] += 1
     return rows + [_row(name, "", None, outputs) for name in others if points or name.partition("--")[0] not in known]
 
 
-def _published(outputs: Path) -> list[str]:
-    if not outputs.is_dir():
-        return []
-    names = sorted(path.name for path in outputs.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return [name for name in names if any(versions(outputs / name))]
-
-
 def _row(name: str, description: str, origin: str | None, outputs: Path) -> dict[str, Any]:
-    found = list(versions(outputs / name))
-    manifest = read_manifest(found[-1][1]) if found else None
+    home = outputs / name
+    kept = record.load(home)
+    found = record.folders(home, kept)
+    manifest, states = None, {}
+    for number, folder in found.items():
+        known, newest = kept.of(number), number == max(found)
+        try:
+            manifest = load_manifest(folder) if newest else None
+        except SourceError as error:
+            states[number] = error.message
+            continue
+        if state := record.state(folder, known, manifest):
+            states[number] = state
     return {
         "name": name,
         "description": description,
         "recipe": origin,
         "points": None,
         "published_points": 0,
-        "versions": [n for n, _ in found],
+        "versions": list(found),
         "size": manifest["size"]["optimized"] if manifest else None,
         "created": manifest["created"] if manifest else None,
+        "changed": states,
     }
 
 
@@ -59,6 +64,12 @@ def listing_lines(rows: list[dict[str, Any]], width: int | None = None) -> list[
     """The table; no line is longer than a terminal of this width."""
     head = ("recipe", "from", "versions", "size", "description")
     return [cut(line, width) for line in aligned([head, *map(_cells, rows)])]
+
+
+def states(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """A line for each version that is not as it was published."""
+    for row in rows:
+        yield from (f"{row['name']}/{number}: {state}" for number, state in row["changed"].items())
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
@@ -75,28 +86,17 @@ def find_version(word: str, outputs: Path) -> tuple[dict[str, Any], Path]:
 
     Raises:
         UsageError: there is no such version.
+        SourceError: its manifest can't be read.
     """
-    name, _, wanted = word.strip("/").partition("/")
-    found = dict(versions(outputs / name)) if name not in ("", "..", ".") else {}
-    chosen = found.get(int(wanted)) if wanted.isdecimal() else None if wanted else max_version(found)
-    manifest = read_manifest(chosen) if chosen else None
-    if chosen is None or manifest is None:
-        raise _unknown(word, name, found, outputs)
-    return manifest, chosen
+    folder = named(word, outputs, paths=False)
+    manifest = load_manifest(folder)
+    return manifest, folder
 
 
-def max_version(found: Mapping[int, Path]) -> Path | None:
-    """The folder of the highest number."""
-    return found[max(found)] if found else None
-
-
-def _unknown(word: str, name: str, found: Mapping[int, Path], outputs: Path) -> UsageError:
-    if found:
-        allowed = f"{name} has versions {', '.join(map(str, found))}"
-        return UsageError([Problem("command line", "", f"there is no version {word}", allowed)])
-    what = f"{outputs}/ holds no published version of {name}"
-    problem = Problem("command line", "", what, None, near(name, _published(outputs)))
-    return UsageError([problem], hint=f"Make one with `ovrun optimize {name}`; `ovrun list` shows what there is.")
+def state_of(manifest: Mapping[str, Any], folder: Path) -> str | None:
+    """What is to be said of a version that is not as it was published; None for one that is, as far as is visible."""
+    known = record.load(folder.parent).of(int(folder.name)) if is_number(folder.name) else record.Version()
+    return record.state(folder, known, manifest)
 
 
 def version_lines(manifest: Mapping[str, Any], path: Path) -> Iterator[str]:

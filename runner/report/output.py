@@ -52,6 +52,11 @@ class Output:
         """Something that is worth knowing beside the answer, on standard error."""
         streams.tell(safe.line(text))
 
+    def damaged(self, sentences: Iterable[str]) -> None:
+        """What was found of versions that a run came upon."""
+        for sentence in sentences:
+            self.warn(f"warning: {sentence}; it is marked as damaged")
+
     def failed(self, error: OvrunError, *, document: bool = False) -> None:
         """What went wrong, on standard error; with `document` it is also the answer to a program."""
         errors = [str(problem) for problem in error.problems] if isinstance(error, RecipeError) else [error.message]

@@ -10,11 +10,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import runner.files as fs
+from runner.artifact import record, shape
+from runner.artifact.named import homes
+from runner.artifact.versions import REJECTED, load_manifest
 from runner.base.words import near
-from runner.errors import Problem, UsageError
+from runner.errors import Problem, SourceError, UsageError
 from runner.metrics.gates import missed_gates
 
 _MANIFEST = "manifest.json"
+_RECORD_LIMIT = 64 << 20
 _DETAILS = (
     *("ovrun", "description", "identity", "model", "recipe", "notes", "seed", "datasets", "libraries", "hardware"),
     "files",
@@ -75,9 +79,9 @@ def collect(outputs: Path) -> Found:
     notes: list[str] = []
     versions = {row.ident: row for row in _versions(outputs, notes)}
     rows: dict[str, Row] = {}
-    for record in _records(outputs, notes):
-        for point in record["points"]:
-            row = _point(record["name"], point, versions)
+    for told in _records(outputs, notes):
+        for point in told["points"]:
+            row = _point(told["name"], point, versions)
             rows.setdefault(row.ident, row)
     rest = sorted((row for row in versions.values() if row.ident not in rows), key=_order)
     return Found((*rows.values(), *rest), tuple(notes))
@@ -88,36 +92,36 @@ def _order(row: Row) -> tuple[str, str, bool, int, str]:
 
 
 def _versions(outputs: Path, notes: list[str]) -> Iterable[Row]:
-    for pattern in (f"*/[1-9]*/{_MANIFEST}", f"*/rejected/*/{_MANIFEST}"):
-        for path in sorted(outputs.glob(pattern)):
-            folder = path.parent.relative_to(outputs)
-            if any(part.startswith(".") for part in folder.parts) or not _is_place(folder):
-                continue
-            row = _read(path, folder.as_posix(), notes)
-            if row is not None:
-                yield row
+    for home in homes(outputs):
+        kept = record.load(home)
+        for number, folder in record.folders(home, kept).items():
+            yield from _read(folder, f"{home.name}/{number}", kept.of(number), notes)
+        for folder in sorted(home.glob(f"{REJECTED}/[!.]*")):
+            if (folder / _MANIFEST).exists():
+                yield from _read(folder, folder.relative_to(outputs).as_posix(), record.Version(), notes)
 
 
-def _is_place(folder: Path) -> bool:
-    return folder.name.isdecimal() or folder.parent.name == "rejected"
-
-
-def _read(path: Path, place: str, notes: list[str]) -> Row | None:
+def _read(folder: Path, place: str, known: record.Version, notes: list[str]) -> Iterable[Row]:
     try:
-        return row_of(fs.read_json(path), place)
-    except (OSError, KeyError, TypeError, AttributeError, ValueError):
-        notes.append(f"{path} is not a manifest that this version of ovrun reads; it is left out")
-        return None
+        yield version_row(folder, place, known)
+    except SourceError as error:
+        notes.append(f"{error.message}; it is left out")
 
 
-def row_of(manifest: Any, place: str) -> Row:
-    """The row of a version's manifest.
+def version_row(folder: Path, place: str, known: record.Version) -> Row:
+    """The row of a version's folder, which says if its files are not as they were published.
 
     Raises:
-        KeyError, TypeError, AttributeError, ValueError: it is no manifest.
+        SourceError: its manifest can't be read.
     """
-    if manifest["manifest_version"] != 1:
-        raise ValueError(manifest["manifest_version"])
+    manifest = load_manifest(folder)
+    row = row_of(manifest, place)
+    state = record.state(folder, known, manifest)
+    return replace(row, reason="; ".join(filter(None, [row.reason, state]))) if state else row
+
+
+def row_of(manifest: Mapping[str, Any], place: str) -> Row:
+    """The row of a version's manifest."""
     stages = [
         {name: stage[name] for name in _STAGE} | {"notes": list(stage.get("result", {}).get("notes", ()))}
         for stage in manifest["stages"]
@@ -151,14 +155,11 @@ def _slim(check: Mapping[str, Any]) -> dict[str, Any]:
 def _records(outputs: Path, notes: list[str]) -> Iterable[Mapping[str, Any]]:
     for path in sorted(outputs.glob(".sweeps/*.json")):
         try:
-            record = fs.read_json(path)
-            if record["sweep_version"] != 1:
-                raise ValueError(record["sweep_version"])
-            for point in record["points"]:
-                _point(record["name"], point, {})
-            yield record
-        except (OSError, KeyError, TypeError, AttributeError, ValueError):
-            notes.append(f"{path} is not a sweep's record that this version of ovrun reads; it is left out")
+            yield shape.parse(fs.read_limited(path, _RECORD_LIMIT), "manifest", "sweep_record")
+        except shape.ShapeError as error:
+            notes.append(f"{path} is not a sweep's record that this version of ovrun reads: {error}; it is left out")
+        except OSError as error:
+            notes.append(f"{path} can't be read: {error.strerror}; it is left out")
 
 
 def _point(sweep: str, point: Mapping[str, Any], versions: Mapping[str, Row]) -> Row:

@@ -38,11 +38,14 @@ def prepare(params: Mapping[str, Any]) -> None:
 
 def run(task: Task, progress: Progress) -> dict[str, Any]:
     """Fill `task.out` with `openvino_model.xml/.bin` and all that belongs to it."""
+    from runner.export.private import forget_paths
+
     source = task.inputs["source"]
     with _damage(source, task.out):
-        if task.params["reader"] == "openvino":
-            return _read_file(source, task.out, task.params)
-        return _export(source, task, progress)
+        file = task.params["reader"] == "openvino"
+        result = _read_file(source, task.out, task.params) if file else _export(source, task, progress)
+        forget_paths(task.out)
+        return result
 
 
 @contextmanager

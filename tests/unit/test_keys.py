@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from runner import hardware
-from runner.artifact import identity_of
+from runner.artifact.placing import identity_of
 from runner.plan import Plan, make_plan
 from runner.recipe import load_recipe
 from runner.store import Store

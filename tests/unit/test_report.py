@@ -300,4 +300,4 @@ def test_compare_takes_rejected_models_and_names_what_is_missing(outputs: Path, 
     )
     assert "did you mean single?" in ovrun("compare", "singel", "single", code=2).stderr
     (outputs / "single" / "1" / "manifest.json").write_text("[]")
-    assert "is not a manifest" in ovrun("compare", "single", rejected, code=2).stderr
+    assert "is not a manifest" in ovrun("compare", "single", rejected, code=4).stderr

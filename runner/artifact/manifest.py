@@ -9,6 +9,8 @@ from typing import Any
 
 import runner.files as fs
 from runner import __version__, hardware
+from runner.artifact.environment import environment
+from runner.artifact.portable import Places
 from runner.judge import Judged
 from runner.keys import version_of
 from runner.plan import Plan, Stage
@@ -27,49 +29,68 @@ def build_manifest(
     checks: Sequence[Judged],
     identity: str,
     number: int | None,
+    places: Places,
 ) -> dict[str, Any]:
-    """The content of manifest.json, as schemas/manifest.schema.json describes it, with the model's files only."""
-    recipe = plan.recipe
-    records = {stage.key: _record(stage, store, entries) for stage in plan.stages}
+    """The content of manifest.json, as schemas/manifest.schema.json describes it, with the model's files only.
+
+    Its own digest is still to come.
+    """
+    recipe, located = plan.recipe, plan.located
+    records = [_record(stage, store, entries, places) for stage in plan.stages]
+    stages = [record for record in records if record]
+    libraries = {library for stage in plan.stages for library in stage.document["versions"]}
     return {
-        "manifest_version": 1,
+        "manifest_version": 2,
         "ovrun": __version__,
         "name": recipe.name,
         "version": number,
         "description": recipe.description,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "identity": identity,
-        "model": dict(plan.located.identity) | {"task": plan.located.task},
-        "recipe": dict(recipe.resolved),
-        "origins": dict(recipe.origins),
-        "notes": list(recipe.notes),
+        "model": _model(located.identity, places) | {"task": located.task},
+        "recipe": places.recipe_data(recipe.resolved, located.identity.get("revision")),
+        "origins": places.origins(recipe.origins),
+        "notes": places.said(recipe.notes),
         "seed": recipe.seed,
-        "stages": [record for record in records.values() if record],
+        "stages": stages,
         "datasets": _datasets(plan),
-        "libraries": {name: version_of(name) for name in _LIBRARIES},
+        "libraries": {name: version_of(name) for name in sorted({*_LIBRARIES, *libraries})},
+        "environment": environment(libraries),
         "hardware": hardware.describe(),
         "size": sizes(plan, store, entries),
-        "checks": [check_record(judged) for judged in checks],
+        "checks": places.said([check_record(judged) for judged in checks]),
         "files": dict(entries[plan.model].record["files"]),
     }
 
 
-def _record(stage: Stage, store: Store, entries: Mapping[str, Entry]) -> dict[str, Any] | None:
+def _model(identity: Mapping[str, Any], places: Places) -> dict[str, Any]:
+    return {key: places.path(value) if key == "path" else value for key, value in identity.items()}
+
+
+def _record(stage: Stage, store: Store, entries: Mapping[str, Entry], places: Places) -> dict[str, Any] | None:
     """A stage with its original cost; None if it never had to run, because what came after it was in the store."""
     entry = entries.get(stage.key) or store.find(stage.key)
     if entry is None:
         return None
     kept = ["seconds", "import_seconds", "cpu_seconds", "peak_memory", "created", "hardware", "document"]
+    said = {"stage": stage.name, "label": stage.label, "key": stage.key, "output": output_of(entry)}
+    said |= {name: entry.record[name] for name in kept}
     if stage.name != "evaluate":  # what evaluations found stands in `checks`
-        kept.append("result")
-    return {"stage": stage.name, "label": stage.label, "key": stage.key} | {name: entry.record[name] for name in kept}
+        said["result"] = places.said(entry.result)
+    return said
+
+
+def output_of(entry: Entry) -> str:
+    """One digest over the names and bytes of all files that a stage made."""
+    return fs.sha256_json({name: described["sha256"] for name, described in entry.record["files"].items()})
 
 
 def _datasets(plan: Plan) -> dict[str, Any]:
     digests: dict[str, Any] = {}
     for stage in plan.stages:
         for role, dataset in stage.datasets.items():
-            digests[dataset.name] = {"source": dataset.source, "sha256": stage.document["datasets"][role]}
+            digest = stage.document["datasets"][role]
+            digests[dataset.name] = {"source": dataset.source, "file": dataset.path.name, "sha256": digest}
     return digests
 
 
@@ -114,9 +135,3 @@ def check_record(judged: Judged) -> dict[str, Any]:
 def _finite(number: float) -> float | None:
     """JSON has no NaN; None says that there was no number."""
     return number if math.isfinite(number) else None
-
-
-def read_manifest(path: Any) -> dict[str, Any] | None:
-    """The manifest in a version's folder, or None."""
-    manifest = fs.read_json(path / "manifest.json")
-    return manifest if isinstance(manifest, dict) else None

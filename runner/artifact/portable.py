@@ -1,0 +1,105 @@
+"""What an artifact says of paths: enough to find the data again beside it, and nothing of its maker's home.
+
+A recipe's paths are absolute once it is loaded. An artifact says them relative to its own folder, so that a project
+that was moved as a whole still finds its data; of a path that lies elsewhere, only the name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner import resources
+from runner.recipe.types import Recipe
+
+_COMMAND_LINE = "command line"
+
+
+class Places:
+    """The places that an artifact of one recipe may speak of.
+
+    Args:
+        recipe: whose paths are absolute.
+        outputs: the folder of all artifacts.
+        folder: the artifact's own.
+    """
+
+    def __init__(self, recipe: Recipe, outputs: Path, folder: Path) -> None:
+        self.recipe, self.folder = recipe, _plain(folder)
+        self.project = _plain(outputs).parent
+        self.home = _plain(Path.home())
+        known = [*filter(None, [recipe.model.path, *(data.path for data in recipe.datasets.values())])]
+        self._said = {str(path): self.path(str(path)) for path in known}
+        for path, said in ((outputs, outputs.name), (Path.cwd(), "."), (Path.home(), "~")):
+            self._said |= {str(_plain(path)): said, str(path.resolve()): said}
+
+    def path(self, text: str) -> str:
+        """An absolute path as the artifact says it; one that is relative stays."""
+        path = Path(text).expanduser()
+        if not path.is_absolute():
+            return text
+        common = Path(os.path.commonpath([self.folder, path]))
+        return Path(os.path.relpath(path, self.folder)).as_posix() if self._shared(common) else path.name
+
+    def _shared(self, common: Path) -> bool:
+        """Whether a way from the artifact up to `common` and down again is one within a project or a home.
+
+        A way by the root, or by the folder of all homes, would tell the whole path.
+        """
+        if common.is_relative_to(self.project):
+            return common != Path(common.anchor)
+        return len(common.parts) > 2 and (common == self.home or not self.home.is_relative_to(common))
+
+    def recipe_data(self, resolved: Mapping[str, Any], revision: str | None) -> dict[str, Any]:
+        """The resolved recipe with the paths of its model and data as the artifact says them, and the commit pinned."""
+        model = self._with_path(resolved["model"])
+        if revision is not None:
+            model["revision"] = revision
+        datasets = {name: self._with_path(data) for name, data in resolved.get("datasets", {}).items()}
+        known = {"model": model} | ({"datasets": datasets} if "datasets" in resolved else {})
+        return {key: known.get(key, value) for key, value in resolved.items()}
+
+    def _with_path(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: self.path(value) if key == "path" else value for key, value in data.items()}
+
+    def settings(self, value: Any, key: str = "") -> Any:
+        """The settings of a sweep's point, whose paths may have any depth."""
+        if isinstance(value, Mapping):
+            return {name: self.settings(item, name) for name, item in value.items()}
+        return self.path(value) if isinstance(value, str) and key.rpartition(".")[2] == "path" else self.said(value)
+
+    def origins(self, origins: Mapping[str, str]) -> dict[str, str]:
+        """Dotted key -> place; of the command line no more than that, of a file its path from the recipe's folder."""
+        return {key: self._origin(where) for key, where in origins.items()}
+
+    def _origin(self, where: str) -> str:
+        if where.startswith(_COMMAND_LINE):
+            return _COMMAND_LINE
+        file, *position = where.rsplit(":", 2)
+        path = Path.cwd() / file
+        for folder, prefix in ((resources.recipes_dir(), "built in: "), (self.recipe.path.parent, "")):
+            if path.is_relative_to(folder):
+                return ":".join([f"{prefix}{path.relative_to(folder).as_posix()}", *position])
+        return ":".join([self.path(str(path)), *position])
+
+    def said(self, value: Any) -> Any:
+        """Plain data with the paths of this machine that stand in its texts made short."""
+        if isinstance(value, Mapping):
+            return {key: self.said(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.said(item) for item in value]
+        return self._text(value) if isinstance(value, str) and os.sep in value else value
+
+    def _text(self, text: str) -> str:
+        for path in sorted(filter(lambda path: len(path) > 1, self._said), key=len, reverse=True):
+            if path in text:
+                text = re.sub(rf"{re.escape(path)}(?![\w-])", self._said[path].replace("\\", r"\\"), text)
+        return text
+
+
+def _plain(path: Path) -> Path:
+    """An absolute path without `..`, links left as they are: so a recipe's own paths are made."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
