@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import runner.files as fs
-from runner import __version__
+from runner import __version__, keys
 from runner.artifact import record
 from runner.artifact.manifest import build_manifest
 from runner.artifact.portable import Places
@@ -61,7 +61,8 @@ def identity_of(plan: Plan) -> str:
         [m.check.metric, m.check.dataset, m.check.max, m.check.min, m.check.max_drop, m.check.max_relative_increase]
         for m in plan.measurements
     ]
-    return fs.sha256_json({"ovrun": __version__.split(".")[0], "targets": plan.targets, "gates": gates})
+    gates = sorted(keys.canonical(gates), key=str)
+    return keys.digest({"ovrun": __version__.split(".")[0], "targets": sorted(plan.targets), "gates": gates})
 
 
 def place(

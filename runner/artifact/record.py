@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat as stat_module
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 
 import runner.files as fs
 from runner.artifact.versions import MANIFEST, is_number, versions
+from runner.base.owned import parents_of
 
 NAME = ".published.json"
 
@@ -128,27 +128,23 @@ def changed(folder: Path, files: Mapping[str, Any], known: Version) -> list[str]
         files: name -> size and SHA-256, as its manifest has them.
         known: what the record says of it.
     """
-    present = dict(sizes(folder))
+    present = found_in(folder)
     wrong = [name for name in files if not _as_published(present.get(name), files[name]["size"], known.files.get(name))]
     wrong += [MANIFEST] if not _as_published(present.get(MANIFEST), None, known.files.get(MANIFEST)) else []
     return sorted({*wrong, *(present.keys() - {*files, MANIFEST})})
 
 
-def _as_published(present: tuple[int, int] | None, size: int | None, known: fs.Stat | None) -> bool:
-    if present is None or (size is not None and present[0] != size):
+def _as_published(present: os.stat_result | None, size: int | None, known: fs.Stat | None) -> bool:
+    if present is None or (size is not None and present.st_size != size):
         return False
-    return known is None or present == (known[0], known[1])
+    return known is None or (present.st_size, present.st_mtime_ns) == (known[0], known[1])
 
 
-def sizes(folder: Path, prefix: str = "") -> Iterable[tuple[str, tuple[int, int]]]:
-    """Name, size and modification time of all that lies in a folder; what is no regular file has size -1."""
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        info = entry.stat(follow_symlinks=False)
-        if stat_module.S_ISDIR(info.st_mode):
-            yield from sizes(folder / entry.name, f"{prefix}{entry.name}/")
-        else:
-            regular = stat_module.S_ISREG(info.st_mode)
-            yield f"{prefix}{entry.name}", (info.st_size if regular else -1, info.st_mtime_ns)
+def found_in(folder: Path) -> dict[str, os.stat_result | None]:
+    """All that lies in a folder but for folders with files in them; None for what is no file."""
+    tree = fs.scan(folder)
+    others = {*tree.others, *(tree.folders - parents_of(tree.files))}
+    return {**dict.fromkeys(others), **tree.files}
 
 
 def words(wrong: Iterable[str]) -> str:

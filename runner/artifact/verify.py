@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import stat as stat_module
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import runner.files as fs
+from runner.artifact.record import found_in
 from runner.artifact.versions import MANIFEST, digest_of, is_number, manifest_text, parse_manifest, read_bytes
 from runner.errors import SourceError
 
 _BLOCK = 1 << 20
+_ODD_MODE = 0o7033
+"""What no file of ours has: the right to run, or to be written by others."""
 
 Read = Callable[[int], None]
 """Told how many bytes were read."""
@@ -81,11 +85,15 @@ def examine(folder: Path, *, known: Callable[[str], bool] = _never, read: Read =
         found.fault(MANIFEST, error.message.removeprefix(f"{folder / MANIFEST} "))
         return found
     _examine_manifest(found, content, found.manifest)
-    present = dict(_present(folder))
+    try:
+        present = found_in(folder)
+    except OSError as error:
+        found.fault("", f"can't be read: {error.strerror}")
+        return found
     files = found.manifest["files"]
     for name in sorted({*files, *present, MANIFEST}):
         try:
-            _examine_file(found, name, files.get(name), present.get(name), known, read)
+            _examine_file(found, name, files.get(name), present, known, read)
         except OSError as error:
             found.fault(name, f"can't be read: {error.strerror}")
     return found
@@ -103,35 +111,28 @@ def _examine_manifest(found: Examined, content: bytes, manifest: Mapping[str, An
         found.notes.append(f"its manifest says that it is {manifest['name']}/{number or 'rejected'}")
 
 
-def _present(folder: Path, prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    """Relative name and state of all that lies in a folder but for folders with something in them."""
-    for entry in os.scandir(folder):
-        info = entry.stat(follow_symlinks=False)
-        name, is_folder = f"{prefix}{entry.name}", stat_module.S_ISDIR(info.st_mode)
-        yield from (is_folder and list(_present(folder / entry.name, f"{name}/"))) or [(name, info)]
-
-
 def _examine_file(
     found: Examined,
     name: str,
     said: Mapping[str, Any] | None,
-    info: os.stat_result | None,
+    present: Mapping[str, os.stat_result | None],
     known: Callable[[str], bool],
     read: Read,
 ) -> None:
-    if info is None:
+    info = present.get(name)
+    if name not in present:
         found.fault(name, "missing" if _is_inside(name) else "lies outside of the folder, which no file of ours does")
     elif said is None and name != MANIFEST:
         found.fault(name, "was not published with it")
-    elif not stat_module.S_ISREG(info.st_mode):
-        found.fault(name, f"is {_kind(info.st_mode)} and not a file")
+    elif info is None:
+        found.fault(name, f"is {fs.kind_of(found.folder / name)} and not a file")
     elif said is not None and info.st_size != said["size"]:
         found.fault(name, f"changed: it has {info.st_size} bytes instead of {said['size']}")
     elif said is not None and not known(name) and _sha256(found.folder / name, read) != said["sha256"]:
         found.fault(name, "changed: its SHA-256 is another than was published")
     else:
         found.files, found.size = found.files + 1, found.size + info.st_size
-    if info is not None and stat_module.S_ISREG(info.st_mode) and info.st_mode & 0o7033:
+    if info is not None and info.st_mode & _ODD_MODE:
         found.notes.append(f"{name} has the mode {stat_module.S_IMODE(info.st_mode):04o}")
 
 
@@ -140,17 +141,10 @@ def _is_inside(name: str) -> bool:
     return not path.is_absolute() and ".." not in path.parts
 
 
-def _kind(mode: int) -> str:
-    if stat_module.S_ISLNK(mode):
-        return "a link"
-    return "a folder" if stat_module.S_ISDIR(mode) else "a device, pipe or socket"
-
-
 def _sha256(path: Path, read: Read) -> str:
     """The SHA-256 of a regular file, which is not followed if it has become a link meanwhile."""
     digest = hashlib.sha256()
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb", buffering=0) as stream:
+    with fs.open_regular(path, follow=False) as stream:
         while block := stream.read(_BLOCK):
             digest.update(block)
             read(len(block))

@@ -194,6 +194,7 @@ def test_validate_and_list_know_sweeps(ovrun: Ovrun) -> None:
 def test_list_counts_the_points_of_a_recipe(ovrun: Ovrun, tmp_path: Path) -> None:
     for name in ("digits-grid--preset-mixed", "digits-grid--preset-performance", "nobody--seed-1"):
         (tmp_path / "outputs" / name / "1").mkdir(parents=True)
+        (tmp_path / "outputs" / name / "1" / "manifest.json").write_text("{}")
     lines = {line.split()[0]: line for line in ovrun("list").stdout.splitlines()}
     assert "2 points" in lines["digits-grid"]
     assert "nobody--seed-1" in lines and "digits-grid--preset-mixed" not in lines
