@@ -14,7 +14,7 @@ from runner.recipe.rawcheck import PLAIN_ONLY, bad_interpolation, bad_key
 
 COMMAND_LINE = 1 << 30
 """The rank of the command line among files: its mistakes come last."""
-MOST_POINTS = 2000
+MOST_POINTS = 10_000
 """More points of a sweep are a slip of the hand, or several sweeps."""
 
 
