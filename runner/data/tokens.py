@@ -19,6 +19,7 @@ import numpy as np
 
 import runner.files as fs
 from runner.errors import SourceError
+from runner.sources.claims import TOKENIZER, refuse_files_elsewhere
 from runner.sources.listing import tokenizer_files
 
 if TYPE_CHECKING:
@@ -107,9 +108,12 @@ class Tokenizer:
                 backend.no_truncation()
                 backend.no_padding()
                 return backend
+            refuse_files_elsewhere(self.folder, self._config(TOKENIZER))
             from transformers import AutoTokenizer
 
-            return AutoTokenizer.from_pretrained(str(self.folder), local_files_only=True)
+            return AutoTokenizer.from_pretrained(str(self.folder), local_files_only=True, trust_remote_code=False)
+        except SourceError:
+            raise
         except Exception as error:
             message = f"{self.folder}: no tokenizer can be loaded from this folder: {error}"
             raise SourceError(message, hint="Convert the model with `conversion.tokenizer: true`.") from error

@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.errors import SourceError
 from runner.export.safetensors import check_safetensors
-from runner.sources import listing
+from runner.sources import claims, listing
 
 _FOREIGN = ("tf_model.h5", "flax_model.msgpack")
 _ADAPTER = "adapter_config.json"
@@ -21,8 +21,8 @@ def check_folder(source: Path, allow_pickle: bool, *, code: bool = False) -> dic
     """The config.json of a folder; SourceError when `runner.export.export_folder` could not load a model from it.
 
     Finds a missing folder or config.json, weights that are absent, damaged or Git LFS pointers, a shard index that
-    names absent shards, a folder that holds its weights as pickles alone while `allow_pickle` is False, an adapter,
-    and, with `code`, code that is elsewhere.
+    names absent shards, a folder that holds its weights as pickles alone while `allow_pickle` is False, an adapter, a
+    tokenizer that is elsewhere, more layers than weights, and, with `code`, code that is elsewhere.
     """
     if not source.is_dir():
         message = f"{source}: no such folder"
@@ -31,7 +31,9 @@ def check_folder(source: Path, allow_pickle: bool, *, code: bool = False) -> dic
     config = read_config(source, read)
     there = listing.names(source, deep=code)
     _refuse_adapter(source, there)
-    _check_weights(source, there, read, allow_pickle)
+    if claims.TOKENIZER in there:
+        claims.refuse_files_elsewhere(source, read(claims.TOKENIZER))
+    claims.refuse_counts(source, config, _check_weights(source, there, read, allow_pickle))
     if code:
         _refuse_foreign_code(source, there, read)
     return config
@@ -62,18 +64,20 @@ def safetensors_files(source: Path, read: Read) -> list[Path]:
     return _shards(source, main, read) if main.endswith(".index.json") else [source / main]
 
 
-def _check_weights(source: Path, there: Collection[str], read: Read, allow_pickle: bool) -> None:
-    """Look at the weight files in the order in which transformers takes them."""
+def _check_weights(source: Path, there: Collection[str], read: Read, allow_pickle: bool) -> int:
+    """Look at the weight files in the order in which transformers takes them; how many weights safetensors hold."""
     files = safetensors_files(source, read)
+    weights = 0
     for file in files:
         listing.real_file(source, file.relative_to(source).as_posix())
-        check_safetensors(file)
+        weights += check_safetensors(file)
     if files:
-        return
+        return weights
     if listing.PICKLE in there or listing.PICKLE_INDEX in there:
         _check_pickle(source, there, read, allow_pickle)
     else:
         _no_weights(source, there)
+    return weights
 
 
 def _shards(source: Path, index: str, read: Read) -> list[Path]:

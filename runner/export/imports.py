@@ -17,6 +17,8 @@ from typing import Any
 
 # transformers imports these for assisted decoding and for the losses of detection models.
 _UNUSED = ("sklearn", "scipy")
+# These would take code from a hub or a cache, and run it, where a model's configuration asks for that.
+_NEVER = ("kernels",)
 _COMPILER = "torch._dynamo"
 # The one submodule that transformers needs for its attention masks; it stands on its own.
 _LIGHT = f"{_COMPILER}._trace_wrapped_higher_order_op"
@@ -33,6 +35,7 @@ def import_exporter() -> None:
     os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
     os.environ.update(dict.fromkeys(("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"), f"{os.devnull}/none"))
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # OpenVINO then takes its own stub
+    sys.modules.update(dict.fromkeys(_NEVER))  # type: ignore[arg-type]
     gc.disable()  # nothing that an import makes is garbage: collecting finds none, and takes a tenth of the time
     postpone_compiler()
     with _absent(_UNUSED):

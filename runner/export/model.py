@@ -132,7 +132,7 @@ def load_model(request: Request, config: Any) -> Any:
                 output_loading_info=True,
                 **{key: value for key, value in options.items() if value},
             )
-    except (ValueError, OSError, RuntimeError, KeyError) as error:
+    except (ValueError, OSError, RuntimeError, KeyError, ImportError) as error:
         message = f"{request.source}: cannot be loaded for the task {task}: {_first_line(error)}"
         raise SourceError(message) from error
     _refuse_missing(request.source, task, report["missing_keys"])

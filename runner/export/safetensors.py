@@ -21,8 +21,8 @@ _BITS = {
 """Type -> bits of an element."""
 
 
-def check_safetensors(path: Path) -> None:
-    """Hold every entry of a safetensors file's header against the file.
+def check_safetensors(path: Path) -> int:
+    """Hold every entry of a safetensors file's header against the file; how many weights it has.
 
     Raises:
         SourceError: the file is truncated or longer than its header says, its entries are of wrong types, overlap or
@@ -39,6 +39,7 @@ def check_safetensors(path: Path) -> None:
         what = "truncated" if held < end else "damaged"
         message = f"{path}: {what}: its header stands for {8 + length + end} bytes, the file has {8 + length + held}"
         raise SourceError(message, hint="Download or copy the file again.")
+    return len(entries)
 
 
 def safetensors_dtypes(path: Path) -> set[str]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,18 @@ def _pointer(folder: Path) -> None:
     (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
 
 
+def _setting(file: str, key: str, value: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        path = folder / file
+        path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+
+    return change
+
+
+_config = partial(_setting, "config.json")
+_tokenizer = partial(_setting, "tokenizer_config.json")
+
+
 UNREADABLE: dict[str, tuple[Callable[[Path], None], str]] = {
     "no folder": (shutil.rmtree, "no such folder"),
     "no config": (lambda folder: (folder / "config.json").unlink(), "has no config.json"),
@@ -237,6 +250,11 @@ UNREADABLE: dict[str, tuple[Callable[[Path], None], str]] = {
     "noise": (lambda folder: (folder / "model.safetensors").write_bytes(b"\x10" + bytes(99)), "cannot be read"),
     "pickle only": (_pickle_only, "its weights are there as a pickle alone"),
     "missing shard": (_missing_shard, "names 1 of 2 shards that are not there: model-00002-of-00002.safetensors"),
+    "tokenizer elsewhere": (_tokenizer("tokenizer_file", "/bin/sh"), "tokenizer_file names /bin/sh, which is outside"),
+    "vocabulary elsewhere": (_tokenizer("vocab_file", "../vocab"), "vocab_file names ../vocab, which is outside"),
+    "tokenizers elsewhere": (_tokenizer("fast_tokenizer_files", ["../tokenizer.5.json"]), "names ../tokenizer.5.json"),
+    "endless layers": (_config("n_layer", 10**9), "n_layer is 1000000000, and there are "),
+    "endless layers of a part": (_config("text_config", {"num_experts": 1e9}), "num_experts is 1000000000, and"),
     "LFS pointer": (_pointer, "a Git LFS pointer"),
 }
 
@@ -251,6 +269,28 @@ def test_refused_before_import(case: str, gpt2: Path, tmp_path: Path) -> None:
         check_folder(folder, allow_pickle=False)
     assert message in caught.value.message
     assert str(folder) in caught.value.message
+
+
+def test_paths_of_another_machine_do_no_harm(gpt2: Path, tmp_path: Path) -> None:
+    shutil.copytree(gpt2, tmp_path / "model")
+    for key in ("tokenizer_file", "vocab_file", "special_tokens_map_file", "name_or_path"):
+        _tokenizer(key, "/root/.cache/none/x.json")(tmp_path / "model")
+    check_folder(tmp_path / "model", allow_pickle=False)
+
+
+def test_kernels_of_a_hub_are_never_run(gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(gpt2, tmp_path / "model")
+    _config("_attn_implementation", "kernels-community/flash-attn")(tmp_path / "model")
+    package = tmp_path / "site" / "kernels"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')\n__version__ = '0.12.0'\n")
+    record = tmp_path / "site" / "kernels-0.12.0.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: kernels\nVersion: 0.12.0\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    (told,) = export(tmp_path / "model", tmp_path / "out")
+    assert "cannot be" in told["error"]
+    assert not (tmp_path / "executed").exists()
 
 
 def test_pickle_that_is_allowed(gpt2: Path, tmp_path: Path) -> None:
