@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -94,8 +95,10 @@ def scan(root: Path) -> Tree:
     """What lies below a folder; no link is followed.
 
     Raises:
-        OSError: a folder can't be read, or `root` is not one.
+        OSError: a folder can't be read, or `root` is a link or no folder.
     """
+    if root.is_symlink():
+        raise NotADirectoryError(errno.ENOTDIR, "is a symbolic link", str(root))
     tree = Tree()
     _scan(root, "", tree)
     return tree

@@ -6,6 +6,7 @@ for their numbers: int4 with another ratio is alike, int4 with another method is
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +62,8 @@ class Costs:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.path = store.root / "costs.json"
-        self.known: dict[str, dict[str, float]] = fs.read_json(self.path) or {}
+        self.path = store.room() / "costs.json"
+        self.known = {like: cost for like, cost in fs.recall(self.path).items() if _is_cost(cost)}
         self.documents: dict[str, Mapping[str, Any]] = {}
         self.sources: dict[str, str] = {}
         self.sizes: dict[str, int] = {}
@@ -88,9 +89,10 @@ class Costs:
         cost["seconds"] = round((cost["seconds"] + entry.record["seconds"]) / 2, 3)
 
     def save(self) -> None:
-        """Write what was noted, for the runs to come."""
+        """Write what was noted, for the runs to come; where that can't be, they estimate anew."""
         if self.known:
-            fs.write_json(self.path, self.known)
+            with contextlib.suppress(OSError):
+                fs.write_json(self.path, self.known)
 
     def _like(self, stage: Stage) -> str:
         kind = [stage.name, self._source(stage.key), _kind(stage.params), sorted(stage.datasets)]
@@ -100,8 +102,8 @@ class Costs:
         """A digest of where a stage's data come from in the end, whatever stages are in between."""
         if key not in self.sources:
             document = self._document(key)
-            inputs = document.get("inputs") or {}
-            if inputs:
+            inputs = document.get("inputs")
+            if isinstance(inputs, dict) and inputs:
                 found = sorted({self._source(one) for one in inputs.values()})
                 self.sources[key] = found[0] if len(found) == 1 else fs.sha256_json(found)
             else:
@@ -111,8 +113,8 @@ class Costs:
 
     def _document(self, key: str) -> Mapping[str, Any]:
         if key not in self.documents:
-            record = fs.read_json(self.store.folder(key) / "entry.json") or {}
-            self.documents[key] = record.get("document", {})
+            entry, _ = self.store.read(key)
+            self.documents[key] = entry.record["document"] if entry else {}
         return self.documents[key]
 
     def _size(self, stage: Stage) -> int:
@@ -122,9 +124,17 @@ class Costs:
 
     def _size_of(self, key: str) -> int:
         if key not in self.sizes:
-            record = fs.read_json(self.store.folder(key) / "entry.json") or {}
-            self.sizes[key] = sum(file["size"] for file in record.get("files", {}).values())
+            entry, _ = self.store.read(key)
+            self.sizes[key] = sum(file["size"] for file in entry.record["files"].values()) if entry else 0
         return self.sizes[key]
+
+
+def _is_cost(value: Any) -> bool:
+    """Whether a row of costs.json is one: bytes and seconds, of a size that can be."""
+    if not isinstance(value, dict) or value.keys() != {"memory", "seconds"}:
+        return False
+    numbers = [number for number in value.values() if isinstance(number, int | float) and not isinstance(number, bool)]
+    return len(numbers) == 2 and all(0 <= number < 1 << 60 for number in numbers)
 
 
 def _kind(value: Any) -> Any:

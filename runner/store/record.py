@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -52,9 +53,18 @@ class Entry:
 
 
 def sealed(record: Mapping[str, Any], key: str, files: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as entry.json holds it, with its own digest under `self`."""
+    """A record as entry.json holds it, with its own digest under `self`.
+
+    Raises:
+        ValueError: it is not plain data: a number is none, or a text can't be encoded.
+    """
     plain: dict[str, Any] = json.loads(json.dumps({**record, "format": FORMAT, "key": key, "files": files}))
-    return {**plain, "self": fs.sha256_json(plain)}
+    return {**plain, "self": _seal(plain)}
+
+
+def _seal(plain: Mapping[str, Any]) -> str:
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def fault_of(record: Any, key: str) -> str | None:
@@ -64,17 +74,23 @@ def fault_of(record: Any, key: str) -> str | None:
     if record.get("format") != FORMAT:
         return f"is of another format than {FORMAT}"
     try:
-        seal = fs.sha256_json({name: value for name, value in record.items() if name != "self"})
+        seal = _seal({name: value for name, value in record.items() if name != "self"})
     except (ValueError, RecursionError):
-        return "holds what is no number"
+        return "is not plain data"
     if record.get("self") != seal:
         return "was changed: its own digest does not fit"
     if record.get("key") != key:
         return "is that of another key"
-    wrong = [name for name, kind in _SHAPE.items() if not isinstance(record.get(name), kind)]
+    wrong = [name for name, kind in _SHAPE.items() if not _fits(record.get(name), kind)]
     if wrong:
         return f"has no usable {wrong[0]}"
     return None if all(_is_file(*item) for item in record["files"].items()) else "lists files in a wrong form"
+
+
+def _fits(value: Any, kind: type | tuple[type, ...]) -> bool:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        return False
+    return not isinstance(value, int | float) or 0 <= value < 1 << 60
 
 
 def _is_file(name: str, told: Any) -> bool:
