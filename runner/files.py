@@ -1,6 +1,6 @@
 """Files on disk, in one name: digests, copies, reading and writing at once. The work is done in `runner.base`."""
 
-from runner.base.copies import copy_file, link_file, link_tree, walk
+from runner.base.copies import copy_file, link_file, link_tree, separate, walk
 from runner.base.digests import Stat, digest_paths, settled, sha256_file, sha256_json, stamps, stat_of
 from runner.base.documents import (
     JSON_LIMIT,
@@ -34,6 +34,7 @@ __all__ = [
     "recall",
     "remove_tree",
     "scan",
+    "separate",
     "settled",
     "sha256_file",
     "sha256_json",

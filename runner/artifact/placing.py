@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import stat as stat_module
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -151,6 +150,8 @@ class _Placing:
             manifest = read_manifest(folder)
             identities = (self.record.of(number).identity, manifest and manifest["identity"])
             if self.identity in identities and self._is_whole(number, folder):
+                if self.plan.recipe.publish == "copy":
+                    fs.separate(folder)
                 self.news = self.news or not (self.home / LATEST).exists()
                 return Placed("up to date", folder, number, tuple(self.damaged))
         return None
@@ -250,7 +251,7 @@ class _Placing:
 
     def _fill(self, folder: Path, number: int | None) -> None:
         plan, places = self.plan, Places(self.plan.recipe, self.outputs, folder)
-        fs.link_tree(self.model.files, folder)
+        fs.link_tree(self.model.files, folder, independent=plan.recipe.publish == "copy")
         self.store.refresh(self.model)
         manifest = build_manifest(plan, self.store, self.entries, self.checks, self.identity, number, places)
         if self.sweep is not None:
@@ -261,9 +262,7 @@ class _Placing:
         manifest["files"] |= {name: _described(folder / name) for name in (CARD, RECIPE)}
         manifest["digest"] = digest_of(manifest)
         (folder / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8", newline="\n")
-        for name in (CARD, RECIPE, MANIFEST):
-            path = folder / name
-            path.chmod(stat_module.S_IMODE(path.stat().st_mode) & 0o444)
+        fs.make_read_only(folder, fs.scan(folder))
 
 
 def _names(first: str) -> Sequence[str]:

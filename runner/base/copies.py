@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -31,6 +33,24 @@ def link_tree(source: Path, target: Path, *, skip: Iterable[str] = (), independe
         name = path.relative_to(source).as_posix()
         if name not in skipped:
             (copy_file if independent else link_file)(path, target / name)
+
+
+def separate(folder: Path) -> None:
+    """Give every file below a folder that has other names too a content of its own; each is replaced at once.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    for path in walk(folder):
+        info = path.lstat()
+        if info.st_nlink > 1:
+            new = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}")
+            try:
+                copy_file(path, new)
+                new.chmod(stat.S_IMODE(info.st_mode))
+                new.replace(path)
+            finally:
+                new.unlink(missing_ok=True)
 
 
 def link_file(source: Path, target: Path) -> None:

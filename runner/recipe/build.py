@@ -49,6 +49,7 @@ def build(config: Mapping[str, Any], origins: Origins, path: Path) -> Recipe:
         accuracy=_accuracy(resolved.get("accuracy")),
         target_device=resolved["target_device"],
         seed=int(resolved["seed"]),
+        publish=resolved["publish"],
         resolved=resolved,
         origins={dotted(at): origin.where for at, origin in origins.items() if at},
         notes=tuple(note for _, notes in steps for note in notes),
@@ -75,6 +76,7 @@ def complete(config: Mapping[str, Any], origins: Origins, path: Path) -> dict[st
         "accuracy": _filled_accuracy(config.get("accuracy")),
         "target_device": config.get("target_device", "ANY"),
         "seed": config.get("seed", 0),
+        "publish": config.get("publish", "link"),
     }
     return {key: value for key, value in filled.items() if value is not None}
 

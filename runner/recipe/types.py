@@ -227,6 +227,7 @@ class Recipe:
     accuracy: Accuracy = field(default_factory=Accuracy)
     target_device: str = "ANY"
     seed: int = 0
+    publish: Literal["link", "copy"] = "link"
     resolved: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ Layout below its root:
     runs/                     what each run that is under way needs, for `ovrun gc`
     recent/<recipe>.json      the key documents of a recipe's last run, to say what changed since; and earlier keys
     digests/                  remembered digests of source files
+    numbers/                  the highest version number that a recipe ever used
 
 An entry is immutable. Its files are read-only and may be hard-linked into an artifact; so a use checks size,
 times and inode of each file against stat.json, and reads the bytes again when they differ.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import runner.files as fs
+from runner import keys
 
 _KEPT = 50
 """Earlier runs that are remembered."""
@@ -48,7 +49,7 @@ def runs_of(content: Mapping[str, Any]) -> Iterator[list[str]]:
 
 def keys_of(documents: Mapping[str, Any]) -> list[str]:
     """The keys that key documents stand for."""
-    return [fs.sha256_json(document) for document in documents.values()]
+    return [keys.digest(document) for document in documents.values()]
 
 
 def _earlier(content: Mapping[str, Any]) -> list[dict[str, Any]]:
