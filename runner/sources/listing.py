@@ -169,7 +169,7 @@ def _entries(root: Path, folder: str) -> Iterator[tuple[str, bool]]:
             for entry in entries:
                 name = f"{folder}/{entry.name}" if folder else entry.name
                 if _is_text(entry.name):
-                    yield name, entry.is_dir(follow_symlinks=False) or (entry.is_dir() and _is_inside(root, name))
+                    yield name, entry.is_dir(follow_symlinks=False) or _is_inner_folder(root, name)
     except (FileNotFoundError, NotADirectoryError):
         return
 
@@ -182,10 +182,17 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _is_inside(root: Path, name: str) -> bool:
+def _is_inner_folder(root: Path, name: str) -> bool:
     """Whether a link leads to a folder below the root that is not around the link, which would have no end."""
-    real, home = (root / name).resolve(), root.resolve()
-    return home in real.parents and real not in (root / name).parent.resolve().parents
+    path = root / name
+    if not path.is_symlink():
+        return False
+    try:
+        real = path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return False
+    around = path.parent.resolve()
+    return real.is_dir() and root.resolve() in real.parents and real not in (around, *around.parents)
 
 
 def real_files(root: Path, wanted: Iterable[str]) -> dict[str, Path]:

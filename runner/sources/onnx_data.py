@@ -23,7 +23,7 @@ _VARINT, _LENGTH = 0, 2
 _FIXED = {1: 8, 5: 4}
 _LONGEST = 10  # bytes of a varint
 _DEEPEST = 200  # messages in each other; each branch of a branch in a model takes three
-_MOST = 5_000_000  # fields; models of many GB have some 100,000
+_MOST = 2_000_000  # fields; models of many GB have some 100,000
 
 
 def external_files(path: Path) -> list[str]:
@@ -67,23 +67,34 @@ def _location(content: mmap.mmap, start: int, stop: int) -> Iterator[str]:
 
 
 def _fields(content: mmap.mmap, at: int, stop: int) -> Iterator[tuple[int, int, int]]:
-    """The fields of a message: number, start and end of what they hold, which is nothing for a plain number."""
+    """The fields of a message: number, start and end of what they hold, which is nothing for a plain number.
+
+    It ends where a message can't go on: at a field without a number, or one that is longer than the message.
+    """
     while at < stop:
         tag, at = _varint(content, at, stop)
-        kind = tag & 7
-        value, at = _varint(content, at, stop) if kind in (_VARINT, _LENGTH) else (0, at)
-        if kind == _LENGTH and at + value <= stop:
-            yield tag >> 3, at, at + value
+        number, kind = tag >> 3, tag & 7
+        start = at
+        if kind == _LENGTH:
+            length, start = _varint(content, at, stop)
+            at = start + length
+        elif kind == _VARINT:
+            _, at = _varint(content, at, stop)
+            start = at
         else:
-            yield 0, at, at
-        at += value if kind == _LENGTH else _FIXED.get(kind, 0 if kind == _VARINT else stop)
+            at = start = at + _FIXED.get(kind, stop)
+        if number == 0 or at > stop:
+            return
+        yield number, start, at
 
 
 def _varint(content: mmap.mmap, at: int, stop: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and where it ends: at the end of all where it is too long."""
+    """A number of seven bits a byte, the lowest first, and where it ends: beyond all where it is too long."""
+    if at < stop and content[at] < 0x80:
+        return content[at], at + 1
     value = 0
     for place, byte in enumerate(content[at : min(at + _LONGEST, stop)]):
         value |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
             return value, at + place + 1
-    return value, stop
+    return 0, stop + 1
