@@ -27,6 +27,71 @@ def export(*jobs: dict[str, Any]) -> list[dict[str, Any]]:
     return outcomes
 
 
+def opened(*jobs: dict[str, Any]) -> list[dict[str, list[str]]]:
+    """For each job the files of its source that the libraries open there, and those that its export opens.
+
+    The first are what transformers and Optimum look for in any folder, the second what they get.
+    """
+    from runner.export import export_folder
+    from runner.export.imports import import_exporter
+
+    import_exporter()
+    heard: set[str] = set()
+    sys.addaudithook(lambda event, args: heard.add(os.path.realpath(args[0])) if _is_path(event, args) else None)
+    found = []
+    for job in jobs:
+        source = job.pop("source")
+        heard.clear()
+        _load_all(source)
+        asked = _inside(source, heard)
+        heard.clear()
+        export_folder(Path(source), Path(job.pop("out")), progress=lambda _: None, **job)
+        found.append({"asked": asked, "read": _inside(source, heard)})
+    return found
+
+
+def _is_path(event: str, args: tuple[Any, ...]) -> bool:
+    return event == "open" and isinstance(args[0], str | bytes | os.PathLike)
+
+
+def _inside(folder: str, paths: set[str]) -> list[str]:
+    names = (os.path.relpath(path, os.path.realpath(folder)) for path in map(os.fsdecode, paths))
+    return sorted(name for name in names if not name.startswith(".."))
+
+
+def _load_all(folder: str) -> None:
+    """Load a folder by all that transformers has for it."""
+    import transformers
+    from optimum.utils.save_utils import maybe_load_preprocessors
+
+    maybe_load_preprocessors(folder)
+    for name in ("AutoConfig", "AutoTokenizer", "AutoProcessor", "AutoImageProcessor", "GenerationConfig", "AutoModel"):
+        try:
+            getattr(transformers, name).from_pretrained(folder)
+        except Exception as error:  # what it opened before counts
+            print(name, error, file=sys.stderr)
+
+
+def look_around(job: dict[str, Any], cache: str) -> list[dict[str, Any]]:
+    """What an export has around it while it reads: its folder, whether a hub's cache is there, where code would go."""
+    from runner.export import _reading
+    from runner.export.imports import import_exporter
+
+    os.environ["HF_HUB_CACHE"] = cache
+    import_exporter()
+    import huggingface_hub.constants
+    from transformers import dynamic_module_utils
+
+    with _reading(Path(job["source"]), Path(job["out"]) / "files", False, True) as viewed:
+        return [
+            {
+                "cwd": Path.cwd().name if Path.cwd() == viewed.resolve() else str(Path.cwd()),
+                "cache": Path(huggingface_hub.constants.HF_HUB_CACHE).exists(),
+                "modules": Path(dynamic_module_utils.HF_MODULES_CACHE).parent == viewed.parent,
+            }
+        ]
+
+
 def inputs(folder: str) -> list[str]:
     """The names of a model's inputs, sorted."""
     import openvino

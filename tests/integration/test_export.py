@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from runner import embedded
 from runner.errors import SourceError
 from runner.export import check_folder
+from runner.sources.folder import files
 from tests.geometry import bert_folder, dialogpt_small_snapshot, gpt2_folder, llama_folder, vit_folder
 
 GENERATION = "text-generation-with-past"
@@ -132,6 +134,51 @@ def test_image_classifier(tmp_path: Path) -> None:
     names = ["config.json", "openvino_model.bin", "openvino_model.xml", "preprocessor_config.json"]
     assert list(digests(tmp_path / "out")) == names
     assert child("inputs", str(tmp_path / "out")) == ["pixel_values"]
+
+
+def test_nothing_is_opened_that_a_digest_does_not_cover(tmp_path: Path) -> None:
+    """What the libraries would open of a folder is on our list, and what an export opens is nothing else."""
+    jobs = []
+    for make, task in (
+        (gpt2_small, GENERATION),
+        (bert_folder, "feature-extraction"),
+        (llama_folder, GENERATION),
+        (resnet_folder, "image-classification"),
+    ):
+        source = make(tmp_path / make.__name__)
+        _surround(source)
+        jobs.append(asdict(Job(str(source), str(tmp_path / f"{make.__name__}-out"), task=task)))
+        Path(jobs[-1]["out"]).mkdir()
+    for job, found in zip(jobs, child("opened", *jobs), strict=True):
+        covered = set(files(Path(job["source"]), False, False))
+        assert "config.json" in found["asked"] and set(found["asked"]) <= covered
+        assert "config.json" in found["read"] and set(found["read"]) <= covered
+        assert "chat_template.jinja" in found["asked"] or job["task"] != GENERATION
+        assert sorted(path.name for path in Path(job["out"]).parent.glob("source.*")) == []
+
+
+def gpt2_small(folder: Path) -> Path:
+    return gpt2_folder(folder, layers=1, hidden=64, vocab=400, positions=64, with_tokenizer_json=False)
+
+
+def resnet_folder(folder: Path) -> Path:
+    return Path(shutil.copytree(embedded.MODELS["digits-cnn"].path, folder))
+
+
+def _surround(folder: Path) -> None:
+    """Put beside a model what may lie beside one."""
+    (folder / "additional_chat_templates").mkdir()
+    (folder / "additional_chat_templates" / "tools.jinja").write_text("{{ messages }}")
+    for name in ("chat_template.jinja", "README.md", "LICENSE", "notes.md", "training_args.bin", "other.safetensors"):
+        (folder / name).write_text("{{ messages }}")
+    (folder / "onnx").mkdir()
+    (folder / "onnx" / "model.onnx").write_text("another form")
+
+
+def test_no_other_model_is_taken_from_the_current_folder(gpt2: Path, tmp_path: Path) -> None:
+    """A name that a library takes for a folder, if there is one, or looks for in the hub's cache."""
+    (found,) = child("look_around", asdict(Job(str(gpt2), str(tmp_path))), str(tmp_path))
+    assert found == {"cwd": "model", "cache": False, "modules": True}
 
 
 def test_compiler_can_still_be_had() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from runner.errors import SourceError
 from runner.recipe.types import ModelSource
 from runner.sources import locate
 from runner.sources.onnx_data import external_files
+from runner.stages import Task, convert
 from tests import foreign
 from tests.conftest import Ovrun
 from tests.foreign.nets import Dense, Floats
@@ -198,3 +200,65 @@ def test_weights_outside_are_found_wherever_an_onnx_model_names_them(tmp_path: P
 def test_a_saved_model_may_be_stated_by_its_graph(tmp_path: Path) -> None:
     source, folder, _ = write("saved-model", tmp_path / "model")
     assert digest(source, folder / "saved_model.pb", tmp_path / "a") == digest(source, folder, tmp_path / "b")
+
+
+def converted(source: Path, out: Path, shapes: tuple[Any, ...] = ()) -> list[str]:
+    """The names of what the stage makes of a model file, in this process."""
+    out.mkdir(parents=True)
+    params = {"reader": "openvino", "precision": "fp32", "shapes": [*shapes]}
+    convert.run(Task("convert", params, out, {"source": source}), lambda done, total: None)
+    assert [path.name for path in out.parent.iterdir()] == [out.name], "nothing is left beside it"
+    return sorted(path.name for path in out.iterdir())
+
+
+def test_what_goes_with_an_ir_is_a_copy(tmp_path: Path) -> None:
+    """An edit of the source shows in no version, and the source's mode stays what it was."""
+    path = foreign.openvino_ir(tmp_path / "ir")
+    for part in (path, path.with_suffix(".bin")):
+        part.rename(part.with_stem("openvino_model"))
+    beside = {"config.json": "{}", "vocab.txt": "a", "chat_template.jinja": "b", "openvino_tokenizer.xml": "c"}
+    for name, text in beside.items():
+        (path.parent / name).write_text(text)
+        (path.parent / name).chmod(0o640)
+    (path.parent / "manifest.json").write_text("{}")
+    made = converted(path.with_stem("openvino_model"), tmp_path / "out" / "files")
+    assert made == sorted([*beside, "openvino_model.bin", "openvino_model.xml"])
+    for name in beside:
+        assert not (tmp_path / "out" / "files" / name).samefile(path.parent / name)
+        assert (path.parent / name).stat().st_mode & 0o777 == 0o640
+        assert (path.parent / name).stat().st_nlink == 1
+
+
+DAMAGED = {
+    "openvino": b"<net><layers><layer id='0' type='Nothing'/></layers></net>",
+    "onnx": b"\xff" * 1000,
+    "tflite": b"\x00" * 1000,
+    "frozen": b"\x0a\xff\xff\xff\x7f" * 100,
+    "pbtxt": b"node {",
+    "saved-model": b"\xff" * 1000,
+    "paddle": b"\xff" * 1000,
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_damaged_file_is_the_models_fault(kind: str, tmp_path: Path) -> None:
+    _, path, _ = write(kind, tmp_path / "model")
+    (path / "saved_model.pb" if path.is_dir() else path).write_bytes(DAMAGED[kind])
+    with pytest.raises(SourceError) as caught:
+        converted(path, tmp_path / "out" / "files")
+    assert str(path) in caught.value.message
+    assert "source." not in caught.value.message, "the folder of links is nobody's business"
+
+
+def test_weights_that_are_not_numbers_are_the_models_fault(tmp_path: Path) -> None:
+    net = foreign.dense(0)
+    net.w1[0, 0] = float("nan")
+    with pytest.raises(SourceError, match="not numbers"):
+        converted(foreign.openvino_ir(tmp_path / "ir", net), tmp_path / "out" / "files")
+
+
+def test_truncated_weights_of_an_ir_are_the_models_fault(tmp_path: Path) -> None:
+    path = foreign.openvino_ir(tmp_path / "ir")
+    path.with_suffix(".bin").write_bytes(path.with_suffix(".bin").read_bytes()[:100])
+    with pytest.raises(SourceError, match=re.escape(str(path))):
+        converted(path, tmp_path / "out" / "files")
