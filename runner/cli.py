@@ -120,16 +120,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = Output("json" if "--json" in words else "text")
     try:
         return _run(words, output)
-    except OvrunError as error:
-        output.failed(error, document=True)
-        return error.exit_code
-    except KeyboardInterrupt:
-        streams.tell("\ninterrupted: finished stages are kept, the next run goes on from there")
-        return INTERRUPTED
     except SystemExit as end:  # argparse, after --help and --version
         return int(end.code or 0)
-    except Exception as error:
-        return _unforeseen(error, output)
+    except (Exception, KeyboardInterrupt) as error:
+        return _end(error, output)
 
 
 def _run(words: list[str], output: Output) -> int:
@@ -155,7 +149,29 @@ def _stand_somewhere() -> None:
         raise UsageError([Problem("command line", "", what, "cd into one that is")]) from error
 
 
-def _unforeseen(error: Exception, output: Output) -> int:
+def _end(error: BaseException, output: Output) -> int:
+    """Tell why a command did not come to its end; the exit code."""
+    if _interrupted(error):
+        streams.tell("\ninterrupted: finished stages are kept, the next run goes on from there")
+        return INTERRUPTED
+    if isinstance(error, OvrunError):
+        output.failed(error, document=True)
+        return error.exit_code
+    return _unforeseen(error, output)
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether an interrupt is behind it, which some libraries answer by an error of their own."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _unforeseen(error: BaseException, output: Output) -> int:
     """What escaped from a command: the machine's refusal in words, or a mistake of ovrun's with its story in a file."""
     if isinstance(error, OSError) and error.filename is not None:
         output.failed(StageError(f"{os.fsdecode(error.filename)}: {error.strerror}"), document=True)

@@ -17,11 +17,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.base.safe import without_secrets
+
 INTERRUPTED = 130
 
 
 class OvrunError(Exception):
-    """A message for the person who runs ovrun.
+    """A message for the person who runs ovrun; it holds no secret of the environment, whatever a library said.
 
     Args:
         message: what is wrong and where, in one sentence.
@@ -35,9 +37,9 @@ class OvrunError(Exception):
     log: Path | None = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = without_secrets(message)
+        self.hint = hint and without_secrets(hint)
+        super().__init__(self.message)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runner.base.safe import code, line, markdown, markdown_cell
 from runner.report.words import gate_text, megabytes, number
 
 _TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
@@ -28,11 +29,12 @@ def write_card(path: Path, manifest: Mapping[str, Any]) -> None:
     import yaml
 
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    environment.filters |= {"text": lambda text: markdown(str(text)), "cell": lambda text: markdown_cell(str(text))}
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     generates = str(manifest["model"]["task"]).startswith("text-generation")
     text = template.render(
         m=manifest,
-        metadata=yaml.safe_dump(_metadata(manifest), sort_keys=False, allow_unicode=True),
+        metadata=yaml.safe_dump(_one_line(_metadata(manifest)), sort_keys=False, allow_unicode=True),
         origin=_origin(manifest["model"]),
         size=_size(manifest["size"]),
         usage=_GENAI if generates else _OPENVINO,
@@ -55,6 +57,15 @@ def _metadata(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return metadata
 
 
+def _one_line(value: Any) -> Any:
+    """Plain data in which every text is one line, which nothing that reads the card's head can take for its end."""
+    if isinstance(value, dict):
+        return {key: _one_line(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_one_line(item) for item in value]
+    return line(value) if isinstance(value, str) else value
+
+
 def _results(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     task = _PIPELINES.get(manifest["model"]["task"], manifest["model"]["task"]) or "other"
     return [
@@ -69,9 +80,9 @@ def _results(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _origin(model: Mapping[str, Any]) -> str:
     if model["source"] == "huggingface":
-        return f"`{model['id']}` at commit `{model['revision']}`"
+        return f"{code(model['id'])} at commit {code(model['revision'])}"
     name = model.get("id") or Path(model["path"]).name
-    return f"`{name}` ({model['source']}, SHA-256 `{model['sha256'][:16]}…`)"
+    return f"{code(name)} ({model['source']}, SHA-256 `{model['sha256'][:16]}…`)"
 
 
 def _size(size: Mapping[str, Any]) -> str:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import functools
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from runner import resources
+from runner.base import streams
 from runner.recipe import wording
 from runner.recipe.needs import Rules, needs
 
@@ -188,4 +188,4 @@ def algorithms() -> list[str]:
 if __name__ == "__main__":
     from runner.report.reference_page import page
 
-    sys.stdout.write(page())
+    streams.put_data(page())

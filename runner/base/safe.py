@@ -20,7 +20,7 @@ _HIDDEN = re.compile(
     "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # no width, or another direction
     "\ud800-\udfff\U000e0000-\U000e0fff]"  # bytes that are no text, and tags
 )
-_BREAKS = re.compile(r"[ \t]*[\n\r\t\v\f\x85\u2028\u2029][ \t\n\r\v\f\x85\u2028\u2029]*")
+_BREAKS = re.compile(r" *[\n\r\t\v\f\x85\u2028\u2029][ \n\r\t\v\f\x85\u2028\u2029]*")
 
 
 def terminal(text: str) -> str:
@@ -46,7 +46,7 @@ def _shown(match: re.Match[str]) -> str:
 
 
 _ADDRESS = re.compile(r"\S*(?:://|www\.|@)\S*", re.IGNORECASE)
-_MARKUP = re.compile(r"[\\`*\[\]~$]|(?<!\w)_|_(?!\w)")
+_MARKUP = re.compile(r"[\\`*\[\]~$]|(?<![^\W_])_|_(?![^\W_])")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
 _LEADING = re.compile(r"([#+=-]|\d+(?=[.)]))")
 

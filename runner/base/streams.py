@@ -47,6 +47,23 @@ class Steady(io.TextIOWrapper):
             os.close(nowhere)
 
 
+class Log(Steady):
+    """A stream that is a log: without secrets of the environment, and harmless for a terminal that shows it."""
+
+    def write(self, text: str) -> int:
+        """Write text, whose carriage returns begin new lines."""
+        super().write(safe.terminal(safe.without_secrets(text.replace("\r\n", "\n").replace("\r", "\n"))))
+        return len(text)
+
+
+def keep_log() -> None:
+    """Make standard output and error of a process streams of its log; before a library keeps either of them."""
+    for name in ("stdout", "stderr"):
+        setattr(
+            sys, name, Log(getattr(sys, name).buffer, encoding="utf-8", errors="backslashreplace", write_through=True)
+        )
+
+
 def settle() -> None:
     """Make the process's streams steady: once, before anything else is opened.
 

@@ -25,6 +25,8 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
+from runner.base import streams
+
 _QUIET = {
     "NNCF_CI": "1",
     "DO_NOT_TRACK": "1",
@@ -198,5 +200,6 @@ def _warm() -> None:
 if __name__ == "__main__":
     _control = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    streams.keep_log()
     _warm()
     _Server(_control).serve()

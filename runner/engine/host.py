@@ -18,6 +18,8 @@ from typing import Any
 import dask
 from distributed import LocalCluster, Status
 
+from runner.base import streams
+
 _LOOK_EVERY = 2.0
 START_WITHIN = 60
 """Seconds for processes to reach each other."""
@@ -56,6 +58,7 @@ def main() -> None:
     """Make the cluster, tell its address, and wait for the end."""
     answer = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
+    streams.keep_log()
     wanted = json.loads(sys.stdin.buffer.readline())
     dask.config.set(configuration(wanted["allowed_failures"]))
     if "local" in wanted:  # jobs in a queue may wait for hours, processes of this machine don't

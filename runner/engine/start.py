@@ -17,6 +17,7 @@ from distributed import Client
 from distributed.comm import get_address_host_port
 from distributed.versions import VersionMismatchWarning
 
+from runner.base import safe
 from runner.engine import slurm
 from runner.engine.settings import Cluster
 from runner.engine.shares import core_shares
@@ -114,11 +115,18 @@ def _ended(host: subprocess.Popen[bytes]) -> Iterator[None]:
             killer.cancel()
 
 
+class _Discreet(logging.Formatter):
+    """Lines without secrets of the environment, harmless for a terminal that shows them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return safe.terminal(safe.without_secrets(super().format(record)))
+
+
 @contextlib.contextmanager
 def _heard_in(log: Path) -> Iterator[None]:
     """Keep the loggers and warnings of Dask off the console."""
-    handler = logging.FileHandler(log, delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    handler = logging.FileHandler(log, delay=True, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(_Discreet("%(asctime)s %(name)s %(levelname)s %(message)s"))
     names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _CHATTY]
     loggers = [logging.getLogger(name) for name in {*names, *_CHATTY}]
     before = [(logger, logger.handlers[:], logger.propagate) for logger in loggers]

@@ -26,7 +26,8 @@ NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 class RecipeEntry:
     """A recipe that can be named; `description` is empty where the file can't be read as YAML.
 
-    `points` is the number of points of the file's own `sweep`, None where it has none.
+    `points` is the number of points of the file's own `sweep`, None where it has none; `publishes` is the name of its
+    versions, which is that of the file unless the recipe states another.
     """
 
     name: str
@@ -34,6 +35,7 @@ class RecipeEntry:
     description: str
     builtin: bool
     points: int | None = None
+    publishes: str = ""
 
 
 def folders(recipes_dir: Path | None = None) -> list[Path]:
@@ -114,8 +116,10 @@ def _entry(path: Path, builtin: bool) -> RecipeEntry:
     try:
         file = yamlfile.read(path)
     except RecipeError:
-        return RecipeEntry(path.stem, path, "", builtin)
-    return RecipeEntry(path.stem, path, str(file.data.get("description") or ""), builtin, _points(file))
+        return RecipeEntry(path.stem, path, "", builtin, publishes=path.stem)
+    stated = file.data.get("name")
+    name = stated if isinstance(stated, str) and NAME.fullmatch(stated) else path.stem
+    return RecipeEntry(path.stem, path, str(file.data.get("description") or ""), builtin, _points(file), name)
 
 
 def _points(file: YamlFile) -> int | None:

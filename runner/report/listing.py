@@ -21,20 +21,21 @@ def listing(recipes_dir: Path | None, outputs: Path, *, points: bool = True) -> 
     Without `points`, the points of the recipes' sweeps are only counted, in `published_points` of their recipe.
     """
     rows = []
-    others_too = published(outputs)
     for entry in list_recipes(recipes_dir):
         origin = "built in" if entry.builtin else str(entry.path)
-        rows.append(_row(entry.name, entry.description, origin, outputs) | {"points": entry.points})
-    known = {row["name"]: row for row in rows}
-    others = [name for name in others_too if name not in known]
+        rows.append(_row(entry.name, entry.publishes, entry.description, origin, outputs) | {"points": entry.points})
+    known = {row["publishes"]: row for row in rows}
+    others = [name for name in published(outputs) if name not in known]
     for name in others:
         if owner := known.get(name.partition("--")[0]):
             owner["published_points"] += 1
-    return rows + [_row(name, "", None, outputs) for name in others if points or name.partition("--")[0] not in known]
+    shown = [name for name in others if points or name.partition("--")[0] not in known]
+    return rows + [_row(name, name, "", None, outputs) for name in shown]
 
 
-def _row(name: str, description: str, origin: str | None, outputs: Path) -> dict[str, Any]:
-    home = outputs / name
+def _row(name: str, publishes: str, description: str, origin: str | None, outputs: Path) -> dict[str, Any]:
+    """A row of `name`, whose versions are called `publishes`."""
+    home = outputs / publishes
     kept = record.load(home)
     found = record.folders(home, kept)
     manifest, states = None, {}
@@ -49,6 +50,7 @@ def _row(name: str, description: str, origin: str | None, outputs: Path) -> dict
             states[number] = state
     return {
         "name": name,
+        "publishes": publishes,
         "description": description,
         "recipe": origin,
         "points": None,
@@ -78,6 +80,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     size = megabytes(row["size"]) if row["size"] else "-"
     origin = "built in" if row["recipe"] == "built in" else "yours" if row["recipe"] else "no recipe"
     points = f"[{row['points']} points] " if row["points"] else ""
+    points += f"[as {row['publishes']}] " if row["publishes"] != row["name"] else ""
     return row["name"], origin, made, size, f"{points}{row['description']}"
 
 

@@ -59,15 +59,17 @@ class Output:
 
     def failed(self, error: OvrunError, *, document: bool = False) -> None:
         """What went wrong, on standard error; with `document` it is also the answer to a program."""
-        errors = [str(problem) for problem in error.problems] if isinstance(error, RecipeError) else [error.message]
-        for text in errors:
-            streams.tell(_indented(f"error: {text}"))
+        problems = [str(problem) for problem in error.problems] if isinstance(error, RecipeError) else []
+        for problem in problems:
+            streams.tell(safe.line(f"error: {problem}"))
+        if not problems:
+            streams.tell(_indented(f"error: {error.message}"))
         if error.hint:
             streams.tell(f"\n{_indented(f'hint: {error.hint}')}")
         if error.log:
             streams.tell(f"\n{safe.line(f'log: {error.log}')}")
         if document and self.form == "json":
-            log = error.log and str(error.log)
+            log, errors = error.log and str(error.log), problems or [error.message]
             told = {"status": "error", "exit_code": error.exit_code, "errors": errors, "hint": error.hint, "log": log}
             streams.put_json(told)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pkgutil
 import re
 import subprocess
@@ -16,7 +17,9 @@ from runner.cli import build_parser, main, parse
 from runner.commands import COMMANDS, listing
 from runner.commands.loading import split_words
 from tests.conftest import Ovrun
+from tests.reports import manifest, write
 
+ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "nncf", "transformers", "openvino", "optimum", "openvino_genai", "tokenizers", "huggingface_hub")
 
 
@@ -45,6 +48,25 @@ def test_every_module_of_commands_is_a_command_with_help_of_its_own() -> None:
     for command in COMMANDS:
         assert command.text[1:] in build_parser().format_help()
         assert "--json" in build_parser(command).format_help()
+
+
+def test_the_readme_says_which_command_takes_what() -> None:
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    sentence = re.search(r"All take `--json`;.*?\.", readme)
+    assert sentence
+    every = {command.name: build_parser(command).options() for command in COMMANDS}
+    told: dict[str, set[str]] = {}
+    for clause in sentence.group().split(";"):
+        who, _, what = clause.partition(" take ")
+        named = set(re.findall(r"`(\w+)`", who))
+        assert named <= set(every)
+        (option,) = re.findall(r"`(--\w+)", what)
+        told[option] = set(every) - named if who.strip().lower().startswith("all") else named
+    assert set(told) == {"--json", "--outputs", "--quiet", "--recipes"}
+    for option, names in told.items():
+        assert names == {name for name, options in every.items() if option in options}, option
+    table = re.findall(r"^    ovrun (\w+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(every) <= set(table)
 
 
 def test_names_and_overrides_are_told_apart() -> None:
@@ -140,3 +162,70 @@ def test_an_unexpected_error_is_one_line_and_a_file(
     path = Path(re.search(r"in (\S+\.log)", told).group(1))  # type: ignore[union-attr]
     assert "Traceback" in path.read_text()
     path.unlink()
+
+
+def test_list_knows_versions_by_the_name_that_a_recipe_states(ovrun: Ovrun, tmp_path: Path) -> None:
+    (tmp_path / "recipes").mkdir()
+    base = "defaults: [{model: dialogpt-mini}, _self_]\n"
+    (tmp_path / "recipes" / "file.yaml").write_text(f"{base}name: stated\n")
+    (tmp_path / "recipes" / "odd.yaml").write_text(f"{base}name: ${{seed}}\n")
+    for name in ("stated", "stated--ratio-0.6", "file"):
+        write(tmp_path / "outputs", manifest(name))
+    rows = {row["name"]: row for row in reversed(json.loads(ovrun("list", "--json").stdout))}
+    assert rows["file"]["publishes"] == "stated" and rows["file"]["versions"] == [1]
+    assert rows["file"]["published_points"] == 1 and rows["odd"]["publishes"] == "odd"
+    told = ovrun("list").stdout.splitlines()
+    assert sum(line.startswith("file ") for line in told) == 2  # the recipe, and what no recipe stands for
+    assert any("yours" in line and "1 point" in line and "[as stated]" in line for line in told)
+
+
+def test_quiet_leaves_what_a_script_needs(ovrun: Ovrun, tmp_path: Path) -> None:
+    place = write(tmp_path / "outputs", manifest("dialogpt-mini-int8"))
+    assert ovrun("list", "-q").stdout.splitlines()[0] == "dialogpt-grid"
+    assert ovrun("show", "dialogpt-mini-int8", "-q").stdout == f"outputs/{place}\n"
+    assert ovrun("plan", "dialogpt-mini-int8", "-q").stdout.splitlines()[:2] == [
+        "convert to fp16",
+        "compress to int8_asym",
+    ]
+    assert ovrun("plan", "dialogpt-mini-grid", "-q").stdout.splitlines()[0] == "1 convert to fp16"
+    assert ovrun("validate", "--all", "-q").stdout == ""
+    assert ovrun("report", "-q").stdout == "outputs/report.html\n"
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [("", "an empty word is no folder"), ("file", "file is not a folder"), ("pipe", "pipe is not a folder")],
+)
+def test_outputs_that_is_no_folder(
+    word: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    for command in ("plan dialogpt-mini-int4", "show a", "report", "list"):
+        assert main([*command.split(), "--outputs", word]) == 2
+        assert told in capsys.readouterr().err
+
+
+def test_text_from_versions_reaches_the_terminal_as_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    evil = "\x1b[2J\x9b0m\n  fake: line [red]\u202e"
+    document = manifest("evil", description=evil)
+    document["libraries"] |= {evil: evil}
+    document["model"] |= {"id": evil}
+    for stage in document["stages"]:
+        stage["label"], stage["result"] = evil, {"notes": [evil]}
+    document["recipe"]["compression"] |= {evil: evil}
+    write(tmp_path / "outputs", document)
+    write(tmp_path / "outputs", manifest("good"))
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "odd.yaml").write_text(f"description: {json.dumps(evil)}\n{json.dumps(evil)}: 1\n")
+    codes = {main(words.split()) for words in ("list", "show evil", "report", "compare good evil", "validate odd")}
+    codes |= {main(["validate", evil]), main([evil]), main(["explain", evil]), main(["list", f"--{evil}"])}
+    said = capsys.readouterr()
+    assert codes == {0, 2}
+    for text in (said.out, said.err):
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", text)
+        assert not re.search("(?m)^ *fake:", text) and "[red]" in text
