@@ -126,3 +126,9 @@ def tell(text: str) -> None:
     """Write text to standard error, harmless for a terminal."""
     if sys.stderr is not None:
         print(safe.terminal(text), file=sys.stderr)
+
+
+def passing(text: str) -> None:
+    """Show a line on standard error that the next one replaces, and an empty one takes back; only on a terminal."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        print(f"\r\x1b[K{safe.line(text)}", end="", file=sys.stderr, flush=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from runner.base import streams
 from runner.commands import options
 from runner.errors import Problem, SourceError, UsageError
 from runner.report.output import Output
@@ -76,7 +76,7 @@ def _store_lines(damaged: Mapping[str, Sequence[str]]) -> list[str]:
 
 @contextlib.contextmanager
 def _reading(output: Output) -> Iterator[Callable[[int], None]]:
-    """Something that is told of bytes read; on a terminal it says so where that takes long."""
+    """Something that is told of bytes read, and says so where that takes long."""
     total = shown = 0
 
     def read(count: int) -> None:
@@ -84,9 +84,7 @@ def _reading(output: Output) -> Iterator[Callable[[int], None]]:
         total += count
         if total - shown >= _LONG:
             shown = total
-            print(f"\rread {megabytes(total)} …", end="", file=sys.stderr, flush=True)
+            streams.passing(f"read {megabytes(total)} …")
 
-    watched = output.form == "text" and sys.stderr.isatty()
-    yield read if watched else lambda count: None
-    if shown:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    yield read if output.form == "text" else lambda count: None
+    streams.passing("")
