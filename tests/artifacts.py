@@ -28,13 +28,17 @@ HARDWARE = {"cpu": "A CPU", "cpu_flags": ["avx2"], "cores": 2, "memory": 8 << 30
 
 @dataclass
 class Project:
-    """A recipe and an outputs folder below `folder`; `model` are the optimized model's files."""
+    """A recipe and an outputs folder below `folder`; `model` are the optimized model's files.
+
+    `value` is what a check measured, whose limit is 0.1; `hub` is the identity of a hub's model.
+    """
 
     folder: Path
     name: str = "r"
     model: dict[str, str] = field(default_factory=lambda: dict(MODEL))
     value: float | None = None
     sweep: Mapping[str, Any] | None = None
+    hub: Mapping[str, str] | None = None
 
     @property
     def outputs(self) -> Path:
@@ -61,7 +65,9 @@ class Project:
             resolved={
                 "name": self.name,
                 "description": "A model of a test",
-                "model": {"source": "local", "path": str(model), "task": "text-generation-with-past"},
+                "model": {"source": "huggingface", "id": self.hub["id"], "revision": self.hub["requested_revision"]}
+                if self.hub
+                else {"source": "local", "path": str(model), "task": "text-generation-with-past"},
                 "datasets": datasets,
                 "seed": 0,
             },
@@ -77,7 +83,8 @@ class Project:
         model = self._entry("compress", self.model)
         converted = self._entry("convert", {"openvino_model.xml": "<net/>", "openvino_model.bin": "w" * 6000})
         entries = {entry.key: entry for entry, _ in (model, converted)}
-        identity = {"source": "local", "path": str(self.folder / "models" / "m"), "sha256": "0" * 64}
+        local = {"source": "local", "path": str(self.folder / "models" / "m"), "sha256": "0" * 64}
+        identity = {"source": "huggingface", **self.hub} if self.hub else local
         plan = Plan(
             recipe=self.recipe(),
             located=Located("transformers", identity, task="text-generation-with-past"),

@@ -32,7 +32,7 @@ from runner.errors import StageError
 from runner.judge import Judged
 from runner.model_card import write_card
 from runner.plan import Plan
-from runner.recipe import dump_recipe
+from runner.recipe.dump import dump_data
 from runner.store import Entry, Store, cannot_write
 
 RECIPE, CARD = "recipe.yaml", "README.md"
@@ -256,7 +256,7 @@ class _Placing:
         manifest = build_manifest(plan, self.store, self.entries, self.checks, self.identity, number, places)
         if self.sweep is not None:
             manifest["sweep"] = {key: places.settings(value) for key, value in self.sweep.items()}
-        text = dump_recipe(plan.recipe, manifest["recipe"], _remarks(manifest))
+        text = dump_data(manifest["recipe"], _remarks(manifest))
         (folder / RECIPE).write_text(text, encoding="utf-8")
         write_card(folder / CARD, manifest)
         manifest["files"] |= {name: _described(folder / name) for name in (CARD, RECIPE)}

@@ -54,6 +54,7 @@ COMMANDS = (
     Command("report", "show all points and versions in a table, and write it as a page"),
     Command("compare", "show two versions side by side: settings, sizes, metrics, timings"),
     Command("verify", "hold every byte of versions, and of the store, against what was published"),
+    Command("reproduce", "make a version again from its manifest, and say what differs first"),
     Command("import", "turn a configuration of another tool into a recipe", "importing"),
     Command("explain", "say what keys of a recipe mean, what is allowed, and what they need"),
 )

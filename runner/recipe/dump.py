@@ -15,16 +15,18 @@ SCHEMA_LINE = "# yaml-language-server: $schema=../../../schemas/recipe.schema.js
 """Where editors find the schema from a version folder in a checkout's outputs/."""
 
 
-def dump_recipe(recipe: Recipe, data: Mapping[str, Any] | None = None, remarks: Sequence[tuple[str, str]] = ()) -> str:
+def dump_recipe(recipe: Recipe) -> str:
     """The recipe as one YAML document. Loaded again it gives an equal recipe, but for `path` and `origins`.
 
-    Args:
-        recipe: the recipe; paths of models and data are absolute in it.
-        data: what to write instead of its resolved values, such as the same with other paths.
-        remarks: sentences, and a text that each ends with, for comments ahead of it.
+    Paths of models and data are absolute in it.
     """
+    return dump_data(recipe.resolved)
+
+
+def dump_data(data: Mapping[str, Any], remarks: Sequence[tuple[str, str]] = ()) -> str:
+    """The same of a recipe's resolved values; `remarks` are comments: a sentence, and a text that it ends with."""
     lines = [f"# {sentence} {json.dumps(text)}\n" for sentence, text in remarks]
-    kept = {key: value for key, value in (data or recipe.resolved).items() if value not in ("", {})}
+    kept = {key: value for key, value in data.items() if value not in ("", {})}
     text = yaml.dump(kept, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     return "".join([SCHEMA_LINE, *lines, text])
 

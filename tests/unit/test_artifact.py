@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
+from runner import files as fs
 from runner import resources
 from runner.artifact import record, shape
 from runner.artifact.named import named
+from runner.artifact.portable import Places
 from runner.artifact.verify import examine
 from runner.artifact.versions import digest_of, load_manifest, versions
 from runner.errors import SourceError, StageError, UsageError
+from runner.recipe.types import ModelSource, Recipe
 from runner.report.listing import listing
 from runner.report.rows import collect
 from tests.artifacts import MODEL, Project
+from tests.campaigns import flips, harness
 from tests.conftest import Ovrun
 
 
@@ -383,3 +389,106 @@ def test_paths_are_told_from_the_artifact(project: Project) -> None:
     }
     for path in folder.rglob("*"):
         assert path.is_dir() or str(project.folder).encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("asked", ["main", "main\nname: evil\n#", "v1\u0085name: evil", "v1\u2028name: evil"])
+def test_the_commit_of_a_hub_model_is_pinned(project: Project, asked: str) -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    project.hub = {"id": "somebody/something", "revision": commit, "requested_revision": asked}
+    folder = project.publish().path
+    text = (folder / "recipe.yaml").read_text()
+    recipe = yaml.safe_load(text)
+    assert (recipe["name"], recipe["model"]["revision"]) == ("r", commit)
+    assert f"asked for was {json.dumps(asked)}\n" in text
+    manifest = load_manifest(folder)
+    assert (manifest["model"]["revision"], manifest["model"]["requested_revision"]) == (commit, asked)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/a/home/me/p/data/x", "../../../data/x"),
+        ("/a/home/me/p/outputs/x", "../../x"),
+        ("/a/home/me/x", "../../../../x"),
+        ("/a/home/you/x", "x"),
+        ("/mnt/disk/x", "x"),
+        ("/a/x", "x"),
+        ("/x", "x"),
+        ("data/x", "data/x"),
+        ("~/x", "../../../../x"),
+    ],
+)
+def test_how_a_path_is_told(monkeypatch: pytest.MonkeyPatch, path: str, said: str) -> None:
+    monkeypatch.setenv("HOME", "/a/home/me")
+    recipe = Recipe("r", Path("/a/home/me/p/recipes/r.yaml"), ModelSource("local", path=Path("/m")))
+    places = Places(recipe, Path("/a/home/me/p/outputs"), Path("/a/home/me/p/outputs/r/1"))
+    assert places.path(path) == said
+
+
+def test_what_is_asked_for_stays_relative_in_a_root_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/root")
+    recipe = Recipe("r", Path("/app/recipes/r.yaml"), ModelSource("local", path=Path("/m")))
+    places = Places(recipe, Path("/app/outputs"), Path("/app/outputs/r/1"))
+    assert places.path("/app/data/x") == "../../../data/x"
+    assert places.said(["log in /app/outputs/.logs", {"a": "/root/x and /rootless"}]) == [
+        "log in outputs/.logs",
+        {"a": "~/x and /rootless"},
+    ]
+
+
+# --- every byte
+
+
+def test_every_changed_byte_is_found(project: Project) -> None:
+    """All positions of the manifest, and each seventh of the others."""
+    folder = project.publish().path
+    chance = random.Random(0)
+    for path in fs.walk(folder):
+        whole = writable(path).read_bytes()
+        for at in range(0, len(whole), 3 if path.name == "manifest.json" else 41):
+            changed = bytearray(whole)
+            changed[at] ^= 1 << chance.randrange(8)
+            path.write_bytes(changed)
+            assert not examine(folder).whole, f"{path.name}: byte {at}"
+        path.write_bytes(whole)
+    assert examine(folder).whole
+
+
+def test_a_share_of_the_campaign(capsys: pytest.CaptureFixture[str]) -> None:
+    assert harness.main(flips.CAMPAIGN, ["--count", "60", "--jobs", "1"]) == 0, capsys.readouterr().out
+
+
+# --- the command
+
+
+def test_verify_answers(project: Project, ovrun: Ovrun) -> None:
+    project.publish()
+    publish_other(project, "b")
+    outputs = ("--outputs", project.outputs)
+    assert "2 of 2 entries whole" not in ovrun("verify", "--all", *outputs).stdout
+    document = json.loads(ovrun("verify", "r/1", "r", "--store", "--json", *outputs).stdout)
+    assert [one["status"] for one in document["versions"]] == ["whole", "whole"]
+    assert document["store"] == {"entries": 3, "damaged": {}}
+    (project.home / "2" / "openvino_model.bin").unlink()
+    flip(next(project.store.root.glob("entries/*/*/files/config.json")))
+    told = ovrun("verify", "--all", "--store", *outputs, code=4).stdout
+    assert "openvino_model.bin: missing" in told and "1 of 3" not in told and "config.json" in told
+    assert ovrun("verify", "r/1", "--quiet", *outputs, code=4 if shares(project) else 0).stderr == ""
+    assert "nothing is named" in ovrun("verify", *outputs, code=2).stderr
+    told = ovrun("verify", "q", "r/9", *outputs, code=2).stderr
+    assert "of q" in told and "r/9" in told
+
+
+def shares(project: Project) -> bool:
+    """Whether versions share their inodes with the store here."""
+    stored = next(project.store.root.glob("entries/*/*/files/config.json"))
+    return stored.samefile(project.home / "1" / "config.json")
+
+
+def test_verify_reads_a_carried_folder(project: Project, ovrun: Ovrun, tmp_path: Path) -> None:
+    carried = shutil.copytree(project.publish().path, tmp_path / "carried")
+    ovrun("verify", "./carried")
+    ovrun("verify", carried / "manifest.json")
+    (carried / "notes").mkdir()
+    assert "notes: was not published with it" in ovrun("verify", carried, code=4).stdout
+    assert "holds no manifest.json" in ovrun("verify", carried / "notes", code=4).stdout

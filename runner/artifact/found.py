@@ -1,0 +1,95 @@
+"""Where on this machine the model and the data of a version are: stated, as its manifest says, or near by that name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from runner import data as readers
+from runner import sources
+from runner.errors import OvrunError, SourceError
+from runner.recipe.build import dataset
+from runner.recipe.types import ModelSource
+
+_LEVELS = 6
+"""How many folders above the version are looked into."""
+
+
+def model(manifest: Mapping[str, Any], folder: Path, stated: Path | None) -> dict[str, Any]:
+    """The recipe's section `model`, its path one on this machine, its commit the one that was used.
+
+    Raises:
+        SourceError: it is nowhere.
+    """
+    section = dict(manifest["recipe"]["model"])
+    if "revision" in manifest["model"]:
+        section["revision"] = manifest["model"]["revision"]
+    if "path" not in section:
+        return section
+
+    def fits(path: Path) -> bool:
+        located = sources.locate(ModelSource(**{**section, "path": path}), lambda name: Path(os.devnull))
+        return bool(located.identity.get("sha256") == manifest["model"].get("sha256"))
+
+    section["path"] = str(_find("the model", section["path"], folder, stated, fits, "--model PATH"))
+    return section
+
+
+def datasets(manifest: Mapping[str, Any], folder: Path, stated: Mapping[str, Path]) -> dict[str, Any]:
+    """The recipe's section `datasets` with paths on this machine.
+
+    Raises:
+        SourceError: one that is read is nowhere.
+    """
+    return {
+        name: _dataset(name, section, manifest["datasets"].get(name), folder, stated.get(name))
+        for name, section in manifest["recipe"].get("datasets", {}).items()
+    }
+
+
+def _dataset(
+    name: str, section: Mapping[str, Any], said: Mapping[str, Any] | None, folder: Path, stated: Path | None
+) -> dict[str, Any]:
+    if "path" not in section or said is None:  # embedded, or read by no stage
+        return dict(section)
+
+    def fits(path: Path) -> bool:
+        return bool(readers.digest(dataset(name, {**section, "path": str(path)})) == said["sha256"])
+
+    where = _find(f"dataset {name}", section["path"], folder, stated, fits, f"--data {name}=PATH")
+    return {**section, "path": str(where)}
+
+
+def _find(what: str, said: str, folder: Path, stated: Path | None, fits: Callable[[Path], bool], option: str) -> Path:
+    """The first place that holds what fits; if none does the first that holds anything.
+
+    Raises:
+        SourceError: all are empty.
+    """
+    if stated is not None:
+        return stated.absolute()
+    there = [path for path in dict.fromkeys(_places(said, folder)) if path.exists()]
+    if not there:
+        message = f"{what} is not at {said}, seen from {folder}, nor under that name near it"
+        raise SourceError(message, hint=f"Say where it is with {option}.")
+    return next((path for path in there if _quietly(fits, path)), there[0])
+
+
+def _quietly(fits: Callable[[Path], bool], path: Path) -> bool:
+    try:
+        return fits(path)
+    except OvrunError:
+        return False
+
+
+def _places(said: str, folder: Path) -> Iterator[Path]:
+    """As the manifest says; then by the end of that path, and by its name, in the folders around."""
+    home = Path(os.path.abspath(folder))  # noqa: PTH100
+    yield Path(os.path.normpath(home / said))
+    parts = PurePosixPath(said).parts
+    inside = [part for part in parts if part not in ("..", "/")]
+    for base in (Path.cwd(), home, *list(home.parents)[:_LEVELS]):
+        for start in range(len(inside)):
+            yield base.joinpath(*inside[start:])
