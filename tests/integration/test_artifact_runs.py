@@ -1,4 +1,4 @@
-"""Artifacts of real runs: what they tell of their maker, that they run again after a move, that they can be reproduced."""
+"""Artifacts of real runs: what they tell of their maker; that they run again after a move, and can be reproduced."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_moved_project_runs_again_and_is_reproduced(
     version: Path, project: Path, ovrun: Ovrun, tmp_path: Path
 ) -> None:
     moved = tmp_path / "moved"
-    shutil.copytree(project, moved, ignore=shutil.ignore_patterns(".store"))
+    shutil.copytree(project, moved, symlinks=True, ignore=shutil.ignore_patterns(".store"))
     folder = moved / "outputs" / "told" / "1"
     ovrun("verify", folder)
     answer = json.loads(ovrun("optimize", folder / "recipe.yaml", "--outputs", moved / "outputs", "--json").stdout)
