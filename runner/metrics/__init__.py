@@ -32,6 +32,8 @@ class MetricInfo:
         gates: the gates that it takes; those that compare with the reference only where it has a value there.
         params: the settings that a check may give.
         data: the kinds of data that it works on, any of them; `runner.data.kinds` tells what a dataset gives.
+        least: no value is below.
+        most: no value is above.
     """
 
     name: str
@@ -41,6 +43,8 @@ class MetricInfo:
     gates: frozenset[str]
     params: frozenset[str]
     data: frozenset[str]
+    least: float
+    most: float
 
 
 class Family(Protocol):
@@ -99,6 +103,10 @@ class Family(Protocol):
 
 _CONTEXT = frozenset({"context_length", "stride"})
 _OWN_VALUE = frozenset({"perplexity", "exact_match", "accuracy"})
+_DISTANCE = {"lower": "max_relative_increase", "higher": "max_drop"}
+_INFINITE = float("inf")
+_FROM_0 = (0.0, _INFINITE)
+_SHARE = (0.0, 1.0)
 
 _FAMILIES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "divergence": (_CONTEXT, frozenset({"text"})),
@@ -108,29 +116,31 @@ _FAMILIES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 }
 
 
-def _metric(family: str, name: str, better: Literal["lower", "higher"], unit: str = "") -> MetricInfo:
+def _metric(
+    family: str, name: str, better: Literal["lower", "higher"], span: tuple[float, float], unit: str = ""
+) -> MetricInfo:
     params, data = _FAMILIES[family]
-    gates = LIMITS | RELATIVE if name in _OWN_VALUE else LIMITS
-    return MetricInfo(name, family, better, unit, gates, params, data)
+    gates = LIMITS | {_DISTANCE[better]} if name in _OWN_VALUE else LIMITS
+    return MetricInfo(name, family, better, unit, gates, params, data, *span)
 
 
 METRICS: Mapping[str, MetricInfo] = {
     info.name: info
     for info in (
-        _metric("divergence", "kl_divergence", "lower", "nats"),
-        _metric("divergence", "kl_divergence_median", "lower", "nats"),
-        _metric("divergence", "kl_divergence_p95", "lower", "nats"),
-        _metric("divergence", "kl_divergence_p99", "lower", "nats"),
-        _metric("divergence", "kl_divergence_p999", "lower", "nats"),
-        _metric("divergence", "kl_divergence_max", "lower", "nats"),
-        _metric("divergence", "same_top_token", "higher"),
-        _metric("divergence", "ln_ppl_ratio", "lower"),
-        _metric("divergence", "perplexity", "lower"),
-        _metric("exact_match", "exact_match", "higher"),
-        _metric("classification", "accuracy", "higher"),
-        _metric("output_error", "relative_l2", "lower"),
-        _metric("output_error", "cosine_similarity", "higher"),
-        _metric("output_error", "sqnr", "higher", "dB"),
+        _metric("divergence", "kl_divergence", "lower", _FROM_0, "nats"),
+        _metric("divergence", "kl_divergence_median", "lower", _FROM_0, "nats"),
+        _metric("divergence", "kl_divergence_p95", "lower", _FROM_0, "nats"),
+        _metric("divergence", "kl_divergence_p99", "lower", _FROM_0, "nats"),
+        _metric("divergence", "kl_divergence_p999", "lower", _FROM_0, "nats"),
+        _metric("divergence", "kl_divergence_max", "lower", _FROM_0, "nats"),
+        _metric("divergence", "same_top_token", "higher", _SHARE),
+        _metric("divergence", "ln_ppl_ratio", "lower", (-_INFINITE, _INFINITE)),
+        _metric("divergence", "perplexity", "lower", (1.0, _INFINITE)),
+        _metric("exact_match", "exact_match", "higher", _SHARE),
+        _metric("classification", "accuracy", "higher", _SHARE),
+        _metric("output_error", "relative_l2", "lower", _FROM_0),
+        _metric("output_error", "cosine_similarity", "higher", (-1.0, 1.0)),
+        _metric("output_error", "sqnr", "higher", (-_INFINITE, 144.5), "dB"),
     )
 }
 

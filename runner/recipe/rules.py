@@ -12,8 +12,10 @@ from typing import Any
 from runner import data as data_kinds
 from runner import metrics
 from runner.base.words import enumerate_names, near, shorten
+from runner.metrics import limits
 from runner.recipe import build, legacy, path_rules, quantization_rules, weight_rules
 from runner.recipe.origins import Found, KeyPath, Origins
+from runner.recipe.types import AccuracyControl
 from runner.recipe.validate import is_name, place
 from runner.recipe.wording import Finding
 
@@ -104,6 +106,12 @@ def _control(
     name = control.get("dataset", step.get("dataset"))
     if _ok((*at, "metric"), bad) and isinstance(name, str) and name in datasets and _ok(("datasets", name), bad):
         yield from _fitting(at, {**control, "dataset": name}, datasets[name])
+    info = metrics.METRICS.get(str(control.get("metric")))
+    if info and _ok(at, bad):
+        drop = AccuracyControl.max_drop, AccuracyControl.drop_type
+        wrong = limits.control_misfit(info, control.get("max_drop", drop[0]), control.get("drop_type", drop[1]))
+        if wrong:
+            yield Finding((*at, "max_drop"), *wrong)
 
 
 def _repeated(config: Mapping[str, Any]) -> Iterator[Finding]:
@@ -158,6 +166,10 @@ def _fitting(at: KeyPath, one: Mapping[str, Any], dataset: Mapping[str, Any]) ->
 
 
 def _contradictions(at: KeyPath, one: Mapping[str, Any]) -> Iterator[Finding]:
+    info = metrics.METRICS[one["metric"]]
+    gates = {gate: one[gate] for gate in (*metrics.LIMITS, *metrics.RELATIVE) if gate in one}
+    for gate, what, use in limits.misfits(info, gates):
+        yield Finding((*at, gate), what, use)
     if "min" in one and "max" in one and one["min"] > one["max"]:
         yield Finding((*at, "min"), f"{one['min']} is above max, {one['max']}; no value passes")
     if "stride" in one and "context_length" in one and one["stride"] > one["context_length"]:

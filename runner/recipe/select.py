@@ -7,6 +7,7 @@ from typing import Any
 
 from runner import metrics
 from runner.base.words import near
+from runner.metrics import limits
 from runner.recipe.origins import Found, KeyPath, Origins, found, nearest
 from runner.recipe.types import Check, Gate, Recipe, Select
 
@@ -26,12 +27,30 @@ def check_select(select: Select, recipe: Recipe, origins: Origins) -> list[Found
     """What a recipe lacks to be chosen or not: checks of the metrics that count."""
     problems: list[Found] = []
     if select.by not in MEASURES:
-        problems += _metric(("select", select.goal), select.by, None, recipe, origins)
+        at: KeyPath = ("select", select.goal)
+        problems += list(_metric(at, select.by, None, recipe, origins)) or _worst(at, select, origins)
     for index, gate in enumerate(select.subject_to):
         at = ("select", "subject_to", index)
         wrong = list(_metric((*at, "metric"), gate.metric, gate.dataset, recipe, origins))
+        wrong += [] if wrong else _misfits(at, gate, origins)
         problems += wrong or _distance(at, gate, recipe, origins)
     return problems
+
+
+def _worst(at: KeyPath, select: Select, origins: Origins) -> Iterator[Found]:
+    """Less of a metric of which more is better, or the other way round, would choose the worst point."""
+    info = metrics.METRICS[select.by]
+    if (info.better == "lower") != (select.goal == "minimize"):
+        other = "minimize" if info.better == "lower" else "maximize"
+        yield found(at, nearest(origins, at), f"{info.better} {info.name} is better", f"use {other}")
+
+
+def _misfits(at: KeyPath, gate: Gate, origins: Origins) -> Iterator[Found]:
+    """Gates that every point passes, or none."""
+    gates = {one: getattr(gate, one) for one in (*metrics.LIMITS, *metrics.RELATIVE)}
+    given = {one: limit for one, limit in gates.items() if limit is not None}
+    for one, what, use in limits.misfits(metrics.METRICS[gate.metric], given):
+        yield found((*at, one), nearest(origins, (*at, one)), what, use)
 
 
 def checks_of(recipe: Recipe, metric: str, dataset: str | None = None) -> list[Check]:

@@ -35,8 +35,12 @@ def test_a_family_has_what_the_protocol_asks(name: str) -> None:
 def test_the_registry() -> None:
     with pytest.raises(KeyError):
         metrics.family("kl_divergence")
-    relative = {name for name, info in metrics.METRICS.items() if "max_drop" in info.gates}
-    assert relative == {"perplexity", "exact_match", "accuracy"}
+    distances = {name: info.gates & metrics.RELATIVE for name, info in metrics.METRICS.items()}
+    assert {name: gates for name, gates in distances.items() if gates} == {
+        "perplexity": {"max_relative_increase"},
+        "exact_match": {"max_drop"},
+        "accuracy": {"max_drop"},
+    }
     gates = {field.name for field in fields(Check)} - {"metric", "dataset", "params"}
     assert gates == metrics.LIMITS | metrics.RELATIVE
 

@@ -222,8 +222,11 @@ def test_gates_and_settings_are_those_of_the_registry(metric: str) -> None:
         },
     }
     taken = set()
+    value = 8 if info.most > 8 else 0.5
+    gate = {"lower": "max", "higher": "min"}[info.better]
     for key in ("max", "min", "max_drop", "max_relative_increase", "context_length", "stride", "max_new_tokens"):
-        check = {"metric": metric, "dataset": dataset, "max": 8, key: 8}
+        limit = value if key in metrics.LIMITS | metrics.RELATIVE else 8
+        check = {"metric": metric, "dataset": dataset, gate: value, key: limit}
         if not _problems({**config, "accuracy": {"checks": [check]}}):
             taken.add(key)
     assert taken == info.gates | info.params
