@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner.errors import AccuracyError, Problem, RecipeError
+from runner.errors import AccuracyError, Problem, RecipeError, SourceError
 from runner.inference import Compiled, compile_folder, refuse_other_cpu
 from runner.metrics import METRICS
 from runner.metrics.items import Items, items
@@ -17,6 +17,7 @@ from runner.report.words import plural
 from runner.stages import Task
 
 _SHOWN = 8
+_WORST = -1e30
 _RESTORER = ("max_num_iterations", "ranking_subset_size")
 
 
@@ -53,7 +54,11 @@ class Search:
         numbers = list(chosen)
         self.evaluations += len(numbers)
         found, each = self.items.measure(Compiled(self.task.inputs["model"], model, ports(model), {}), numbers)
-        return self.sign * found, [self.sign * one for one in each]
+        return self._more_is_better(found), [self._more_is_better(one) for one in each]
+
+    def _more_is_better(self, value: float) -> float:
+        """As NNCF compares; what is no number is worse than any."""
+        return self.sign * value if math.isfinite(value) else _WORST
 
     def finish(self) -> tuple[dict[str, Any], str]:
         """Measure the model as it was written, and tell what became of the search, as data and in a sentence.
@@ -147,6 +152,9 @@ def _begin(task: Task) -> Search:
     params = {"context_length": control["context_length"]}
     found = items(control["metric"], compiled, task.datasets["validation"], params, folder)
     value, _ = found.measure(compiled, range(found.count))
+    if not math.isfinite(value):
+        message = f"{source}: the unquantized model's {control['metric']} is no number; nothing can be told against it"
+        raise SourceError(message)
     if value == 0 and control["drop_type"] == "relative":
         what = f"the unquantized model's {control['metric']} is 0, nothing can be told relative to it"
         raise RecipeError([Problem("", "accuracy_control.drop_type", what, "choose absolute")])

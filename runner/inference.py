@@ -223,7 +223,7 @@ def logits(compiled: Compiled, ids: NDArray[np.int64], chunk: int | None = None)
         chunk: tokens a chunk; by default by the vocabulary's size.
 
     Raises:
-        SourceError: an input that a text can't fill.
+        SourceError: an input that a text can't fill, or a first output that isn't logits.
         StageError: the runtime fails.
     """
     from runner.data.feed import token_feed
@@ -234,7 +234,16 @@ def logits(compiled: Compiled, ids: NDArray[np.int64], chunk: int | None = None)
     step = (chunk or chunk_tokens(compiled)) if stateful else len(ids)
     for start in range(0, len(ids), step):
         part = ids[start : start + step]
-        yield compiled.infer(token_feed(compiled.inputs, part, start))[0][0]
+        yield _rows_of(compiled, compiled.infer(token_feed(compiled.inputs, part, start))[0], len(part))
+
+
+def _rows_of(compiled: Compiled, output: NDArray[Any], tokens: int) -> NDArray[Any]:
+    """The logits [tokens, vocabulary] of a first output [1, tokens, vocabulary]."""
+    if output.ndim != 3 or output.shape[:2] != (1, tokens):
+        message = f"{compiled.folder}: the first output has shape {list(output.shape)}, not [1, tokens, vocabulary]"
+        raise SourceError(message, hint="Divergence and perplexity are of language models, which have logits.")
+    rows: NDArray[Any] = output[0]
+    return rows
 
 
 def chunk_tokens(compiled: Compiled) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runner.data.npz import Arrays
     from runner.recipe.types import Dataset
 
-REVISION = 1
+REVISION = 2
 LIBRARIES = ("openvino", "numpy")
 NEEDS_REFERENCE = False
 
@@ -33,7 +33,7 @@ def evaluate(
     reference: Path | None,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Compare the first output's best class with the labels; items with a score that is no number are wrong.
+    """Compare the first output's best class with the labels; there is no accuracy where a score is no number.
 
     Raises:
         SourceError: the dataset doesn't fit the model.
@@ -44,28 +44,30 @@ def evaluate(
     arrays = read_arrays(dataset)
     right = right_items(compiled, dataset, arrays, progress)
     return {
-        "values": {"accuracy": int(right.sum()) / len(right)},
+        "values": {"accuracy": float(right.mean())},
         "reference_values": {},
         "protocol": {"items": len(right), "output": compiled.outputs[0], "runtime": dict(compiled.runtime)},
-        "details": {"right": int(right.sum())},
+        "details": {"right": int(np.nansum(right)), "items_without_numbers": int(np.isnan(right).sum())},
     }
 
 
-def right_items(compiled: Compiled, dataset: Dataset, arrays: Arrays, progress: Progress) -> NDArray[np.bool_]:
-    """Whether the best class of each item of `arrays`, a part of the dataset, is its label; shape [items].
+def right_items(compiled: Compiled, dataset: Dataset, arrays: Arrays, progress: Progress) -> NDArray[np.float64]:
+    """1 where the best class of an item of `arrays`, a part of the dataset, is its label, 0 where not; shape [items].
+
+    NaN where the item has a score that is no number, or an infinite best one.
 
     Raises:
         SourceError: the dataset doesn't fit the model.
         StageError: the runtime fails.
     """
     labels = _labels(dataset, arrays)
-    right = np.zeros(len(labels), np.bool_)
+    right = np.zeros(len(labels))
     done = 0
     for outputs in item_outputs(compiled, arrays, dataset.name, progress):
         scores = _scores(compiled, dataset, outputs[0], labels)
-        best = np.where(np.isnan(scores).any(-1), -1, scores.argmax(-1))
-        right[done : done + len(best)] = best == labels[done : done + len(best)]
-        done += len(best)
+        here = slice(done, done + len(scores))
+        right[here] = np.where(np.isfinite(scores.max(-1)), scores.argmax(-1) == labels[here], np.nan)
+        done += len(scores)
     return right
 
 

@@ -19,14 +19,15 @@ from runner.data.tokens import Passage, Tokenizer, passage, text_sha256
 from runner.errors import StageError
 from runner.inference import compile_folder, refuse_other_runtime
 from runner.metrics import Progress
+from runner.metrics.causal import refuse_not_causal
 from runner.metrics.kld import Scores, compare, log_probabilities, perplexity, statistics
-from runner.metrics.passes import scored_tokens
+from runner.metrics.passes import refuse_not_finite, scored_tokens
 from runner.metrics.stored import RowFile, load, mapped, save
 
 if TYPE_CHECKING:
     from runner.recipe.types import Dataset
 
-REVISION = 2
+REVISION = 3
 LIBRARIES = ("openvino", "tokenizers", "numpy")
 NEEDS_REFERENCE = True
 
@@ -43,16 +44,18 @@ def reference(
     """Store the uncompressed model's log-probabilities: 2 bytes a scored token and vocabulary entry.
 
     Raises:
-        SourceError: the dataset or the parameters don't fit the model.
+        SourceError: the dataset or the parameters don't fit the model, it isn't causal, or puts out no numbers.
         RecipeError: a property that OpenVINO refuses.
         OSError: the disk hasn't the room; found with the first tokens.
     """
     text = _passage(model, dataset, params)
     compiled = compile_folder(model, runtime)
+    refuse_not_causal(compiled, text)
     parts = []
     with RowFile(out / _LOG_PROBABILITIES, np.float16, text.protocol["tokens_scored"]) as file:
         for block in scored_tokens(compiled, text, progress):
             stored, scores = log_probabilities(block.logits, block.targets)
+            refuse_not_finite(model, scores.top >= 0)
             file.append(stored)
             parts.append(scores)
     scores = Scores.join(parts)
@@ -99,7 +102,7 @@ def evaluate(
         "values": values,
         "reference_values": base["values"],
         "protocol": {**text.protocol, "runtime": dict(compiled.runtime)},
-        "details": {"standard_errors": errors},
+        "details": {"standard_errors": errors, "tokens_without_numbers": int((scores.top < 0).sum())},
     }
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from runner.data import read_pairs
 from runner.inference import effective
 from runner.metrics import METRICS, Progress, settings
-from runner.metrics.generation import Generator, generator
+from runner.metrics.generation import Generator, generator, greedy, told
 
 if TYPE_CHECKING:
     from runner.recipe.types import Dataset
 
-REVISION = 1
+REVISION = 2
 LIBRARIES = ("openvino", "openvino-genai", "openvino-tokenizers")
 NEEDS_REFERENCE = False
 
@@ -68,6 +68,7 @@ def _protocol(generate: Generator, prompts: int, limit: int, runtime: Mapping[st
         "prompts": prompts,
         "decoding": "greedy",
         "max_new_tokens": limit,
+        "generation_config": told(greedy(generate.pipeline, limit)),
         "attention": generate.backend,
         "prefix_caching": False,
         "runtime": effective(runtime) | {"openvino_genai": version("openvino-genai")},

@@ -16,7 +16,7 @@ class Verdict:
     """One gate's answer.
 
     Attributes:
-        value: the metric on the optimized model; NaN if it has none.
+        value: the metric on the optimized model; NaN if it has none, or an infinite one.
         gate: `max`, `min`, `max_drop` or `max_relative_increase`; None for a check without a gate.
         limit: the gate's number.
         reference_value: the metric on the reference model, where it has one.
@@ -84,4 +84,5 @@ def _passes(gate: str, measured: float, limit: float) -> bool:
 
 
 def _number(value: Any) -> float:
-    return math.nan if value is None else float(value)
+    """NaN for nothing, and for what is no finite number."""
+    return math.nan if value is None or not math.isfinite(value) else float(value)

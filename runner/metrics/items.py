@@ -19,8 +19,9 @@ from runner.data.npz import Arrays
 from runner.data.pieces import text_pieces
 from runner.data.tokens import Tokenizer, Window, context, passage
 from runner.inference import Compiled
+from runner.metrics.causal import refuse_not_causal
 from runner.metrics.classification import right_items
-from runner.metrics.kld import Scores, compare, log_probabilities
+from runner.metrics.kld import Scores, compare, log_probabilities, same_top
 from runner.metrics.output_error import Tally
 from runner.metrics.passes import item_outputs, piece_outputs, scored_tokens
 
@@ -83,6 +84,7 @@ def _classes(original: Compiled, dataset: Dataset) -> Items:
 def _windows(metric: str, original: Compiled, dataset: Dataset, params: Mapping[str, Any], folder: Path) -> Items:
     """Windows of a text; the original model's log-probabilities and top tokens lie in `folder`, a file a window."""
     text = passage(Tokenizer(original.folder), read_text(dataset), params, dataset.name)
+    refuse_not_causal(original, text)
 
     def scores(compiled: Compiled, window: Window, score: Callable[..., Scores]) -> Scores:
         one = replace(text, windows=(window,), protocol={**text.protocol, "tokens_scored": window.scored})
@@ -103,7 +105,8 @@ def _windows(metric: str, original: Compiled, dataset: Dataset, params: Mapping[
     def values(compiled: Compiled, index: int) -> NDArray[Any]:
         stored = np.load(folder / f"{index}.npy", mmap_mode="r")
         found = scores(compiled, text.windows[index], lambda b: compare(b.logits, b.targets, stored[b.rows]))
-        told = {"perplexity": found.loss, "kl_divergence": found.divergence, "same_top_token": found.top == tops[index]}
+        same = same_top(found.top, tops[index])
+        told = {"perplexity": found.loss, "kl_divergence": found.divergence, "same_top_token": same}
         return np.asarray(told[metric])
 
     return Items(len(text.windows), values, _exp if metric == "perplexity" else float)

@@ -25,7 +25,7 @@ class Scores:
 
     Attributes:
         loss: -ln of the probability that the model gave the token, in nats.
-        top: the model's most probable token.
+        top: the model's most probable token; -1 where its logits aren't numbers.
         divergence: KL(reference || model) in nats; empty where there is nothing to compare with.
     """
 
@@ -54,7 +54,7 @@ def log_probabilities(logits: NDArray[np.float32], targets: NDArray[np.int64]) -
         log-probabilities as float16, shape [tokens, vocabulary], and the scores without divergence.
     """
     stored = np.empty(logits.shape, np.float16)
-    scores = Scores(np.empty(len(logits), np.float32), logits.argmax(-1).astype(np.int32), np.empty(0, np.float32))
+    scores = Scores(np.empty(len(logits), np.float32), _top(logits), np.empty(0, np.float32))
     for rows in _blocks(*logits.shape):
         shifted, norm = _shifted(logits[rows])
         scores.loss[rows] = norm - _at(shifted, targets[rows])
@@ -75,7 +75,7 @@ def compare(logits: NDArray[np.float32], targets: NDArray[np.int64], reference: 
         reference: log-probabilities, shape [tokens, vocabulary].
     """
     count = len(logits)
-    scores = Scores(np.empty(count, np.float32), logits.argmax(-1).astype(np.int32), np.empty(count, np.float32))
+    scores = Scores(np.empty(count, np.float32), _top(logits), np.empty(count, np.float32))
     for rows in _blocks(*logits.shape):
         shifted, norm = _shifted(logits[rows])
         scores.loss[rows] = norm - _at(shifted, targets[rows])
@@ -100,6 +100,19 @@ def _shifted(logits: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[
     return shifted, np.log(np.exp(shifted).sum(-1))
 
 
+def _top(logits: NDArray[np.float32]) -> NDArray[np.int32]:
+    """The most probable token; -1 where a logit is NaN or infinite, -inf apart: it rules a token out."""
+    top = logits.argmax(-1)
+    highest = np.take_along_axis(logits, top[:, None], -1)[:, 0]
+    return np.where(np.isfinite(highest), top, -1).astype(np.int32)
+
+
+def same_top(model: NDArray[np.int32], reference: NDArray[np.int32]) -> NDArray[np.float64]:
+    """1 where both models have the same most probable token, 0 where not, NaN where one has none."""
+    known = (model >= 0) & (reference >= 0)
+    return np.where(known, model == reference, np.nan)
+
+
 def _at(rows: NDArray[np.float32], targets: NDArray[np.int64]) -> NDArray[np.float32]:
     return np.take_along_axis(rows, targets[:, None], -1)[:, 0]
 
@@ -108,7 +121,7 @@ def statistics(model: Scores, reference: Scores) -> tuple[dict[str, float], dict
     """The metrics by name, and the standard errors of those that are means (of the perplexity by the delta method)."""
     divergence = model.divergence.astype(np.float64)
     change = model.loss.astype(np.float64) - reference.loss
-    same = (model.top == reference.top).astype(np.float64)
+    same = same_top(model.top, reference.top)
     median, p95, p99, p999 = np.percentile(divergence, [50, 95, 99, 99.9])
     values = {
         "kl_divergence": divergence.mean(),

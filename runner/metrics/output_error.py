@@ -20,10 +20,10 @@ from runner.data import kinds, read_arrays, read_text
 from runner.data.feed import check_takes_text
 from runner.data.pieces import text_pieces
 from runner.data.tokens import Tokenizer, context, text_sha256
-from runner.errors import StageError
+from runner.errors import SourceError, StageError
 from runner.inference import Compiled, compile_folder, refuse_other_runtime
 from runner.metrics import Progress
-from runner.metrics.passes import item_outputs, piece_outputs
+from runner.metrics.passes import item_outputs, piece_outputs, refuse_not_finite
 from runner.metrics.stored import RowFile, load, mapped, save
 
 if TYPE_CHECKING:
@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 
     from runner.recipe.types import Dataset
 
-REVISION = 1
+REVISION = 2
 LIBRARIES = ("openvino", "tokenizers", "numpy")
 NEEDS_REFERENCE = True
 
 _RESOLUTION = 2.0**-24
+_PART = 1 << 16
 
 
 @dataclass
@@ -48,17 +49,24 @@ class Tally:
 
     def add(self, values: NDArray[np.float32], reference: NDArray[np.float32]) -> None:
         """Count rows, both of shape [rows, size]."""
-        error = values - reference
-        dot, norm, own = (np.vecdot(a, b).astype(np.float64) for a, b in _products(values, reference))
+        for part in _parts(*values.shape):
+            self._add(values[part].astype(np.float64), reference[part].astype(np.float64))
+
+    def _add(self, values: NDArray[np.float64], reference: NDArray[np.float64]) -> None:
+        with np.errstate(invalid="ignore"):  # infinite outputs end as NaN, and NaN passes no gate
+            error = values - reference
+        dot, norm, own = (np.vecdot(a, b) for a, b in ((values, reference), (reference, reference), (values, values)))
         self.signal += float(norm.sum())
-        self.noise += float(np.vecdot(error, error).sum(dtype=np.float64))
+        self.noise += float(np.vecdot(error, error).sum())
         both = np.sqrt(norm * own)
         same = (norm == own).astype(np.float64)
-        self.cosines.append(np.divide(dot, both, out=same, where=both != 0))
+        with np.errstate(invalid="ignore"):
+            self.cosines.append(np.divide(dot, both, out=same, where=both != 0))
 
     def values(self) -> dict[str, float]:
         """The three metrics."""
         ratio = math.sqrt(self.noise / self.signal) if self.signal else (0.0 if not self.noise else math.nan)
+        ratio = ratio if math.isfinite(ratio) else math.nan
         return {
             "relative_l2": ratio,
             "cosine_similarity": float(np.concatenate(self.cosines).mean()),
@@ -72,10 +80,10 @@ class Tally:
         return {**self.values(), "rows": len(cosines), "worst_row": worst, "worst_cosine": float(cosines[worst])}
 
 
-def _products(
-    values: NDArray[np.float32], reference: NDArray[np.float32]
-) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]:
-    return (values, reference), (reference, reference), (values, values)
+def _parts(rows: int, size: int) -> list[slice]:
+    """Rows that stay in the processor's cache, as doubles."""
+    step = max(1, _PART // max(1, size))
+    return [slice(start, start + step) for start in range(0, rows, step)]
 
 
 def reference(
@@ -95,8 +103,9 @@ def reference(
         for outputs in _outputs(compiled, dataset, text, progress):
             if not files:
                 files = [stack.enter_context(RowFile(_file(out, i), np.float32)) for i in range(len(outputs))]
-            for file, rows in zip(files, outputs, strict=True):
-                file.append(rows)
+            refuse_not_finite(model, np.asarray(np.isfinite(outputs[0]).all(-1)), f"output {compiled.outputs[0]}")
+            for name, file, rows in zip(compiled.outputs, files, outputs, strict=False):
+                _append(file, rows, f"{model}: output {name}")
     protocol = {**(text.protocol if text else {}), "runtime": dict(compiled.runtime)}
     save(out, {"outputs": list(compiled.outputs[: len(files)]), "protocol": protocol})
 
@@ -180,6 +189,14 @@ def _outputs(
     )
     for outputs in found:
         yield [output.reshape(len(output) if output.ndim else 1, -1).astype(np.float32) for output in outputs]
+
+
+def _append(file: RowFile, rows: NDArray[np.float32], what: str) -> None:
+    try:
+        file.append(rows)
+    except ValueError as error:
+        message = f"{what} can't be held against another: {error}"
+        raise SourceError(message) from error
 
 
 def _file(folder: Path, index: int) -> Path:

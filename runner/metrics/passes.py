@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from runner.data.feed import array_feed, bind, fixed_batch, keeps_state
 from runner.data.npz import Arrays
 from runner.data.pieces import piece_feed
 from runner.data.tokens import Passage
+from runner.errors import SourceError
 from runner.inference import Compiled, logits
 from runner.metrics import Progress
+from runner.metrics.padding import follows_tokens, token_rows, without_padding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,10 +54,13 @@ def scored_tokens(
         SourceError: the model has an input that a text can't fill.
         StageError: the runtime fails.
     """
-    done, total = 0, passage.protocol["tokens_scored"]
+    done, total, last = 0, passage.protocol["tokens_scored"], int(passage.ids.max(initial=0))
     for window in passage.windows:
         target = window.start + 1 - len(passage.prefix)
         for block in logits(compiled, passage.window_ids(window)[:-1], chunk):
+            if last >= block.shape[1]:
+                message = f"{compiled.folder}: the model has logits for {block.shape[1]} tokens; the text has {last}"
+                raise SourceError(message, hint="Is the tokenizer that of the model?")
             scored = block[max(0, window.first_scored - target) :]
             target += len(block)
             if len(scored):
@@ -81,7 +87,11 @@ def item_outputs(compiled: Compiled, arrays: Arrays, dataset: str, progress: Pro
         count = len(next(iter(batch.values())))
         if fixed and count < size:
             batch = {name: np.concatenate([array] + [array[-1:]] * (size - count)) for name, array in batch.items()}
-        outputs = compiled.infer(array_feed(bound, batch, dataset))
+        feed = array_feed(bound, batch, dataset)
+        outputs = [
+            without_padding(output, feed.get("attention_mask"), follows)
+            for output, follows in zip(compiled.infer(feed), follows_tokens(compiled), strict=True)
+        ]
         yield [output[:count] if output.ndim and len(output) == size else output for output in outputs]
         progress(start + count, len(arrays))
 
@@ -97,19 +107,31 @@ def piece_outputs(
 ) -> Iterator[list[NDArray[Any]]]:
     """The outputs for each piece of a text, tokens first; of a decoder only the logits, block by block.
 
+    Positions that only pad a piece are left out of outputs [1, tokens, size], and 0 in outputs [1, tokens], which
+    are as long as the longest piece.
+
     Raises:
         SourceError: the model has an input that a text can't fill.
         StageError: the runtime fails.
     """
+    longest = max(len(ids) for ids in pieces)
     for number, ids in enumerate(pieces, 1):
         if keeps_state(compiled.inputs):
             for block in logits(compiled, ids):
                 yield [block]
         else:
-            yield [_by_token(output) for output in compiled.infer(piece_feed(compiled.inputs, ids, pad))]
+            outputs = compiled.infer(piece_feed(compiled.inputs, ids, pad))
+            both = zip(outputs, follows_tokens(compiled), strict=True)
+            yield [token_rows(output, len(ids), longest) if follows else output for output, follows in both]
         progress(number, len(pieces))
 
 
-def _by_token(output: NDArray[Any]) -> NDArray[Any]:
-    """An output [1, tokens, size] as [tokens, size]; others as they are."""
-    return output[0] if output.ndim == 3 and len(output) == 1 else output
+def refuse_not_finite(model: Path, finite: NDArray[np.bool_], what: str = "logits") -> None:
+    """Refuse an uncompressed model that gives no numbers: nothing can be told against it.
+
+    Raises:
+        SourceError: some of the rows aren't finite.
+    """
+    if not finite.all():
+        message = f"{model}: the uncompressed model's {what} aren't finite numbers, first in row {int(finite.argmin())}"
+        raise SourceError(message, hint="It fails before any compression: look at its weights and its precision.")

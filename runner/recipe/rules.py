@@ -80,7 +80,7 @@ def _compression(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterato
         elif step.get("algorithm") == "quantization" and _ok(at, bad) and not legacy.is_legacy(step):
             task = _mapping(config, "model").get("task")
             yield from quantization_rules.check(at, step, config.get("target_device"), task)
-        yield from _control(at, step, datasets, bad)
+        yield from _control(at, step, datasets, bad, _mapping(config, "model").get("task"))
     yield from _repeated(config)
 
 
@@ -95,7 +95,7 @@ def _calibration(at: KeyPath, name: Any, datasets: Mapping[str, Any], bad: Colle
 
 
 def _control(
-    at: KeyPath, step: Mapping[str, Any], datasets: Mapping[str, Any], bad: Collection[KeyPath]
+    at: KeyPath, step: Mapping[str, Any], datasets: Mapping[str, Any], bad: Collection[KeyPath], task: Any
 ) -> Iterator[Finding]:
     """Accuracy control measures on its own dataset, or on that of the calibration."""
     control = step.get("accuracy_control")
@@ -106,6 +106,7 @@ def _control(
     name = control.get("dataset", step.get("dataset"))
     if _ok((*at, "metric"), bad) and isinstance(name, str) and name in datasets and _ok(("datasets", name), bad):
         yield from _fitting(at, {**control, "dataset": name}, datasets[name])
+    yield from _needs_a_generator(at, control, task)
     info = metrics.METRICS.get(str(control.get("metric")))
     if info and _ok(at, bad):
         drop = AccuracyControl.max_drop, AccuracyControl.drop_type
@@ -144,8 +145,20 @@ def _checks(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Fin
             yield from _fitting(at, one, datasets[name])
         if _ok(at, bad):
             yield from _contradictions(at, one)
+        yield from _needs_a_generator(at, one, _mapping(config, "model").get("task"))
         if one.get("metric") == "exact_match" and _mapping(config, "conversion").get("tokenizer") is False:
             yield Finding((*at, "metric"), "exact_match generates text and needs `conversion.tokenizer: true`")
+
+
+_OF_GENERATORS = frozenset({"divergence", "exact_match"})
+
+
+def _needs_a_generator(at: KeyPath, one: Mapping[str, Any], task: Any) -> Iterator[Finding]:
+    """Some metrics are of models that predict the next token, and a task may say that the model is none."""
+    metric = metrics.METRICS.get(str(one.get("metric")))
+    if metric and metric.family in _OF_GENERATORS and isinstance(task, str) and not task.startswith("text-generation"):
+        what = f"{metric.name} is of models that generate text, and the model's task is {task}"
+        yield Finding((*at, "metric"), what, "use relative_l2, cosine_similarity or sqnr")
 
 
 _GIVEN_BY = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.stages import Progress, Task
 
-REVISION = 1
+REVISION = 2
 
 
 def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:

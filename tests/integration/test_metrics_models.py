@@ -28,6 +28,7 @@ from runner.data.feed import ports
 from runner.data.tokens import Tokenizer, passage
 from runner.errors import RecipeError, SourceError, StageError
 from runner.inference import Compiled, compile_folder, effective, logits
+from runner.metrics.items import items
 from runner.metrics.kld import Scores, log_probabilities
 from runner.metrics.passes import scored_tokens
 from runner.recipe.types import RUNTIME, Dataset, Preprocess
@@ -446,11 +447,11 @@ def talker(decoders: Path, worker_id: str) -> Iterator[Path]:
     shutil.rmtree(out)
 
 
-def greedy(compiled: Compiled, prompt: str, count: int) -> list[int]:
+def greedy(compiled: Compiled, prompt: str, count: int, stops: tuple[int, ...] = (1,)) -> list[int]:
     """The reply by the plain runtime, token by token."""
     ids = Tokenizer(compiled.folder).encode(prompt)
     start = len(ids)
-    while len(ids) < start + count and ids[-1] != 1:
+    while len(ids) < start + count and (len(ids) == start or ids[-1] not in stops):
         ids.append(int([block[-1] for block in logits(compiled, np.array(ids))][-1].argmax()))
     return [token for token in ids[start:] if token > 1]
 
@@ -518,3 +519,182 @@ def test_a_processor_that_computes_otherwise_measures_nothing_under_the_plans_ke
     task = Task(stage, params, tmp_path, {"model": tmp_path}, {"data": Dataset("a", "file", tmp_path / "a.npz", "npz")})
     with pytest.raises(StageError, match="planned on a processor with x86_64 avx2; this one has"):
         stages.module(stage).run(task, silent)
+
+
+OWN_CONFIG = {
+    "max_length": 3,
+    "min_new_tokens": 6,
+    "repetition_penalty": 9.0,
+    "no_repeat_ngram_size": 1,
+    "do_sample": True,
+    "temperature": 9.0,
+    "num_beams": 4,
+    "suppress_tokens": list(range(2, 40)),
+    "forced_eos_token_id": 1,
+}
+
+
+def test_exact_match_takes_only_the_stop_tokens_of_a_models_own_generation_config(talker: Path, tmp_path: Path) -> None:
+    """Replies are those of the plain runtime's most probable tokens, computed here."""
+    compiled, rng = compile_folder(talker), np.random.default_rng(1)
+    prompts = [" ".join(f"w{i}" for i in rng.integers(2, VOCABULARY, 5)) for _ in range(12)]
+    free = [greedy(compiled, prompt, 8) for prompt in prompts]
+    stops = (1, next(token for reply in free for token in reply[2:5]))
+    replies = [greedy(compiled, prompt, 8, stops) for prompt in prompts]
+    assert replies != free
+    rows = [
+        {"q": prompt, "a": " ".join(f"w{i}" for i in reply)} for prompt, reply in zip(prompts, replies, strict=True)
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    dataset = Dataset("qa", "file", tmp_path / "a.jsonl", "jsonl", prompt="q", reply="a")
+    folder = tmp_path / "own"
+    shutil.copytree(talker, folder)
+    (folder / "generation_config.json").write_text(json.dumps({**OWN_CONFIG, "eos_token_id": list(stops)}))
+    found = metrics.family("exact_match").evaluate(folder, dataset, {"max_new_tokens": 8}, RUNTIME, None, silent)
+    assert found["values"] == {"exact_match": 1.0}, found["details"]
+    config = found["protocol"]["generation_config"]
+    assert (config["stop_token_ids"], config["repetition_penalty"], config["min_new_tokens"]) == (sorted(stops), 1.0, 0)
+    assert (config["max_new_tokens"], config["do_sample"], config["num_beams"]) == (8, False, 1)
+
+
+def spoil(source: Path, target: Path, value: float) -> Path:
+    """A copy of a model's folder whose first output is not a number."""
+    shutil.copytree(source, target)
+    (path,) = source.glob("openvino_model.xml")
+    model = ov.Core().read_model(path)
+    output = model.outputs[0].get_node().input(0).get_source_output()
+    names = output.get_names()
+    broken = opset.add(output, opset.constant(np.float32(value)))
+    output.set_names(set())
+    broken.output(0).set_names(names)
+    model.outputs[0].get_node().input(0).replace_source_output(broken.output(0))
+    for old in target.glob("openvino_model.*"):
+        old.unlink()
+    ov.save_model(model, target / "openvino_model.xml", compress_to_fp16=False)
+    return target
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_generator_whose_logits_are_no_numbers_is_found(talker: Path, tmp_path: Path, value: float) -> None:
+    """GenAI generates a token from them without a word."""
+    broken = spoil(talker, tmp_path / "broken", value)
+    with pytest.raises(StageError, match="logits has values that aren't finite"):
+        smoke(broken)
+    (tmp_path / "a.jsonl").write_text(json.dumps({"q": "w5 w6", "a": "w7"}) + "\n")
+    dataset = Dataset("qa", "file", tmp_path / "a.jsonl", "jsonl", prompt="q", reply="a")
+    with pytest.raises(StageError, match="logits has values that aren't finite"):
+        metrics.family("exact_match").evaluate(broken, dataset, {}, RUNTIME, None, silent)
+
+
+def test_an_uncompressed_model_without_numbers_is_no_reference(
+    tmp_path: Path, table: np.ndarray[Any, Any], weights: np.ndarray[Any, Any]
+) -> None:
+    broken = bigram(tmp_path / "model", np.where(np.eye(VOCABULARY), np.nan, table))
+    (out := tmp_path / "out").mkdir()
+    text = words(tmp_path / "a.txt", 5000)
+    for family in ("divergence", "output_error"):
+        with pytest.raises(SourceError, match=r"uncompressed model's .*logits aren't finite numbers"):
+            metrics.family(family).reference(broken, text, {}, RUNTIME, out, silent)
+    blank = net(tmp_path / "net", np.full_like(weights, np.nan))
+    labelled = pictures(tmp_path / "b.npz", 4, np.zeros(4, np.int64))
+    found = metrics.family("classification").evaluate(blank, labelled, {}, RUNTIME, None, silent)
+    assert math.isnan(found["values"]["accuracy"])
+    assert found["details"] == {"right": 0, "items_without_numbers": 4}
+
+
+def encoder(folder: Path, length: int, *, ahead: bool = True) -> Path:
+    """A model whose outputs for a token follow from its row of a table and, with `ahead`, from the mean of all rows.
+
+    Outputs: [1, tokens, 6], pooled [1, length] over what the mask keeps, [1, tokens] as `start_logits`. At padded
+    positions the outputs are large.
+    """
+    folder.mkdir()
+    rows = np.random.default_rng(3).normal(0, 1, (VOCABULARY, 6)).astype(np.float32)
+    rows[1] = 50
+    ids, mask = (opset.parameter([1, length], np.int64, name=name) for name in ("input_ids", "attention_mask"))
+    for port, name in ((ids, "input_ids"), (mask, "attention_mask")):
+        port.output(0).set_names({name})
+    table = opset.gather(opset.constant(rows), ids, opset.constant(0))
+    kept = opset.multiply(table, opset.unsqueeze(opset.convert(mask, "f32"), opset.constant(2)))
+    mean = opset.reduce_mean(kept, opset.constant([1]), True)
+    states = opset.add(table, mean) if ahead else opset.multiply(table, opset.constant(np.float32(1)))
+    wide = np.random.default_rng(4).normal(0, 1, (6, max(length, 6))).astype(np.float32)
+    pooled = opset.matmul(opset.squeeze(mean, opset.constant([1])), opset.constant(wide), False, False)
+    start = opset.reduce_sum(states, opset.constant([2]), False)
+    results = []
+    for node, name in ((states, "last_hidden_state"), (pooled, "pooled"), (start, "start_logits")):
+        node.output(0).set_names({name})
+        results.append(opset.result(node))
+    ov.save_model(ov.Model(results, [ids, mask]), folder / "openvino_model.xml", compress_to_fp16=False)
+    tokenizer(folder)
+    (folder / "config.json").write_text(json.dumps({"eos_token_id": 1, "bos_token_id": 0, "pad_token_id": 1}))
+    return folder
+
+
+def nudged(source: Path, target: Path) -> Path:
+    """The encoder with all but the padding token's row of its table changed."""
+    shutil.copytree(source, target)
+    model = ov.Core().read_model(source / "openvino_model.xml")
+    (constant,) = (op for op in model.get_ops() if op.get_type_name() == "Constant" and [*op.shape] == [VOCABULARY, 6])
+    rows = constant.get_data().copy()
+    rows[2:] += np.random.default_rng(5).normal(0, 0.2, rows[2:].shape)
+    other = opset.constant(rows)
+    for port in constant.output(0).get_target_inputs():
+        port.replace_source_output(other.output(0))
+    for old in target.glob("openvino_model.*"):
+        old.unlink()
+    ov.save_model(model, target / "openvino_model.xml", compress_to_fp16=False)
+    return target
+
+
+def hidden(folder: Path, ids: list[int], length: int) -> list[np.ndarray[Any, Any]]:
+    """The encoder's outputs for one text, without padding, by the plain runtime."""
+    compiled = compile_folder(folder).model
+    padded = np.array([ids + [1] * (length - len(ids))])
+    mask = np.array([[1] * len(ids) + [0] * (length - len(ids))])
+    states, pooled, start = (compiled([padded, mask])[index] for index in range(3))
+    return [states[0, : len(ids)], pooled, start[:, : len(ids)]]
+
+
+@pytest.mark.parametrize("kind", ["text", "arrays"])
+def test_output_errors_leave_padding_out(tmp_path: Path, kind: str) -> None:
+    length, texts = 24, [[5, 6, 7], [8, 9, 10, 11, 12], [20]]
+    base = encoder(tmp_path / "base", length)
+    other = nudged(base, tmp_path / "other")
+    both = [(hidden(base, ids, length), hidden(other, ids, length)) for ids in texts]
+    if kind == "text":
+        (tmp_path / "a.jsonl").write_text(
+            "".join(json.dumps({"t": " ".join(f"w{i}" for i in ids)}) + "\n" for ids in texts)
+        )
+        dataset = Dataset("texts", "file", tmp_path / "a.jsonl", "jsonl", column="t")
+    else:
+        ids = np.array([one + [1] * (length - len(one)) for one in texts])
+        mask = np.array([[1] * len(one) + [0] * (length - len(one)) for one in texts])
+        np.savez(tmp_path / "a.npz", ids=ids, mask=mask)
+        inputs = {"input_ids": "ids", "attention_mask": "mask"}
+        dataset = Dataset("texts", "file", tmp_path / "a.npz", "npz", inputs=inputs)
+    found = measure("output_error", base, other, dataset, tmp_path / "ref")
+    for number, name in enumerate(("last_hidden_state", "pooled", "start_logits")):
+        noise = sum(((y[number] - r[number]) ** 2).sum(dtype=np.float64) for r, y in both)
+        signal = sum((r[number] ** 2).sum(dtype=np.float64) for r, _ in both)
+        assert found["details"]["outputs"][name]["relative_l2"] == pytest.approx(math.sqrt(noise / signal), rel=1e-4), (
+            name
+        )
+    assert found["values"]["relative_l2"] > 0.05
+    original = compile_folder(base)
+    (kept := tmp_path / "kept").mkdir()
+    controlled = items("cosine_similarity", original, dataset, {}, kept)
+    value, _ = controlled.measure(compile_folder(other), range(controlled.count))
+    assert value == pytest.approx(found["values"]["cosine_similarity"], rel=1e-5)
+
+
+def test_divergence_is_of_causal_models(tmp_path: Path) -> None:
+    (out := tmp_path / "out").mkdir()
+    text = words(tmp_path / "a.txt", 50)
+    reference = metrics.family("divergence").reference
+    with pytest.raises(SourceError, match="isn't causal"):
+        reference(encoder(tmp_path / "open", -1), text, {}, RUNTIME, out, silent)
+    with pytest.raises(SourceError, match="takes 24 tokens, and windows"):
+        reference(encoder(tmp_path / "fixed", 24), text, {}, RUNTIME, out, silent)
+    with pytest.raises(SourceError, match="logits for 6 tokens; the text has"):
+        reference(encoder(tmp_path / "narrow", -1, ahead=False), text, {}, RUNTIME, out, silent)

@@ -147,7 +147,7 @@ def test_the_statistics() -> None:
     loss, base = rng.exponential(2, 1001).astype(np.float32), rng.exponential(2, 1001).astype(np.float32)
     top = np.arange(1001, dtype=np.int32)
     empty = np.empty(0, np.float32)
-    values, errors = statistics(Scores(loss, top, divergence), Scores(base, np.where(top < 91, -1, top), empty))
+    values, errors = statistics(Scores(loss, top, divergence), Scores(base, np.where(top < 91, 1001, top), empty))
     ordered = np.sort(divergence.astype(np.float64))
     assert values["kl_divergence"] == pytest.approx(ordered.mean())
     assert values["kl_divergence_median"] == ordered[500]
@@ -192,6 +192,45 @@ def test_output_error_at_its_ends() -> None:
     assert tally(zeros, ones) == {"relative_l2": 1, "cosine_similarity": 0, "sqnr": 0}
     assert math.isnan(tally(ones, zeros)["sqnr"])
     assert math.isnan(tally(ones * np.nan, ones)["relative_l2"])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_logits_that_are_no_numbers_give_no_figure_even_where_both_models_have_them(bad: float) -> None:
+    logits, reference, targets = sample(6, 50, 0.1)
+    broken = logits.copy()
+    broken[2, 7] = bad
+    stored, base = log_probabilities(reference, targets)
+    values, _ = statistics(compare(broken, targets, stored), base)
+    assert {name for name, value in values.items() if not math.isnan(value)} == set()
+    _, nowhere = log_probabilities(broken, targets)
+    assert list(nowhere.top < 0) == [row == 2 for row in range(6)]
+    assert math.isnan(statistics(compare(broken, targets, stored), nowhere)[0]["same_top_token"])
+    broken[2, 7] = -np.inf  # a token that is ruled out
+    assert statistics(compare(broken, targets, stored), base)[0]["same_top_token"] >= 5 / 6
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_outputs_that_are_no_numbers_give_no_figure(bad: float) -> None:
+    ones = np.ones((4, 3))
+    broken = np.where(np.eye(4, 3), bad, ones)
+    for values, reference in ((broken, ones), (ones, broken), (broken, broken)):
+        assert all(math.isnan(value) for value in tally(values, reference).values())
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_output_error_of_very_small_and_very_large_outputs(scale: float) -> None:
+    r = np.random.default_rng(0).normal(0, 1, (20, 50))
+    found = tally(r * scale * 1.1, r * scale)
+    assert found["relative_l2"] == pytest.approx(0.1, rel=1e-5)
+    assert found["cosine_similarity"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("gate", ["max", "min", "max_drop", "max_relative_increase"])
+@pytest.mark.parametrize("value", [math.inf, -math.inf])
+def test_an_infinite_value_or_reference_passes_no_gate(gate: str, value: float) -> None:
+    assert verdicts(value, 1.0, **{gate: 1e9 if gate != "min" else -1e9}) == [False]
+    if gate in metrics.RELATIVE:
+        assert verdicts(1.0, value, **{gate: 1e9}) == [False]
 
 
 def test_rows_on_disk_grow_and_come_back(tmp_path: Path) -> None:
