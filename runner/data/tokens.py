@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import chdir
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -111,7 +112,9 @@ class Tokenizer:
             refuse_files_elsewhere(self.folder, self._config(TOKENIZER))
             from transformers import AutoTokenizer
 
-            return AutoTokenizer.from_pretrained(str(self.folder), local_files_only=True, trust_remote_code=False)
+            folder = self.folder.absolute()
+            with chdir(folder):  # a file that its settings name without a folder is one of its own
+                return AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         except SourceError:
             raise
         except Exception as error:

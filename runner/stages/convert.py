@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +18,7 @@ from runner.stages import Progress, Task
 
 REVISION = 2
 _NEXT_TO_NOTHING = 1 << 20
+_LARGEST_INPUT = 1 << 28  # values; a picture of eight million pixels has 1 << 25
 _STEPS = ("load", "convert", "tokenizers")
 
 
@@ -96,6 +99,7 @@ def _read_file(source: Path, out: Path, params: Mapping[str, Any]) -> dict[str, 
         viewed = folder if source.is_dir() else folder / source.name
         model = _read_model(source, viewed if alone else source)  # OpenVINO follows no link of ONNX's external data
         _reshape(model, params["shapes"])
+        _refuse_huge_inputs(source, model)
         ir.refuse_nan(model, SourceError)
         ov.save_model(model, out / ir.MODEL, compress_to_fp16=params["precision"] == "fp16")
         for name in companions(source):
@@ -108,11 +112,30 @@ def _read_model(source: Path, viewed: Path) -> Any:
 
     try:
         return ov.Core().read_model(viewed)
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, MemoryError) and not _is_small(source):
+            raise
         message = f"OpenVINO can't read {source}: {_reason(error).replace(str(viewed), str(source))}"
         raise SourceError(
             message, hint="The file may be truncated, or of another framework than model.source says."
         ) from error
+
+
+def _is_small(source: Path) -> bool:
+    """Whether there is memory for a model many times over, so that only a damaged one can ask for more."""
+    from runner.sources.file import files
+
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 8 * sum(path.stat().st_size for path in files(source).values()) < free
+
+
+def _refuse_huge_inputs(source: Path, model: Any) -> None:
+    """Refuse an input that nobody could fill, before somebody tries to."""
+    for port in model.inputs:
+        shape = port.get_partial_shape()
+        if shape.is_static and math.prod(dimension.get_length() for dimension in shape) > _LARGEST_INPUT:
+            message = f"{source}: its input {port.node.get_friendly_name()} has the shape {shape}, which is too large"
+            raise SourceError(message, hint="It may be damaged; `input_info` can give the input another shape.")
 
 
 def _reshape(model: Any, shapes: list[dict[str, Any]]) -> None:
@@ -134,7 +157,7 @@ def _reshape(model: Any, shapes: list[dict[str, Any]]) -> None:
         raise RecipeError([Problem("", "input_info", what)]) from error
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """The last line of a library's message; OpenVINO's first ones say where in its sources it was."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

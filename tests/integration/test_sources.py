@@ -262,3 +262,11 @@ def test_truncated_weights_of_an_ir_are_the_models_fault(tmp_path: Path) -> None
     path.with_suffix(".bin").write_bytes(path.with_suffix(".bin").read_bytes()[:100])
     with pytest.raises(SourceError, match=re.escape(str(path))):
         converted(path, tmp_path / "out" / "files")
+
+
+def test_an_input_that_nobody_could_fill_is_refused(tmp_path: Path) -> None:
+    path = foreign.openvino_ir(tmp_path / "ir")
+    text = path.read_text()
+    path.write_text(text.replace("<dim>-1</dim>", "<dim>100000000</dim>").replace('"?,16"', '"100000000,16"'))
+    with pytest.raises(SourceError, match=r"its input x has the shape \[100000000,16\]"):
+        converted(path, tmp_path / "out" / "files")

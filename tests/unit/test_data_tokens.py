@@ -159,3 +159,30 @@ def test_a_stored_passage_is_the_same(tmp_path: Path) -> None:
     stored = Passage.load(tmp_path / "passage.npz")
     assert (stored.windows, stored.protocol) == (text.windows, text.protocol)
     assert stored.window_ids(stored.windows[1]).tolist() == [1, 3, 4, 5, 6, 7, 8]
+
+
+@pytest.mark.filterwarnings("ignore:Deprecated in 0.9.0:DeprecationWarning")  # transformers' use of tokenizers
+def test_a_vocabulary_that_settings_name_is_the_folders_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers opens `vocab_file: vocab.txt` as it stands: relative to the current folder."""
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    for name, words in (("model", ["hello", "world"]), ("elsewhere", ["other", "words", "world", "hello"])):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "vocab.txt").write_text("\n".join([*special, *words]))
+    settings = {"tokenizer_class": "BertTokenizer", "vocab_file": "vocab.txt"}
+    (tmp_path / "model" / "tokenizer_config.json").write_text(json.dumps(settings))
+    (tmp_path / "model" / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert Tokenizer(tmp_path / "model").encode("hello world") == [5, 6]
+    assert Path.cwd() == tmp_path / "elsewhere"
+
+
+def test_every_file_of_a_tokenizer_is_in_its_fingerprint(tmp_path: Path) -> None:
+    tokenizer = Tokenizer(folder(tmp_path / "model"))
+    known = {tokenizer.fingerprint}
+    for name in ("source.spm", "bpe.codes", "chat_template.jinja", "special_tokens_map.json", "generation_config.json"):
+        (tmp_path / "model" / name).write_text("{}")
+        known.add(Tokenizer(tmp_path / "model").fingerprint)
+    assert len(known) == 6
+    (tmp_path / "model" / "openvino_config.json").write_text("{}")
+    (tmp_path / "model" / "README.md").write_text("of no concern")
+    assert Tokenizer(tmp_path / "model").fingerprint in known
