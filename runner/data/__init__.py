@@ -14,6 +14,7 @@ from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from runner.data.opening import open_file
 from runner.data.words import missing
 from runner.errors import SourceError
 
@@ -63,13 +64,9 @@ def digest(dataset: Dataset) -> str:
     shape: dict[str, Any] = {key: getattr(dataset, key) for key in _SHAPING} | {"inputs": dict(dataset.inputs)}
     shape["preprocess"] = dataset.preprocess and _steps(dataset.preprocess)
     total = hashlib.sha256(json.dumps(shape, sort_keys=True).encode(errors="surrogatepass"))
-    try:
-        with dataset.path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                total.update(block)
-    except OSError as error:
-        message = f"dataset {dataset.name}: {dataset.path}: {error.strerror}"
-        raise SourceError(message) from error
+    with open_file(dataset) as file:
+        while block := file.read(_BLOCK):
+            total.update(block)
     return total.hexdigest()
 
 
@@ -83,6 +80,7 @@ def _steps(steps: Preprocess) -> dict[str, Any]:
         "layout": steps.layout if stored != wanted else None,
         "channels": stored.find("C") if len(steps.mean) > 1 or len(steps.std) > 1 else None,
         "dtype": steps.dtype,
+        "integers": "rounded, saturated" if "int" in steps.dtype else None,
     }
 
 
@@ -92,10 +90,7 @@ def check(dataset: Dataset) -> None:
     Raises:
         SourceError: no such file, not UTF-8, not JSON, no such column or array, nothing in it, or lengths that differ.
     """
-    if not dataset.path.is_file():
-        what = "is a folder, not a file" if dataset.path.is_dir() else "no such file"
-        message = f"dataset {dataset.name}: {dataset.path}: {what}"
-        raise SourceError(message, hint="Paths in a recipe are relative to the file that states them.")
+    open_file(dataset).close()
     reader(dataset).check(dataset)
 
 

@@ -143,7 +143,7 @@ def array_feed(bound: Mapping[str, Port], arrays: Mapping[str, np.ndarray[Any, A
     """A batch of arrays as the model's inputs, in the model's element types.
 
     Raises:
-        SourceError: a shape that doesn't fit, or floating-point numbers for an integer input.
+        SourceError: a shape that doesn't fit, floating-point numbers for an integer input, or numbers beyond its type.
     """
     return {port.name: _array_input(port, arrays[name], dataset) for name, port in bound.items()}
 
@@ -152,10 +152,29 @@ def _array_input(port: Port, array: np.ndarray[Any, Any], dataset: str) -> np.nd
     if port.shape and not _fits(port.shape, array.shape):
         message = f"dataset {dataset} can't feed the model's input {port}: its items have shape {list(array.shape[1:])}"
         raise SourceError(message, hint="`preprocess: {layout: NHWC->NCHW}` in the dataset changes the order of axes.")
-    if port.dtype.kind in "iu" and array.dtype.kind == "f":
+    if port.dtype.kind in "iub" and array.dtype.kind == "f":
         message = f"dataset {dataset} can't feed the model's input {port}: it takes {port.dtype}, not {array.dtype}"
         raise SourceError(message)
-    return np.ascontiguousarray(array, dtype=port.dtype)
+    _refuse_beyond(port, array, dataset)
+    with np.errstate(over="ignore"):
+        found = np.ascontiguousarray(array, dtype=port.dtype)
+    if found.dtype.kind == "f" and found.dtype != array.dtype and not np.isfinite(found).all():
+        message = f"dataset {dataset} can't feed the model's input {port}: it has numbers beyond {port.dtype}"
+        raise SourceError(message)
+    return found
+
+
+def _refuse_beyond(port: Port, array: np.ndarray[Any, Any], dataset: str) -> None:
+    """Refuse whole numbers that the input's type doesn't hold: they would become others."""
+    if port.dtype.kind not in "iub" or not array.size:
+        return
+    least, most = (0, 1) if port.dtype.kind == "b" else (np.iinfo(port.dtype).min, np.iinfo(port.dtype).max)
+    if array.min() < least or array.max() > most:
+        message = (
+            f"dataset {dataset} can't feed the model's input {port}: it takes {port.dtype}, {least} to {most}, "
+            f"and the data go from {array.min()} to {array.max()}"
+        )
+        raise SourceError(message)
 
 
 def _fits(port: tuple[int | None, ...], array: tuple[int, ...]) -> bool:

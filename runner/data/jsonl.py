@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from runner.recipe.types import Dataset
 
 
+_LONGEST = 64 << 20
+
+
 def check(dataset: Dataset) -> None:
     """Read the rows that will be used, all columns that the dataset names.
 
@@ -53,7 +56,7 @@ def read_pairs(dataset: Dataset) -> list[tuple[str, str]]:
 
 def _rows(dataset: Dataset, *columns: str) -> Iterator[tuple[str, ...]]:
     """The values of the columns, row by row, blank lines left out."""
-    filled = ((number, line) for number, line in lines(dataset) if line.strip())
+    filled = ((number, line) for number, line in lines(dataset, _LONGEST) if line.strip())
     for number, line in islice(filled, dataset.limit):
         row = _object(f"{dataset.path}:{number}", line)
         yield tuple(_value(f"{dataset.path}:{number}", row, column) for column in columns)
@@ -61,7 +64,7 @@ def _rows(dataset: Dataset, *columns: str) -> Iterator[tuple[str, ...]]:
 
 def _object(where: str, line: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = json.loads(line, parse_constant=_no_constant)
     except ValueError as error:
         column = getattr(error, "colno", 1)
         message = f"{where}:{column}: not JSON: {getattr(error, 'msg', error)}"
@@ -75,6 +78,11 @@ def _object(where: str, line: str) -> dict[str, Any]:
     return row
 
 
+def _no_constant(name: str) -> None:
+    message = f"{name} is no JSON number"
+    raise ValueError(message)
+
+
 def _value(where: str, row: dict[str, Any], column: str) -> str:
     if column not in row:
         message = f"{where}: {missing('column', column, row)}"
@@ -83,4 +91,7 @@ def _value(where: str, row: dict[str, Any], column: str) -> str:
     if not isinstance(value, str):
         message = f'{where}: column "{column}" holds {json.dumps(value)[:40]}, not a text'
         raise SourceError(message)
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        message = f'{where}: column "{column}" has half a character (a surrogate such as \\ud800 alone)'
+        raise SourceError(message, hint="Such a text has no UTF-8: write it anew from its source.")
     return value

@@ -5,7 +5,6 @@ The checks read the arrays' headers alone, without numpy; the reader takes no mo
 
 from __future__ import annotations
 
-import ast
 import struct
 import zipfile
 import zlib
@@ -14,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+from runner.data.npy import Header, read_header
+from runner.data.opening import open_file
 from runner.data.words import missing
 from runner.errors import SourceError
 
@@ -22,17 +23,17 @@ if TYPE_CHECKING:
 
     from runner.recipe.types import Dataset, Preprocess
 
-_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError, SyntaxError, KeyError, EOFError)
+_DAMAGE = (
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, OSError, ValueError, KeyError, IndexError),
+    *(EOFError, RuntimeError, ArithmeticError),
+)
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 1
 
+_AS_NUMBERS = "Save it as whole numbers, of up to 64 bits, or as floats: nothing else feeds a model."
 _BLOCK = 1 << 20
-
-
-@dataclass(frozen=True)
-class Header:
-    """An array as its header tells: NumPy's type string and the shape."""
-
-    dtype: str
-    shape: tuple[int, ...]
+_CHECKED = 256 << 20
+"""Bytes behind the items in use that are read for the sake of the archive's checksum; a longer rest is left unread."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,9 @@ def check(dataset: Dataset) -> None:
     """
     headers = _headers(dataset)
     for name, header in headers.items():
-        if "O" in header.dtype:
-            message = f'dataset {dataset.name}: {dataset.path}: array "{name}" holds pickled objects'
-            raise SourceError(message, hint="Save it as numbers: a pickle can run any code when it is read.")
+        if header.other:
+            message = f'dataset {dataset.name}: {dataset.path}: array "{name}" holds {header.other}'
+            raise SourceError(message, hint=_AS_NUMBERS)
         if not header.shape or not header.shape[0]:
             message = f'dataset {dataset.name}: {dataset.path}: array "{name}" has no items (shape {header.shape})'
             raise SourceError(message)
@@ -88,11 +89,13 @@ def read_arrays(dataset: Dataset) -> Arrays:
     """The first `limit` items of the arrays that the dataset names.
 
     Raises:
-        SourceError: as `check`, or the archive's data are damaged.
+        SourceError: as `check`, the archive's data are damaged, or a value is no finite number.
     """
     check(dataset)
     with _archive(dataset) as archive:
         arrays = {name: _array(archive, name, dataset.limit) for name in _names(dataset)}
+    for name, array in arrays.items():
+        _refuse_not_finite(dataset, name, array)
     labels = arrays[dataset.labels].reshape(-1) if dataset.labels else None
     return Arrays({key: arrays[name] for key, name in dataset.inputs.items()}, labels, dataset.preprocess)
 
@@ -153,7 +156,7 @@ def _check_channels(dataset: Dataset, headers: Mapping[str, Header]) -> None:
 def _archive(dataset: Dataset) -> Iterator[zipfile.ZipFile]:
     """The open archive; damage found inside the `with` block becomes a SourceError."""
     try:
-        with zipfile.ZipFile(dataset.path) as archive:
+        with open_file(dataset) as file, zipfile.ZipFile(file) as archive:
             yield archive
     except _DAMAGE as error:
         message = f"dataset {dataset.name}: {dataset.path} is not a readable npz file: {error}"
@@ -161,39 +164,63 @@ def _archive(dataset: Dataset) -> Iterator[zipfile.ZipFile]:
 
 
 def _header(archive: zipfile.ZipFile, name: str) -> Header:
-    """Read a .npy header as NumPy's format description (NEP 1) lays it out."""
-    with archive.open(f"{name}.npy") as file:
-        if file.read(6) != b"\x93NUMPY":
-            message = f'array "{name}" is not in NumPy\'s format'
-            raise ValueError(message)
-        major, _ = file.read(2)
-        (length,) = struct.unpack("<H", file.read(2)) if major == 1 else struct.unpack("<I", file.read(4))
-        fields = ast.literal_eval(file.read(length).decode("latin-1" if major < 3 else "utf-8"))
-    return Header(str(fields["descr"]), tuple(fields["shape"]))
+    """An array's header, once the archive keeps the array as NumPy does and in full."""
+    entry = archive.getinfo(f"{name}.npy")
+    problem = None
+    if archive.namelist().count(entry.filename) > 1:
+        problem = "is there twice"
+    elif entry.flag_bits & _ENCRYPTED:
+        problem = "is encrypted"
+    elif entry.compress_type not in _METHODS:
+        problem = "is packed in a way that NumPy doesn't write; save it by numpy.savez or savez_compressed"
+    if problem:
+        message = f'array "{name}" {problem}'
+        raise ValueError(message)
+    with archive.open(entry) as file:
+        header = read_header(file, name)
+    if not header.other and header.size + header.bytes > entry.file_size:
+        message = f'array "{name}" of shape {list(header.shape)} needs {header.bytes} bytes, more than there are'
+        raise ValueError(message)
+    return header
 
 
 def _array(archive: zipfile.ZipFile, name: str, limit: int | None) -> np.ndarray[Any, Any]:
     """The array's first `limit` items; an array stored column by column is read whole."""
-    from numpy.lib import format as npy
-
-    with archive.open(f"{name}.npy") as file:
-        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(npy.read_magic(file))
-        shape, fortran, dtype = read(file) if read else ((), True, None)
-        if read and not fortran and limit is not None and limit < shape[0]:
-            return _items(file, (limit, *shape[1:]), dtype)
-    with archive.open(f"{name}.npy") as file:
-        whole: np.ndarray[Any, Any] = npy.read_array(file, allow_pickle=False)
-    return whole[:limit]
-
-
-def _items(file: IO[bytes], shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
     import numpy as np
 
-    wanted = int(np.prod(shape)) * dtype.itemsize
-    data = file.read(wanted)
+    with archive.open(f"{name}.npy") as file:
+        header = read_header(file, name)
+        count = header.shape[0] if limit is None else min(limit, header.shape[0])
+        wanted = header.bytes if header.fortran else header.bytes // header.shape[0] * count
+        data = file.read(wanted)
+        _check_rest(file)
     if len(data) < wanted:
         message = f"{wanted} bytes expected, {len(data)} there"
         raise EOFError(message)
-    while file.read(_BLOCK):  # the archive's checksum is of the whole array
-        pass
-    return np.frombuffer(data, dtype).reshape(shape)
+    found = np.frombuffer(data, header.dtype)
+    if header.fortran:
+        return found.reshape(header.shape[::-1]).transpose()[:count]
+    return found.reshape(count, *header.shape[1:])
+
+
+def _check_rest(file: IO[bytes]) -> None:
+    """Read on to the end, where the archive's checksum of the whole array is compared, unless that is far."""
+    left = _CHECKED
+    while left > 0 and (block := file.read(_BLOCK)):
+        left -= len(block)
+
+
+def _refuse_not_finite(dataset: Dataset, name: str, array: np.ndarray[Any, Any]) -> None:
+    import numpy as np
+
+    if array.dtype.kind != "f":
+        return
+    step = max(1, _BLOCK // max(1, array[:1].size))
+    parts = [~np.isfinite(array[start : start + step]) for start in range(0, len(array), step)]
+    wrong = np.concatenate([part.reshape(len(part), -1).sum(-1) for part in parts])
+    if wrong.any():
+        message = (
+            f'dataset {dataset.name}: {dataset.path}: array "{name}" has {int(wrong.sum())} values that aren\'t finite '
+            f"numbers, in {int((wrong > 0).sum())} items, first in item {int((wrong > 0).argmax())}"
+        )
+        raise SourceError(message, hint="Leave these items out, or give them numbers.")

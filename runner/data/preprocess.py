@@ -6,27 +6,67 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runner.errors import SourceError
+
 if TYPE_CHECKING:
     from runner.recipe.types import Preprocess
+
+
+_WIDE = frozenset({"float64", "int32", "int64"})
 
 
 def apply(array: np.ndarray[Any, Any], steps: Preprocess | None) -> np.ndarray[Any, Any]:
     """Preprocess a batch in its stored layout; without steps it stays as it is.
 
-    Arithmetic is in float32, in float64 for a float64 result. `mean` and `std` of several values lie along the
-    stored layout's axis C.
+    Arithmetic is in float32, in float64 for a float64 result and for integers of 32 bits and more. Integer results are
+    rounded, halves to even, and what is beyond their range becomes its end. `mean` and `std` of several values lie
+    along the stored layout's axis C.
+
+    Raises:
+        SourceError: a result is no finite number.
     """
     if steps is None:
         return array
-    result: np.ndarray[Any, Any] = array.astype(np.float64 if steps.dtype == "float64" else np.float32)
-    np.multiply(result, result.dtype.type(steps.scale), out=result)
-    for values, operation in ((steps.mean, np.subtract), (steps.std, np.divide)):
-        if values:
-            operation(result, _along_channels(values, array.ndim, steps, result.dtype), out=result)
+    result = _scaled(array, steps)
     if steps.layout:
         stored, wanted = steps.layout
         result = result.transpose([stored.index(axis) for axis in wanted])
-    return np.ascontiguousarray(result, dtype=steps.dtype)
+    return np.ascontiguousarray(_as_type(result, np.dtype(steps.dtype)))
+
+
+def _scaled(array: np.ndarray[Any, Any], steps: Preprocess) -> np.ndarray[Any, Any]:
+    """After the arithmetic; whole numbers that it would leave alone stay whole numbers."""
+    if array.dtype.kind in "iu" and steps.scale == 1 and not steps.mean and not steps.std:
+        return array
+    result: np.ndarray[Any, Any] = array.astype(np.float64 if steps.dtype in _WIDE else np.float32)
+    with np.errstate(all="ignore"):  # what isn't finite afterwards is refused
+        np.multiply(result, result.dtype.type(steps.scale), out=result)
+        for values, operation in ((steps.mean, np.subtract), (steps.std, np.divide)):
+            if values:
+                operation(result, _along_channels(values, array.ndim, steps, result.dtype), out=result)
+    return result
+
+
+def _as_type(result: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    with np.errstate(over="ignore"):
+        found = result.astype(dtype, copy=False) if dtype.kind == "f" else result
+    if found.dtype.kind == "f" and not np.isfinite(found).all():
+        message = f"preprocessing makes numbers that aren't finite as {found.dtype}"
+        raise SourceError(message, hint="Look at `scale`, `std` and `dtype` of the dataset's `preprocess`.")
+    return found if dtype.kind == "f" else _saturated(found, dtype)
+
+
+def _saturated(values: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """Rounded and kept within the range of an integer type."""
+    to = np.iinfo(dtype)
+    if values.dtype.kind in "iu":
+        own = np.iinfo(values.dtype)
+        kept: np.ndarray[Any, Any] = np.clip(values, max(to.min, own.min), min(to.max, own.max)).astype(dtype)
+        return kept
+    most = values.dtype.type(to.max)
+    most = most if int(most) <= to.max else np.nextafter(most, values.dtype.type(0))
+    rounded: np.ndarray[Any, Any] = np.clip(np.rint(values), values.dtype.type(to.min), most).astype(dtype)
+    return rounded
 
 
 def _along_channels(values: tuple[float, ...], axes: int, steps: Preprocess, dtype: Any) -> np.ndarray[Any, Any]:

@@ -6,22 +6,28 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from runner.data.opening import open_file
 from runner.errors import SourceError
 
 if TYPE_CHECKING:
     from runner.recipe.types import Dataset
 
 
-def lines(dataset: Dataset) -> Iterator[tuple[int, str]]:
+def lines(dataset: Dataset, longest: int = -1) -> Iterator[tuple[int, str]]:
     """Each line with its number from 1, line end included, a leading byte order mark left out.
 
+    `longest` is how many bytes a line may have.
+
     Raises:
-        SourceError: the file can't be read, or a line is not UTF-8.
+        SourceError: the file can't be read, or a line is too long or not UTF-8.
     """
     number = 0
     try:
-        with dataset.path.open("rb") as file:
-            for number, raw in enumerate(file, 1):
+        with open_file(dataset) as file:
+            for number, raw in enumerate(iter(lambda: file.readline(longest), b""), 1):
+                if len(raw) == longest:
+                    message = f"{dataset.path}:{number}: a line of more than {longest >> 20} MB"
+                    raise SourceError(message, hint="A jsonl file holds one JSON object a line.")
                 yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
         message = f"{dataset.path}:{number}:{error.start + 1}: byte 0x{error.object[error.start]:02x} is not UTF-8"

@@ -9,7 +9,7 @@ from runner.base.words import enumerate_names, near, shorten
 
 def missing(what: str, name: str, there: Iterable[str]) -> str:
     """`no column "txt"; there are: id, text (did you mean text?)`."""
-    names = list(there)
+    names = [one.encode("utf-8", "backslashreplace").decode() for one in there]
     text = f'no {what} "{shorten(name)}"; {enumerate_names(names) or "there are none"}'
     guess = near(name, names)
     return f"{text} (did you mean {guess}?)" if guess else text

@@ -82,7 +82,7 @@ def test_no_file_a_folder_and_an_unknown_format(tmp_path: Path) -> None:
     assert "no such file" in refusal(Dataset("d", "file", tmp_path / "none.txt", "txt"))
     assert "is a folder" in refusal(Dataset("d", "file", tmp_path, "txt"))
     assert "did you mean jsonl?" in refusal(text(tmp_path / "a.json", "{}"))
-    with pytest.raises(SourceError, match="No such file"):
+    with pytest.raises(SourceError, match="no such file"):
         data.digest(Dataset("d", "file", tmp_path / "none.txt", "txt"))
 
 
