@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from runner.errors import SourceError
 from runner.recipe.types import ModelSource
 
 SOURCES = {
@@ -60,4 +61,8 @@ def locate(model: ModelSource, memory: Memory) -> Located:
         SourceError: it is not there, or is visibly broken.
     """
     source = importlib.import_module(SOURCES[model.source])
-    return cast(Located, source.locate(model, memory))
+    try:
+        return cast(Located, source.locate(model, memory))
+    except OSError as error:
+        message = f"{error.filename or model.path or model.id}: can't be read: {error.strerror or error}"
+        raise SourceError(message) from error

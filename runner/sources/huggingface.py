@@ -104,9 +104,10 @@ def _listed(repo: str, commit: str, memory: Path) -> list[str] | None:
     try:
         from huggingface_hub import HfApi
 
-        names = [sibling.rfilename for sibling in HfApi().model_info(repo, revision=commit).siblings or ()]
+        told = [sibling.rfilename for sibling in HfApi().model_info(repo, revision=commit).siblings or ()]
     except Exception:
         return None
+    names = [name for name in told if listing.is_inner(name)]
     with contextlib.suppress(OSError):  # only a memory
         fs.write_json(memory, {"source": repo, "listing": sorted(names)})
     return sorted(names)
@@ -205,7 +206,8 @@ def _repository(model: ModelSource) -> list[str]:
     try:
         from huggingface_hub import HfApi
 
-        return [sibling.rfilename for sibling in HfApi().model_info(model.id, revision=model.revision).siblings or ()]
+        told = [sibling.rfilename for sibling in HfApi().model_info(model.id, revision=model.revision).siblings or ()]
+        return [name for name in told if listing.is_inner(name)]
     except Exception as error:
         raise _worded(error, model.id, model.revision) from error
 

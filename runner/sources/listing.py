@@ -26,6 +26,7 @@ PICKLE_INDEX = "pytorch_model.bin.index.json"
 TEMPLATES = "additional_chat_templates"
 
 _SUFFIXES = (".json", ".txt", ".model", ".jinja", ".tiktoken", ".spm", ".codes", ".tokenizer")
+_LONGEST = 256  # bytes of a name and its end
 _OTHER_FORMS = ("tf_model", "flax_model", "rust_model")
 _NO_TOKENIZER = frozenset(
     {
@@ -134,11 +135,17 @@ def inner_name(stated_by: str, name: str) -> str:
         SourceError: it leads out of the folder.
     """
     path = PurePosixPath(name)
-    leaves = path.is_absolute() or ".." in name.replace("\\", "/").split("/")
-    if leaves or not path.parts or not _is_text(name) or "\0" in name:
+    if not path.parts or not is_inner(name):
         message = f"{stated_by}: names the file {name!r}, which is outside of the model's folder"
         raise SourceError(message, hint="Nothing outside is read. Bring the file into the folder, and name it there.")
     return path.as_posix()
+
+
+def is_inner(name: str) -> bool:
+    """Whether a name can be that of a file in a folder."""
+    parts = name.replace("\\", "/").split("/")
+    usable = _is_text(name) and "\0" not in name and all(len(part.encode()) < _LONGEST for part in parts)
+    return usable and ".." not in parts and not name.startswith("/")
 
 
 def names(root: Path, *, deep: bool = False) -> list[str]:

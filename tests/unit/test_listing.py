@@ -103,6 +103,10 @@ LEAVING: dict[str, tuple[Change, str]] = {
         lambda m: (sharded(m, "a.safetensors"), rename_shard(m, "/etc/passwd")),
         "names the file '/etc/passwd'",
     ),
+    "a shard's endless name": (
+        lambda m: (sharded(m, "a.safetensors"), rename_shard(m, "a" * 300)),
+        "outside of the model's folder",
+    ),
     "stated weights": (
         lambda m: write(
             m, "config.json", {"model_type": "gpt2", "transformers_weights": "../private/model.safetensors"}
@@ -137,6 +141,21 @@ def test_what_leaves_a_folder_is_refused_by_name(case: str, model: Path, outside
     change(model)
     with pytest.raises(SourceError, match=re.escape(message)):
         found(model)
+
+
+def test_a_folder_that_can_not_be_read_is_told(model: Path) -> None:
+    """Whoever may read everything is another user for a moment."""
+    model.chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        with pytest.raises(SourceError, match=r"can't be read|no folder"):
+            found(model)
+    finally:
+        if root:
+            os.seteuid(0)
+        model.chmod(0o755)
 
 
 def test_links_within_a_folder_and_to_it_are_followed(model: Path, tmp_path: Path) -> None:
@@ -211,7 +230,7 @@ def test_a_link_to_a_model_file_stands_for_it_and_for_what_is_beside_it(tmp_path
     assert located.digest == found(tmp_path / "there" / "net.xml", "openvino").digest
 
 
-@pytest.mark.parametrize("name", ["../private/key", "/etc/passwd", "a/../../private/key", "..", ""])
+@pytest.mark.parametrize("name", ["../private/key", "/etc/passwd", "a/../../private/key", "..", "", "a" * 300])
 def test_external_data_of_onnx_stay_in_the_folder(name: str, tmp_path: Path, outside: Path) -> None:
     place = {"external_data 13": [{"key 1": "location", "value 2": name}]}
     (tmp_path / "m").mkdir()
