@@ -51,7 +51,7 @@ def examine_all(found: Iterable[Path], outputs: Path, read: Read) -> Iterator[Ex
 
 def _mark(examined: Examined, outputs: Path) -> None:
     home, number = examined.folder.parent, int(examined.folder.name)
-    wrong = tuple(map(str, examined.faults))
+    wrong = tuple(map(str, examined.faults))[: record.MOST]
     if record.load(home).of(number).damaged == wrong and wrong:
         return
     store = Store(outputs / ".store")

@@ -26,7 +26,7 @@ def named(word: str, outputs: Path, *, paths: bool = True) -> Path:
     if inside is not None:
         return inside
     path = Path(word).parent if Path(word).name == MANIFEST else Path(word)
-    if paths and (os.path.lexists(path / MANIFEST) or ("/" in word and path.is_dir())):
+    if paths and (os.path.lexists(path / MANIFEST) or ("/" in word and os.path.isdir(path))):  # noqa: PTH112
         return path
     raise _unknown(word, name, wanted, found, outputs)
 
@@ -39,7 +39,7 @@ def _inside(home: Path, wanted: str, found: dict[int, Path]) -> Path | None:
         return found[number]
     room, _, ident = wanted.partition("/")
     aside = home / REJECTED / ident
-    return aside if room == REJECTED and ident not in ("", "..") and "/" not in ident and aside.is_dir() else None
+    return aside if room == REJECTED and ident not in ("", "..") and "/" not in ident and os.path.isdir(aside) else None  # noqa: PTH112
 
 
 def _unknown(word: str, name: str, wanted: str, found: Collection[int], outputs: Path) -> UsageError:

@@ -156,6 +156,13 @@ class _Placing:
                 return Placed("up to date", folder, number, tuple(self.damaged))
         return None
 
+    def _is_same(self, number: int, folder: Path) -> bool:
+        """Whether a version was published as the same content, by the record, or where that is lost its manifest."""
+        if self.record.of(number).identity == self.identity:
+            return True
+        manifest = read_manifest(folder)
+        return manifest is not None and manifest["identity"] == self.identity
+
     def _is_whole(self, number: int, folder: Path) -> bool:
         """Whether a version still holds what was published; the record says it if not."""
         before = self.record.of(number)
@@ -200,11 +207,13 @@ class _Placing:
     def _next_number(self) -> int:
         """A number above all that were ever used; whatever lies under such a name already is passed over."""
         known = [number for number, _ in versions(self.home)]
-        memory = fs.recall(self._memory()).get("last")
-        kept = memory if isinstance(memory, int) and is_number(str(memory)) else 0
+        kept = record.number_in(fs.recall(self._memory()).get("last"))
         number = max([*known, self.record.last, kept, latest_number(self.home) or 0]) + 1
         while os.path.lexists(self.home / str(number)):
             number += 1
+        if not is_number(str(number)):
+            message = f"{self.home} has a version {number - 1}, and there is no higher number that a model server reads"
+            raise StageError(message, hint="Move that version away, or give the recipe another name.")
         return number
 
     def _memory(self) -> Path:

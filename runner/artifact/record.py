@@ -20,6 +20,8 @@ from runner.artifact.versions import MANIFEST, is_number, versions
 from runner.base.owned import parents_of
 
 NAME = ".published.json"
+MOST = 20
+"""Faults of a version that are kept."""
 
 
 @dataclass
@@ -65,11 +67,16 @@ def load(home: Path) -> Record:
     """The record in `outputs/<recipe>`; what is not as it should be in it counts as lost."""
     document = fs.recall(home / NAME)
     found = _object(document.get("versions"))
-    return Record(_count(document.get("last")), {int(n): _version(one) for n, one in found.items() if is_number(n)})
+    return Record(number_in(document.get("last")), {int(n): _version(one) for n, one in found.items() if is_number(n)})
 
 
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def number_in(value: Any) -> int:
+    """A version's number that a file holds; 0 where it holds something else."""
+    return value if isinstance(value, int) and is_number(str(value)) else 0
 
 
 def _count(value: Any) -> int:
@@ -103,7 +110,7 @@ def save(home: Path, record: Record) -> None:
 def _row(version: Version) -> dict[str, Any]:
     files = {name: list(stat) for name, stat in version.files.items()}
     row = {"identity": version.identity, "seen": version.seen, "files": files}
-    return row | ({"damaged": list(version.damaged)} if version.damaged else {})
+    return row | ({"damaged": list(version.damaged[:MOST])} if version.damaged else {})
 
 
 def see(folder: Path, manifest: Mapping[str, Any]) -> Version:
@@ -131,7 +138,12 @@ def changed(folder: Path, files: Mapping[str, Any], known: Version) -> list[str]
     present = found_in(folder)
     wrong = [name for name in files if not _as_published(present.get(name), files[name]["size"], known.files.get(name))]
     wrong += [MANIFEST] if not _as_published(present.get(MANIFEST), None, known.files.get(MANIFEST)) else []
-    return sorted({*wrong, *(present.keys() - {*files, MANIFEST})})
+    return sorted(map(shown, {*wrong, *(present.keys() - {*files, MANIFEST})}))
+
+
+def shown(name: str) -> str:
+    """A file's name as text that can be written anywhere: bytes that are not UTF-8 are replaced."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _as_published(present: os.stat_result | None, size: int | None, known: fs.Stat | None) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import runner.files as fs
-from runner.artifact.record import found_in
+from runner.artifact.record import found_in, shown
 from runner.artifact.versions import MANIFEST, digest_of, is_number, manifest_text, parse_manifest, read_bytes
 from runner.errors import SourceError
 
@@ -58,8 +58,8 @@ class Examined:
         return not self.faults
 
     def fault(self, file: str, what: str) -> None:
-        """Note a fault."""
-        self.faults.append(Fault(file, what))
+        """Note a fault; a name that is not UTF-8 is shown as far as it is."""
+        self.faults.append(Fault(shown(file), what))
 
 
 def _nothing_read(count: int) -> None: ...

@@ -41,7 +41,7 @@ def versions(home: Path) -> Iterator[tuple[int, Path]]:
 def _names(home: Path) -> list[str]:
     try:
         return [path.name for path in home.iterdir()]
-    except OSError:
+    except (OSError, ValueError):  # not there, no folder, or a name that no folder can have
         return []
 
 

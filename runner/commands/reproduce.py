@@ -31,7 +31,9 @@ def arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--into", type=Path, metavar="DIR", help="make it here, and keep it (default: removed again)")
     parser.add_argument(
-        "--with-versions", action="store_true", help="install the manifest's versions with pip first, and run with them"
+        "--with-versions",
+        action="store_true",
+        help="install the versions that the manifest names with pip first, and run with them; if you trust its maker",
     )
     options.outputs(parser)
     options.remote_code(parser)
@@ -79,7 +81,7 @@ def _place(arguments: Namespace) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="ovrun-reproduce-") as folder:
             yield Path(folder)
         return
-    if arguments.into.exists() and (not arguments.into.is_dir() or any(arguments.into.iterdir())):
+    if _is_taken(arguments.into):
         what = f"{arguments.into} is not an empty folder, and nothing that lies there may count"
         raise UsageError([Problem("command line", "--into", what, "name a new one")])
     try:
@@ -88,6 +90,18 @@ def _place(arguments: Namespace) -> Iterator[Path]:
         message = f"{arguments.into} can't be made: {error.strerror}"
         raise StageError(message) from error
     yield arguments.into
+
+
+def _is_taken(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        return True
+    except OSError as error:
+        message = f"{folder} can't be read: {error.strerror}"
+        raise StageError(message) from error
 
 
 def _here(

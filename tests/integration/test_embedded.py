@@ -142,7 +142,7 @@ def test_a_missed_gate_publishes_nothing_and_a_moved_gate_runs_nothing(
     ovrun(*words, gate.format(1.01), code=3)
     document = json.loads(ovrun(*words, gate.format(0.9), "--json").stdout)
     assert document["status"] == "published" and document["ran"] == []
-    assert [p.name for p in sorted(home.iterdir())] == ["1", "latest", "rejected"]
+    assert [p.name for p in sorted(home.iterdir())] == [".published.json", "1", "latest", "rejected"]
 
 
 def test_a_version_that_was_changed_does_not_count_as_made(ovrun: Ovrun, tmp_path: Path) -> None:
