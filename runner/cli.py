@@ -134,6 +134,8 @@ def _run(words: list[str], output: Output) -> int:
     if words[0] == "--version":
         streams.put(f"ovrun {__version__}")
         return 0
+    if any("\0" in word for word in words):
+        raise UsageError([Problem("command line", "", "no word of a command line holds a NUL byte")])
     command, arguments = parse(words)
     _stand_somewhere()
     output.form = Output.of(arguments).form

@@ -51,8 +51,8 @@ def remote_code(parser: argparse.ArgumentParser) -> None:
 
 def folder(text: str) -> Path:
     """A folder that is there or can be made; an empty word names none."""
-    if not text or "\0" in text:
-        message = "an empty word is no folder" if not text else "no folder has such a name"
+    if not text:
+        message = "an empty word is no folder"
         raise argparse.ArgumentTypeError(message)
     if Path(text).exists() and not Path(text).is_dir():
         message = f"{text} is not a folder"
