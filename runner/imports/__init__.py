@@ -10,6 +10,7 @@ One module a format: nncf_config (NNCF before 3.0), olive (workflows with OpenVI
     olive_parameters, olive_passes, olive_export    what Olive's passes take and do
     optimum_export, optimum_formats                 what optimum-cli does with its options
     optimum, optimum_steps, optimum_defaults        what Optimum Intel's settings mean, and those for models by name
+    runtime_info                                    what NNCF wrote into a model of how it was compressed
 
 draft holds the recipe in the making, source reads what is handed over, writer writes the recipe.
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from runner.base.paths import is_file, is_folder
 from runner.base.words import near
 from runner.errors import Problem, RecipeError, UsageError
 from runner.imports import nncf_config, olive, optimum_cli, optimum_config, source
@@ -52,7 +54,7 @@ def _draft(words: Sequence[str]) -> Draft:
         allowed = "name a file, or write a command line of optimum-cli"
         raise UsageError([Problem("command line", "", what, allowed)])
     path = Path(words[0])
-    if len(words) == 1 and (path.is_file() or not source.is_command(words[0])):
+    if len(words) == 1 and (is_file(path) or not source.is_command(words[0])):
         return _of_file(path)
     if not source.is_command(" ".join(words)):
         what = f"{len(words)} words, which are no command line of optimum-cli"
@@ -61,9 +63,9 @@ def _draft(words: Sequence[str]) -> Draft:
 
 
 def _of_file(path: Path) -> Draft:
-    if path.is_dir():
+    if is_folder(path):
         inside = path / "openvino_config.json"
-        said = f"name {show_path(inside)}" if inside.is_file() else "name a file"
+        said = f"name {show_path(inside)}" if is_file(inside) else "name a file"
         raise UsageError([Problem(show_path(path), "", "a folder", said)])
     text = yamlfile.decode(path)
     if not text.lstrip().startswith("{") and source.is_command(text):
@@ -100,5 +102,6 @@ def save(text: str, path: Path, *, replace: bool) -> None:
             stream.write(text)
     except FileExistsError as error:
         raise UsageError([Problem(where, "", "there is a file already", "--force replaces it")]) from error
-    except OSError as error:
-        raise UsageError([Problem(where, "", f"can't be written: {error.strerror}")]) from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError([Problem(where, "", f"can't be written: {why}")]) from error

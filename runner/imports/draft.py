@@ -165,4 +165,7 @@ def leaves(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
 def slug(text: str, fallback: str = "imported") -> str:
     """A recipe's name made from any text."""
     kept = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in text.lower())
-    return "-".join(part for part in kept.split("-") if part)[:64].strip("-") or fallback
+    from runner.recipe.validate import is_name
+
+    name = "-".join(part for part in kept.split("-") if part)[:64].strip("-") or fallback
+    return name if is_name(name) else f"{fallback}-{name}"

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.base.words import near
+from runner.base.words import near, shorten
 from runner.errors import Problem, UsageError
 from runner.imports import optimum_export, source
 from runner.imports.draft import Draft, slug
 from runner.imports.optimum import Settings
-from runner.recipe.origins import Origin, found
+from runner.recipe.origins import Origin, found, show_path
 
 KIND = "a command line of optimum-cli export openvino"
 
@@ -76,7 +76,10 @@ def convert(words: Sequence[str], origins: Sequence[Origin], path: Path, *, name
     Raises:
         UsageError: it is another command of optimum-cli.
     """
-    start = next(index for index, word in enumerate(words) if word.rpartition("/")[2] == "optimum-cli")
+    start = next((index for index, word in enumerate(words) if word.rpartition("/")[2] == source.TOOL), None)
+    if start is None:
+        where = origins[0].where if origins else show_path(path)
+        raise UsageError([Problem(where, "", "no command of optimum-cli", "allowed: optimum-cli export openvino …")])
     if list(words[start + 1 : start + 3]) != ["export", "openvino"]:
         what = "not a command that exports to OpenVINO"
         raise UsageError([Problem(origins[start].where, "", what, "allowed: optimum-cli export openvino …")])
@@ -156,11 +159,11 @@ class _Reader:
         assert option.read
         try:
             value = option.read(text)
-        except ValueError:
-            self._wrong(place, name, f'"{text}" is not {_KINDS[option.read]}', _allowed(option))
+        except (ValueError, RecursionError):
+            self._wrong(place, name, f'"{shorten(text)}" is not {_KINDS[option.read]}', _allowed(option))
             return
         if option.choices and value not in option.choices:
-            self._wrong(place, name, f'"{text}" is not known', _allowed(option), near(text, option.choices))
+            self._wrong(place, name, f'"{shorten(text)}" is not known', _allowed(option), near(text, option.choices))
             return
         self._keep(option.field, name, value, place)
 

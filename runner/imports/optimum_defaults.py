@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runner import files
 from runner.errors import StageError
+
+_LARGEST_CONFIG = 16 << 20
 
 TABLES = {
     "int4": "_DEFAULT_4BIT_WQ_CONFIGS",
@@ -45,14 +48,10 @@ def candidates(model: str) -> list[str]:
 
 def hf_config(model: str) -> dict[str, Any]:
     """The config.json of a model's folder; empty where there is none."""
-    import json
-
-    path = Path(model) / "config.json"
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return files.read_object(Path(model) / "config.json", _LARGEST_CONFIG)
+    except PermissionError:
         return {}
-    return read if isinstance(read, dict) else {}
 
 
 @functools.cache

@@ -7,11 +7,14 @@ optimum/commands/export/openvino.py: which defaults apply when, and which option
 from __future__ import annotations
 
 import json
+import operator
 import struct
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 
+from runner import files
+from runner.base.paths import is_folder
 from runner.imports import optimum_defaults
 from runner.imports.draft import PLACEHOLDER, Draft
 from runner.imports.optimum import Settings, drop_given, wrong
@@ -20,6 +23,8 @@ from runner.imports.optimum_formats import COMPRESSION, quantized, weights
 LARGE = 1_000_000_000
 """Parameters from which Optimum Intel compresses weights without being asked (`_MAX_UNCOMPRESSED_SIZE`)."""
 
+_LARGEST_HEADER = 100_000_000
+"""Bytes of a safetensors header, as the format has it."""
 _ONLY_FORMAT = (*COMPRESSION, "group_size_fallback", "quantization_statistics_path", "smooth_quant_alpha")
 
 SYNONYMS: Mapping[str, str] = {
@@ -82,7 +87,7 @@ def fill(draft: Draft, settings: Settings) -> None:
 def model(draft: Draft, settings: Settings) -> None:
     """`model`: a folder, or a model of the hub."""
     name, at = str(settings["model"]), settings.origin("model")
-    local = Path(name).is_dir() or name.startswith((".", "/", "~"))
+    local = is_folder(Path(name)) or name.startswith((".", "/", "~"))
     was = settings.names.get("model", "model")
     if local:
         draft.put(("model", "source"), "local", f"{was} is a folder", at)
@@ -109,8 +114,9 @@ def _task(draft: Draft, settings: Settings, *, local: bool) -> None:
             ("model", "task"), known, settings.was("task") if known != task else f"was {settings.names['task']}", at
         )
     elif local:
-        architectures = optimum_defaults.hf_config(str(settings["model"])).get("architectures") or [""]
-        head = next((task for end, task in _HEADS.items() if str(architectures[0]).endswith(end)), PLACEHOLDER)
+        stated = optimum_defaults.hf_config(str(settings["model"])).get("architectures")
+        first = str(stated[0]) if isinstance(stated, list) and stated else ""
+        head = next((task for end, task in _HEADS.items() if first.endswith(end)), PLACEHOLDER)
         draft.put(("model", "task"), head, "not stated there; from config.json", settings.origin("model"))
 
 
@@ -157,19 +163,20 @@ def _plain(draft: Draft, settings: Settings) -> None:
 
 def parameters(folder: Path) -> int | None:
     """How many floating-point parameters the safetensors files of a folder hold; None where there are none."""
-    counts = [count for path in sorted(folder.glob("*.safetensors")) if (count := _in_file(path)) is not None]
+    found = sorted(folder.glob("*.safetensors")) if is_folder(folder) else []
+    counts = [count for path in found if (count := _in_file(path)) is not None]
     return sum(counts) if counts else None
 
 
 def _in_file(path: Path) -> int | None:
     """The parameters in a safetensors file, from its header: 8 bytes of length, then JSON."""
     try:
-        with path.open("rb") as stream:
+        with files.open_regular(path) as stream:
             (size,) = struct.unpack("<Q", stream.read(8))
-            header = json.loads(stream.read(min(size, 1 << 27)))
+            header = json.loads(stream.read(min(size, _LARGEST_HEADER)))
         floats = [one for one in header.values() if str(one.get("dtype")) in ("F64", "F32", "F16", "BF16")]
-        return sum(int(prod(one["shape"])) for one in floats)
-    except (OSError, ValueError, struct.error, AttributeError, KeyError, TypeError):
+        return sum(prod(map(operator.index, one["shape"])) for one in floats)
+    except (OSError, ValueError, RecursionError, struct.error, AttributeError, KeyError, TypeError):
         return None
 
 

@@ -108,7 +108,7 @@ def _split_dataset(draft: Draft, settings: Settings, values: Mapping[str, Any]) 
     kept = {**values, "dataset": name}
     for option in filter(None, (part.strip() for part in options.split(","))):
         key, _, value = option.partition("=")
-        if key.strip() == "seq_len" and value.strip().isdecimal():
+        if key.strip() == "seq_len" and value.strip().isdecimal() and len(value.strip()) < 10:
             kept["_dataset_kwargs"] = {"seq_len": int(value)}
         else:
             wrong(draft, settings, "dataset", f'"{option}" is no option of a dataset', "allowed: seq_len=NUMBER")

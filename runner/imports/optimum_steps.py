@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from runner.base.words import near
+from runner.imports import runtime_info
 from runner.imports.draft import Draft
 from runner.imports.optimum import (
     COMMON,
@@ -24,6 +25,9 @@ from runner.imports.optimum import (
 )
 from runner.imports.writer import flow
 from runner.recipe.origins import KeyPath, found
+
+MODEL = "openvino_model.xml"
+"""The model that Optimum Intel writes its configuration beside."""
 
 
 def steps(draft: Draft, settings: Settings) -> None:
@@ -61,9 +65,36 @@ def _pipeline(draft: Draft, settings: Settings) -> None:
     if isinstance(models, dict) and set(models) == {"model"} and not settings["default_config"]:
         one(draft, ("compression",), inner(inner(settings, "quantization_configs"), "model"))
         return
+    if models == {}:
+        _one_for_all(draft, settings)
+        return
     named = ", ".join(models) if isinstance(models, dict) else flow(models)
     what = f"a pipeline of several models ({named})"
     wrong(draft, settings, "quantization_configs", what, "a recipe makes one model; write one recipe for each")
+
+
+def _one_for_all(draft: Draft, settings: Settings) -> None:
+    """One configuration for whatever models there are, of which Optimum Intel's own file keeps next to nothing."""
+    default = inner(settings, "default_config")
+    stated = {name for name, value in default.values.items() if value is not None} - {"quant_method"}
+    if stated:
+        one(draft, ("compression",), _with(default, _shared(settings), settings))
+        return
+    said = runtime_info.weights(draft.source.path.parent / MODEL)
+    if said is None:
+        what = "empty, and default_config has lost its settings: Optimum Intel writes no more of them"
+        allowed = f"keep the {MODEL} beside it that it was written with, or import the command line of optimum-cli"
+        wrong(draft, settings, "quantization_configs", what, allowed)
+        return
+    names = {name: f"{MODEL}'s {name}" for name in said}
+    draft.remark("compression", f"{draft.source.name} has lost the settings; these are in {MODEL} beside it")
+    read = replace(settings, values=said, names=names, origins={}, said=MODEL)
+    one(draft, ("compression",), _with(read, _shared(settings), settings), full=False)
+
+
+def _shared(whole: Settings) -> dict[str, Any]:
+    """What a configuration of several models or steps states for all of them."""
+    return {key: whole[key] for key in ("dataset", "num_samples", "_dataset_kwargs") if whole[key]}
 
 
 def is_full(settings: Settings) -> bool:
@@ -149,7 +180,7 @@ def _smooth_quant(draft: Draft, path: KeyPath, settings: Settings) -> None:
 
 def mixed(draft: Draft, whole: Settings, first: Settings, second: Settings) -> None:
     """OVMixedQuantizationConfig: weights first, then activations and all that the first step left."""
-    shared = {key: whole[key] for key in ("dataset", "num_samples", "_dataset_kwargs") if whole[key]}
+    shared = _shared(whole)
     both = [_with(part, shared, whole) for part in (first, second)]
     if second["dtype"] in tuple(FLOATS) and first["backup_precision"] is None:
         values = {**both[0].values, "backup_precision": "none"}

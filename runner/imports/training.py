@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +44,12 @@ _PARAMETERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 """Algorithm -> section -> its keys, as nncf/config/schemata and the releases before it have them."""
 
-_COMMON_AA = ("maximal_relative_accuracy_degradation", "maximal_absolute_accuracy_degradation", "maximal_total_epochs")
+_RELATIVE = "maximal_relative_accuracy_degradation"
+_LIMITS = ("maximal_absolute_accuracy_degradation", _RELATIVE)
+"""The first that is stated counts."""
+_NO_SHARE = 0.1
+"""From here on, an absolute limit is no share of right answers that anybody would lose."""
+_COMMON_AA = (_RELATIVE, "maximal_absolute_accuracy_degradation", "maximal_total_epochs")
 _ADAPTIVE = (
     *("initial_training_phase_epochs", "initial_compression_rate_step", "compression_rate_step_reduction_factor"),
     *("lr_reduction_factor", "minimal_compression_rate_step", "patience_epochs"),
@@ -88,10 +94,7 @@ def _known(draft: Draft, at: KeyPath, step: Mapping[str, Any], sections: Mapping
 
 
 def accuracy_aware(draft: Draft, given: Any) -> tuple[str, float, str, str] | None:
-    """The limit of `accuracy_aware_training`: its old key, the value of today, its kind, and a remark.
-
-    The old relative limit is in percent of the uncompressed model's metric.
-    """
+    """The limit of `accuracy_aware_training`: its old key, the value of today, its kind, and a remark."""
     at: KeyPath = ("accuracy_aware_training",)
     mode = given.get("mode") if isinstance(given, dict) else None
     if not isinstance(mode, str) or mode not in _MODES:
@@ -103,16 +106,26 @@ def accuracy_aware(draft: Draft, given: Any) -> tuple[str, float, str, str] | No
         draft.wrong((*at, "params"), f"{flow(params)} is not a mapping", f"a mapping of {', '.join(_MODES[mode])}")
         return None
     _known(draft, at, {k: v for k, v in given.items() if k != "mode"}, {"": ("params",), "params": _MODES[mode]})
-    others = ["mode", *(f"params.{key}" for key in params if key not in _COMMON_AA[:2])]
-    draft.drop("compression", f"accuracy_aware_training ({', '.join(others)})", "training is done")
-    limits = {key: params[key] for key in _COMMON_AA[:2] if key in params}
+    limits = {key: params[key] for key in _LIMITS if params.get(key) is not None}
     for key, value in limits.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
             draft.wrong((*at, "params", key), f"{flow(value)} is not a number of at least 0")
             return None
-    for key, value in limits.items():
-        relative = "relative" in key
-        remark = f" ({value} percent)" if relative else ""
-        kind = "relative" if relative else "absolute"
-        return f"accuracy_aware_training.params.{key}", value / 100 if relative else value, kind, remark
-    return None
+    key = next(iter(limits), _RELATIVE)
+    others = ["mode", *(f"params.{other}" for other in params if other != key)]
+    draft.drop("compression", f"accuracy_aware_training ({', '.join(others)})", "training is done")
+    return f"accuracy_aware_training.params.{key}", *_limit(key, limits.get(key))
+
+
+def _limit(key: str, value: float | None) -> tuple[float, str, str]:
+    """A limit of today, its kind, and a remark.
+
+    The old absolute limit is in the unit of the training script's metric; NNCF's own scripts have percent.
+    """
+    if key == _RELATIVE:
+        said = f" ({value} percent)" if value is not None else ", which was 1 percent where nothing was stated"
+        return round((1.0 if value is None else value) / 100, 12), "relative", said
+    assert value is not None
+    if value >= _NO_SHARE:
+        return round(value / 100, 12), "absolute", f" ({value} percent points; a metric that is a share loses so much)"
+    return value, "absolute", " (taken as a share; in percent points it would be a hundredth of that)"

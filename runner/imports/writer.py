@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+import yaml
+
+from runner.base.words import shorten
+from runner.errors import Problem, RecipeError
 from runner.imports.draft import PLACEHOLDER, Draft
+from runner.recipe import rawcheck, yamlfile
 from runner.recipe.origins import KeyPath
 from runner.recipe.yamlfile import scalar
 
 _WIDTH = 118
+_LONGEST_REMARK = 2000
 _PLAIN = re.compile(r"[A-Za-z_/][\w ./@+-]*[\w./]|[A-Za-z_]")
 
 
 def write(draft: Draft) -> str:
-    """The recipe as YAML text."""
+    """The recipe as YAML text, which our own reader reads as what the draft holds.
+
+    Raises:
+        RecipeError: some of what was imported can't be part of a recipe.
+    """
     lines = [line for text in _heading(draft) for line in _comment(text, 0)]
     for section, value in draft.config.items():
         lines += _remarks(draft, section)
         lines += _entry(draft, (section,), value, 0)
     lines += _remarks(draft, "", *{section for section, _ in draft.remarks} - {*draft.config, ""})
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    _refuse_other(draft, text)
+    return text
 
 
 def _heading(draft: Draft) -> Iterator[str]:
@@ -51,8 +64,7 @@ def _remarks(draft: Draft, *sections: str) -> list[str]:
 
 
 def _comment(text: str, indent: int) -> list[str]:
-    flat = " ".join(text.split())
-    wrapped = textwrap.wrap(flat, _WIDTH - indent - 4, break_long_words=False, break_on_hyphens=False)
+    wrapped = textwrap.wrap(_safe(text), _WIDTH - indent - 4, break_long_words=False, break_on_hyphens=False)
     return [" " * indent + ("# " if index == 0 else "#   ") + line for index, line in enumerate(wrapped)]
 
 
@@ -62,7 +74,7 @@ def _entry(draft: Draft, path: KeyPath, value: Any, indent: int, lead: str | Non
     start = (lead if lead is not None else " " * indent) + key
     nested = (isinstance(value, dict) and value) or _blocks(value)
     line = start if nested else f"{start} {flow(value)}"
-    remark = "; ".join(draft.comments.get(path, []))
+    remark = _safe("; ".join(draft.comments.get(path, [])))
     above: list[str] = []
     if remark and len(line) + len(remark) + 4 <= _WIDTH:
         line += f"  # {remark}"
@@ -102,6 +114,35 @@ def flow(value: Any) -> str:
 
 
 def _scalar(value: Any) -> str:
+    """A key or a value as the YAML library writes it; a text that our reader would not take for itself in quotes."""
     if isinstance(value, str) and (value == PLACEHOLDER or (_PLAIN.fullmatch(value) and scalar(value) == value)):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    style = '"' if isinstance(value, str) else None
+    written = yaml.safe_dump(value, default_style=style, width=math.inf, allow_unicode=True)
+    return str(written).removesuffix("...\n").strip()
+
+
+def _safe(text: str) -> str:
+    """A remark as YAML takes it in a comment: one line, blanks for white space, escapes for what can't be printed."""
+    shown = (" " if one.isspace() else one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    return shorten(" ".join("".join(shown).split()), _LONGEST_REMARK)
+
+
+def _refuse_other(draft: Draft, text: str) -> None:
+    """Read what was written, and let nothing pass that is not what was meant.
+
+    Raises:
+        RecipeError: it can't be read again, or is something else then.
+    """
+    path = draft.source.path.with_name("imported.yaml")
+    try:
+        file = yamlfile.parse(text, path)
+        rawcheck.clean(file)
+        told = [known.problem.what for known in file.problems]
+        same = json.dumps(file.data) == json.dumps(draft.config) and len(text.encode()) <= yamlfile.MAX_BYTES
+    except (RecipeError, UnicodeEncodeError) as error:
+        told, same = [str(error).partition(": ")[2]], False
+    if told or not same:
+        why = told[0] if told else "it would be read as something else"
+        what = f"can't be written as a recipe: {shorten(why)}"
+        raise RecipeError([Problem(draft.source.at(()).where, "", what)])
