@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from runner.errors import Problem, RecipeError, SourceError
 from runner.memo import Memo
 from runner.plan import Plan, Stage, make_plan
+from runner.recipe.origins import show_path
 from runner.recipe.sweep import Sweep
 from runner.recipe.sweep_mistakes import Mistakes
 from runner.store import Store
@@ -65,7 +66,7 @@ def plan_points(sweep: Sweep, store: Store) -> list[Plan]:
         SourceError: models or datasets can't be had or read.
     """
     memo, plans = Memo(store), []
-    mistakes = Mistakes(sweep.name)
+    mistakes = Mistakes(sweep.name, f"{show_path(sweep.points[0].recipe.path)}:1:1")
     sources: dict[str, tuple[SourceError, list[str]]] = {}
     for point in sweep.points:
         problems: tuple[Problem, ...] = ()

@@ -133,13 +133,20 @@ def placed(error: OvrunError, recipe: Recipe, stage: Stage) -> OvrunError:
     for problem in error.problems:
         given: dict[str, Any] = vars(problem)
         if not problem.where:
-            inside = not problem.key.startswith(("input_info", "model", "conversion", "accuracy"))
-            key = ".".join(part for part in (stage.section if inside else "", problem.key) if part)
+            key = _whole_key(problem.key, stage)
             given = {**given, "where": recipe.where(key), "key": key}
         problems.append(Problem(**given))
     whole = RecipeError(problems, hint=error.hint)
     whole.log = error.log
     return whole
+
+
+def _whole_key(key: str, stage: Stage) -> str:
+    """A key as the recipe has it: one that starts with no section of a recipe lies in the stage's own."""
+    from runner.recipe.schemas import load_schema
+
+    known = load_schema("recipe.schema.json")["properties"]
+    return key if key.partition(".")[0] in known else ".".join(part for part in (stage.section, key) if part)
 
 
 def _found(store: Store, key: str) -> Entry:

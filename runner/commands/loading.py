@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from runner.base.paths import is_file
 from runner.errors import Problem, RecipeError, UsageError
 
 if TYPE_CHECKING:
@@ -16,8 +18,18 @@ Loaded = TypeVar("Loaded")
 
 def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Names of recipes, and overrides: the words with `=`, or with Hydra's `~` for taking a key out."""
-    names = [word for word in words if "=" not in word and not word.startswith("~")]
-    return names, [word for word in words if word not in names]
+    names = [word for word in words if _is_name(word)]
+    return names, [word for word in words if not _is_name(word)]
+
+
+def _is_name(word: str) -> bool:
+    """Whether a word names a recipe: `runs/lr=1/a.yaml` and a file called `a=b.yaml` do too, for no key has a slash."""
+    key, equals, _ = word.partition("=")
+    if not equals and not word.startswith("~"):
+        return True
+    if "/" in key or "\\" in key:
+        return True
+    return word.endswith((".yaml", ".yml")) and is_file(Path(word))
 
 
 def load_all(arguments: Namespace) -> list[Recipe]:

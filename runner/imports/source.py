@@ -99,10 +99,10 @@ def words_of_file(path: Path, text: str) -> tuple[list[str], list[Origin], Path]
     start, *others = _commands(text)
     shown = show_path(path)
     if others:
-        line = text.count("\n", 0, others[0]) + 1
-        raise UsageError([Problem(f"{shown}:{line}:1", "", "a second command", "a recipe is one; a file for each")])
+        where = _line_of(text, others[0], shown)
+        raise UsageError([Problem(where, "", "a second command", "a recipe is one; a file for each")])
     command = re.split(r"(?<!\\)\n", text[start : start + _LONGEST_COMMAND + 1], maxsplit=1)[0]
-    found = _split(command.replace("\\\n", "  "), shown)
+    found = _split(command.replace("\\\n", "  "), _line_of(text, start, shown))
     places, position = [], start
     for index, word in enumerate(found):
         spot = text.find(word, position, start + len(command))
@@ -110,6 +110,10 @@ def words_of_file(path: Path, text: str) -> tuple[list[str], list[Origin], Path]
         line, column = text.count("\n", 0, spot) + 1, spot - (text.rfind("\n", 0, spot) + 1) + 1
         places.append(_place(f"{shown}:{line}:{column}", index, path.absolute().parent))
     return found, places, path
+
+
+def _line_of(text: str, position: int, shown: str) -> str:
+    return f"{shown}:{text.count(chr(10), 0, position) + 1}:1"
 
 
 def _split(text: str, where: str) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.base.paths import is_file
 from runner.base.words import enumerate_names, near, shorten
 from runner.errors import RecipeError
 from runner.recipe import rawcheck, yamlfile
@@ -160,10 +161,11 @@ class _Collector:
         """The file of a preset, or of a recipe where group is empty; None, with a problem, when there is none."""
         if NAME.fullmatch(name):
             for folder in self.folders:
-                if (path := folder / group / f"{name}.yaml").is_file():
+                if is_file(path := folder / group / f"{name}.yaml"):
                     return path
         known = presets(group, self.folders)
-        what = f"no {group} preset named {name}" if group else f"no recipe named {name}"
+        named = shorten(name)
+        what = f"no {group} preset named {named}" if group else f"no recipe named {named}"
         self.problems.append(found(entry.path, entry.origin, what, enumerate_names(known, more=ALL), near(name, known)))
         return None
 

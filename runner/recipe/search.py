@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import resources
-from runner.base.words import enumerate_names, near
+from runner.base.paths import expanded, is_file, is_folder
+from runner.base.words import enumerate_names, near, shorten
 from runner.errors import Problem, RecipeError
 from runner.recipe.origins import show_path
 
@@ -41,7 +42,7 @@ class RecipeEntry:
 def folders(recipes_dir: Path | None = None) -> list[Path]:
     """Where recipes are looked for: the user's folder (`recipes_dir`, or else ./recipes), then the built-in ones."""
     user = recipes_dir or Path("recipes")
-    if recipes_dir and not recipes_dir.is_dir():
+    if recipes_dir and not is_folder(recipes_dir):
         raise RecipeError([Problem(show_path(recipes_dir), "", "no such folder of recipes")])
     found = [user.absolute()] if user.is_dir() else []
     builtin = resources.recipes_dir()
@@ -69,24 +70,39 @@ def find_recipe(name: str, recipes_dir: Path | None = None) -> Path:
     places = folders(recipes_dir)
     if NAME.fullmatch(name):
         for folder in places:
-            if (found := folder / f"{name}.yaml").is_file():
+            if is_file(found := folder / f"{name}.yaml"):
                 return found
-            if (found := folder / f"{name}.yml").is_file():
+            if is_file(found := folder / f"{name}.yml"):
                 raise _rename(found)
     raise RecipeError([_missing(name, places)])
 
 
 def _as_path(name: str) -> Path:
-    path = Path(name)
-    if path.suffix == ".yml" and path.is_file():
+    path = expanded(name)
+    if path.suffix == ".yml" and is_file(path):
         raise _rename(path)
-    if path.suffix == ".yaml" and path.is_file():
+    if path.suffix == ".yaml" and is_file(path):
         return path.absolute()
-    if path.is_file():
-        raise RecipeError([Problem(name, "", "not a recipe", "allowed: a file that ends in .yaml")])
+    if is_file(path):
+        raise RecipeError([_problem(name, "not a recipe", "allowed: a file that ends in .yaml")])
+    if is_folder(path) or _is_special(path):
+        what = "is a folder" if is_folder(path) else "is not a regular file"
+        raise RecipeError([_problem(name, what, "allowed: a file that ends in .yaml")])
     what = "no such file, and a recipe's name has no slashes, only letters, digits, dots, hyphens and underscores"
     known = [entry.name for entry in list_recipes()]
-    raise RecipeError([Problem(name, "", what, suggestion=near(path.stem, known))])
+    raise RecipeError([_problem(name, what, suggestion=near(path.stem, known))])
+
+
+def _problem(name: str, what: str, allowed: str | None = None, suggestion: str | None = None) -> Problem:
+    return Problem(f"command line: {shorten(name)}", "", what, allowed, suggestion)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether there is a device, a pipe or a socket."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _rename(path: Path) -> RecipeError:
@@ -97,7 +113,13 @@ def _rename(path: Path) -> RecipeError:
 def _missing(name: str, places: Sequence[Path]) -> Problem:
     known = sorted({path.stem for folder in places for path in folder.glob("*.yaml")})
     where = " or ".join(show_path(folder) for folder in places)
-    return Problem(name, "", f"no such recipe in {where}", enumerate_names(known, more=ALL), near(name, known))
+    return Problem(
+        f"command line: {shorten(name)}",
+        "",
+        f"no such recipe in {where}",
+        enumerate_names(known, more=ALL),
+        near(name, known),
+    )
 
 
 def list_recipes(recipes_dir: Path | None = None) -> list[RecipeEntry]:
@@ -149,7 +171,7 @@ def matching_recipes(names: Sequence[str], recipes_dir: Path | None = None) -> l
             known = sorted({path.stem for folder in folders(recipes_dir) for path in folder.glob("*.yaml")})
             matched = fnmatch.filter(known, name)
             if not matched:
-                problems.append(Problem(name, "", "no recipe matches", enumerate_names(known, more=ALL)))
+                problems.append(_problem(name, "no recipe matches", enumerate_names(known, more=ALL)))
         found |= dict.fromkeys(matched)
     if problems:
         raise RecipeError(problems)

@@ -131,7 +131,7 @@ class _Expander:
         grid = make_grid(said.sweep, said.origins, words)
         name, unnamed = self._name(base, singles, grid)
         load.refuse([*base.problems, *grid.problems, *unnamed], only=[*grid.problems, *unnamed])
-        mistakes = Mistakes(name)
+        mistakes = Mistakes(name, base.origins[()].where)
         _refuse_work(base, grid)
         points = [point for settings in grid.points if (point := self._point(settings, grid, name, mistakes))]
         if said.select:

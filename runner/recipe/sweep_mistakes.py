@@ -24,10 +24,10 @@ _Match = frozenset[tuple[str, str]]
 
 
 class Mistakes:
-    """Collects what is wrong with the points of the sweep called `base`."""
+    """Collects what is wrong with the points of the sweep called `base`, which `where` is the place of."""
 
-    def __init__(self, base: str) -> None:
-        self.base = base
+    def __init__(self, base: str, where: str) -> None:
+        self.base, self.where = base, where
         self.points: dict[str, Mapping[str, Any]] = {}
         self.bad: set[str] = set()
         self.groups: dict[Problem, tuple[tuple[Any, ...], Problem, list[str]]] = {}
@@ -54,7 +54,7 @@ class Mistakes:
             ordered = sorted(self.groups.values(), key=lambda group: group[0])
             told = [self._told(problem, names) for _, problem, names in ordered[:_MOST]]
             if len(ordered) > _MOST:
-                told.append(Problem(self.base, "", f"and {len(ordered) - _MOST} more mistakes"))
+                told.append(Problem(self.where, "", f"and {len(ordered) - _MOST} more mistakes"))
             raise RecipeError(told, hint=self._hint())
 
     def _told(self, problem: Problem, names: Sequence[str]) -> Problem:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from runner.recipe.origins import show_path
+
 RUNTIME: Mapping[str, Any] = {
     "INFERENCE_PRECISION_HINT": "f32",
     "KV_CACHE_PRECISION": "f32",
@@ -236,4 +238,4 @@ class Recipe:
         """The place of `key`, or of its nearest parent that has one: `file:line:col` or `command line: key=value`."""
         while key and key not in self.origins:
             key = key.rpartition(".")[0]
-        return self.origins.get(key, str(self.path))
+        return self.origins.get(key, f"{show_path(self.path)}:1:1")

@@ -68,11 +68,17 @@ def test_the_readme_says_which_command_takes_what() -> None:
 
 
 def test_names_and_overrides_are_told_apart() -> None:
-    words = ["a", "compression.ratio=0.6", "./b.yaml", "~accuracy", "compression=int8"]
+    words = ["a", "compression.ratio=0.6", "./b.yaml", "~accuracy", "compression=int8", "runs/lr=1/c.yaml", "~/d.yaml"]
     assert split_words(words) == (
-        ["a", "./b.yaml"],
+        ["a", "./b.yaml", "runs/lr=1/c.yaml", "~/d.yaml"],
         ["compression.ratio=0.6", "~accuracy", "compression=int8"],
     )
+
+
+def test_a_recipe_whose_name_has_an_equals_sign_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "name=x.yaml").write_text("name: y\n", encoding="utf-8")
+    assert split_words(["name=x.yaml", "name=z.yaml"]) == (["name=x.yaml"], ["name=z.yaml"])
 
 
 @pytest.mark.parametrize(

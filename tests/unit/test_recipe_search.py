@@ -62,7 +62,7 @@ def test_missing_recipe_names_the_nearest_of_all_places(home: Path) -> None:
     "name", ["../secret", "../../etc/passwd", "recipes/none", "/etc/passwd.yaml", "a\\b", "none.yaml"]
 )
 def test_name_that_looks_like_a_path(home: Path, name: str) -> None:
-    assert problem(name).startswith(f"{name}: no such file, and a recipe's name has no slashes")
+    assert problem(name).startswith(f"command line: {name}: no such file, and a recipe's name has no slashes")
 
 
 def test_name_never_leaves_the_folders(home: Path) -> None:
@@ -80,7 +80,7 @@ def test_yml_is_refused_with_the_name_to_give_it(home: Path) -> None:
 
 def test_other_files_are_no_recipes(home: Path) -> None:
     (home / "notes.txt").write_text("x")
-    assert problem("./notes.txt") == "./notes.txt: not a recipe; allowed: a file that ends in .yaml"
+    assert problem("./notes.txt") == "command line: ./notes.txt: not a recipe; allowed: a file that ends in .yaml"
 
 
 def test_missing_folder_of_recipes(home: Path) -> None:
