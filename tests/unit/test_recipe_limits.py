@@ -40,7 +40,8 @@ BOMBS = {
         "10^15 points",
     ),
     "points of a large recipe": (
-        f"{MODEL}compression: {{algorithm: weight_compression, mode: int4_sym, ignored_scope: {{names: [{NAMES[:9000]}]}}}}\n"
+        f"{MODEL}compression:\n  algorithm: weight_compression\n  mode: int4_sym\n"
+        f"  ignored_scope: {{names: [{NAMES[:9000]}]}}\n"
         f"sweep: {{seed: [{', '.join(map(str, range(1000)))}]}}\n",
         "points of a recipe with",
     ),
@@ -66,7 +67,7 @@ def test_a_bomb_is_told_with_its_place(name: str, tmp_path: Path) -> None:
     text, expected = BOMBS[name]
     path = tmp_path / "bomb.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(RecipeError, match="bomb.yaml:[0-9]+:[0-9]+: ") as caught:
+    with pytest.raises(RecipeError, match=r"bomb\.yaml:[0-9]+:[0-9]+: ") as caught:
         load_sweep(str(path))
     assert expected in str(caught.value)
 
