@@ -201,7 +201,8 @@ def _option(action: argparse.Action, random: random.Random) -> list[str]:
 
 def _furnish(folder: Path) -> None:
     (folder / "recipes").mkdir()
-    text = "name: ok\ndefaults: [{model: dialogpt-mini}, _self_]\ncompression: {algorithm: weight_compression, mode: int8_asym}\n"
+    text = "name: ok\ndefaults: [{model: dialogpt-mini}, _self_]\n"
+    text += "compression: {algorithm: weight_compression, mode: int8_asym}\n"
     for path in ("recipes/ok.yaml", "ok.yaml"):
         (folder / path).write_text(text)
     (folder / "recipes" / "grid.yaml").write_text(text.replace("name: ok", "sweep: {seed: [1, 2]}"))
