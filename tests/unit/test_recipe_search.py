@@ -52,7 +52,7 @@ def test_missing_recipe_names_the_nearest_of_all_places(home: Path) -> None:
     (home / "recipes" / "my-recipe.yaml").write_text(MINE)
     message = problem("my-recip")
     assert message.startswith(
-        f"my-recip: no such recipe in recipes or {resources.recipes_dir()}; there are: dialogpt-grid,"
+        f"command line: my-recip: no such recipe in recipes or {resources.recipes_dir()}; there are: dialogpt-grid,"
     )
     assert message.endswith("(did you mean my-recipe?)")
     assert problem("dialogpt-mini-int5").endswith("(did you mean dialogpt-mini-int4 or dialogpt-mini-int8?)")
