@@ -22,7 +22,7 @@ from runner.metrics import Progress
 from runner.metrics.causal import refuse_not_causal
 from runner.metrics.kld import Scores, compare, log_probabilities, perplexity, statistics
 from runner.metrics.passes import refuse_not_finite, scored_tokens
-from runner.metrics.stored import RowFile, load, mapped, save
+from runner.metrics.stored import RowFile, Rows, load, save
 
 if TYPE_CHECKING:
     from runner.recipe.types import Dataset
@@ -91,11 +91,11 @@ def evaluate(
         _check_same(model, text, base["protocol"])
     compiled = compile_folder(model, runtime)
     refuse_other_runtime(compiled, base["protocol"]["runtime"])
-    stored = mapped(reference / _LOG_PROBABILITIES)
     parts = []
-    for block in scored_tokens(compiled, text, progress):
-        _check_vocabulary(model, block.logits.shape[1], stored.shape[1])
-        parts.append(compare(block.logits, block.targets, stored[block.rows]))
+    with Rows(reference / _LOG_PROBABILITIES) as stored:
+        for block in scored_tokens(compiled, text, progress):
+            _check_vocabulary(model, block.logits.shape[1], stored.shape[1])
+            parts.append(compare(block.logits, block.targets, stored[block.rows]))
     scores = Scores.join(parts)
     values, errors = statistics(scores, _stored_scores(reference))
     return {
@@ -117,7 +117,7 @@ def _made_of(model: Path, dataset: Dataset, params: Mapping[str, Any]) -> dict[s
 
 
 def _stored_scores(folder: Path) -> Scores:
-    return Scores(mapped(folder / _LOSS), mapped(folder / _TOP), np.empty(0, np.float32))
+    return Scores(np.load(folder / _LOSS), np.load(folder / _TOP), np.empty(0, np.float32))
 
 
 def _check_same(model: Path, text: Passage, base: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ from runner.metrics.classification import right_items
 from runner.metrics.kld import Scores, compare, log_probabilities, same_top
 from runner.metrics.output_error import Tally
 from runner.metrics.passes import item_outputs, piece_outputs, scored_tokens
+from runner.metrics.stored import Rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,8 +104,8 @@ def _windows(metric: str, original: Compiled, dataset: Dataset, params: Mapping[
         np.save(folder / f"{index}.npy", np.concatenate(stored))
 
     def values(compiled: Compiled, index: int) -> NDArray[Any]:
-        stored = np.load(folder / f"{index}.npy", mmap_mode="r")
-        found = scores(compiled, text.windows[index], lambda b: compare(b.logits, b.targets, stored[b.rows]))
+        with Rows(folder / f"{index}.npy") as stored:
+            found = scores(compiled, text.windows[index], lambda b: compare(b.logits, b.targets, stored[b.rows]))
         same = same_top(found.top, tops[index])
         told = {"perplexity": found.loss, "kl_divergence": found.divergence, "same_top_token": same}
         return np.asarray(told[metric])

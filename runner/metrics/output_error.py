@@ -24,7 +24,7 @@ from runner.errors import SourceError, StageError
 from runner.inference import Compiled, compile_folder, refuse_other_runtime
 from runner.metrics import Progress
 from runner.metrics.passes import item_outputs, piece_outputs, refuse_not_finite
-from runner.metrics.stored import RowFile, load, mapped, save
+from runner.metrics.stored import RowFile, Rows, load, save
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,23 +131,32 @@ def evaluate(
     base = load(reference)
     refuse_other_runtime(compiled, base["protocol"]["runtime"])
     names = base["outputs"]
-    stored = [mapped(_file(reference, index)) for index in range(len(names))]
-    tallies = [Tally() for _ in stored]
-    done = [0] * len(stored)
-    for outputs in _outputs(compiled, dataset, text, progress):
-        for index, rows in enumerate(outputs):
-            expected = stored[index][done[index] : done[index] + len(rows)] if index < len(stored) else None
-            if expected is None or expected.shape != rows.shape:
-                message = f"{model}: output {compiled.outputs[index]} has another shape than the reference's"
-                raise StageError(message)
-            tallies[index].add(rows, expected)
-            done[index] += len(rows)
+    with ExitStack() as stack:
+        stored = [stack.enter_context(Rows(_file(reference, index))) for index in range(len(names))]
+        tallies = _compare(compiled, stored, _outputs(compiled, dataset, text, progress))
     return {
         "values": tallies[0].values(),
         "reference_values": {},
         "protocol": {**(text.protocol if text else {}), "output": names[0], "runtime": dict(compiled.runtime)},
         "details": {"outputs": {name: tally.details() for name, tally in zip(names, tallies, strict=True)}},
     }
+
+
+def _compare(compiled: Compiled, stored: list[Rows], found: Iterator[list[NDArray[np.float32]]]) -> list[Tally]:
+    """A tally for each output, over all rows of the reference."""
+    tallies, done = [Tally() for _ in stored], [0] * len(stored)
+    for outputs in found:
+        for index, rows in enumerate(outputs):
+            expected = stored[index][done[index] : done[index] + len(rows)] if index < len(stored) else None
+            if expected is None or expected.shape != rows.shape:
+                message = f"{compiled.folder}: output {compiled.outputs[index]} has another shape than the reference's"
+                raise StageError(message)
+            tallies[index].add(rows, expected)
+            done[index] += len(rows)
+    if done != [rows.shape[0] for rows in stored]:
+        message = f"{compiled.folder}: the model's outputs have fewer rows than the reference's"
+        raise StageError(message)
+    return tallies
 
 
 @dataclass(frozen=True)

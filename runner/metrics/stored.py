@@ -1,4 +1,4 @@
-"""A reference's folder: result.json, and .npy files of rows beside it that are mapped and not loaded."""
+"""A reference's folder: result.json, and .npy files of rows beside it that are read block by block."""
 
 from __future__ import annotations
 
@@ -28,10 +28,50 @@ def load(folder: Path) -> dict[str, Any]:
     return result
 
 
-def mapped(path: Path) -> np.ndarray[Any, Any]:
-    """The rows of a file, mapped for reading: shape [rows, size]."""
-    array: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return array
+class Rows:
+    """The rows of a .npy file, shape [rows, size], read when they are asked for.
+
+    A mapped file's pages count as the memory of who touched them, all of them in the end; here only one block is held.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.shape: tuple[int, ...] = ()
+        self.dtype = np.dtype(np.float32)
+        self._buffer = bytearray()
+
+    def __enter__(self) -> Self:
+        self._file = self.path.open("rb", buffering=0)
+        npy.read_magic(self._file)
+        self.shape, _, self.dtype = npy.read_array_header_1_0(self._file)
+        self._start = self._file.tell()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __getitem__(self, rows: slice) -> np.ndarray[Any, Any]:
+        """Rows `start` … `stop - 1`, fewer at the end; the next rows overwrite them.
+
+        Raises:
+            OSError: the file can't be read, or is shorter than its header says.
+        """
+        start, stop, _ = rows.indices(self.shape[0])
+        row = int(np.prod(self.shape[1:])) * self.dtype.itemsize
+        wanted = max(0, stop - start) * row
+        if len(self._buffer) < wanted:
+            self._buffer = bytearray(wanted)
+        self._file.seek(self._start + start * row)
+        self._fill(memoryview(self._buffer)[:wanted])
+        found: np.ndarray[Any, Any] = np.frombuffer(self._buffer, self.dtype, wanted // self.dtype.itemsize)
+        return found.reshape(-1, *self.shape[1:])
+
+    def _fill(self, target: memoryview) -> None:
+        while target:
+            count = self._file.readinto(target)
+            if not count:
+                raise OSError(errno.EIO, f"{os.strerror(errno.EIO)}: the file is cut off", str(self.path))
+            target = target[count:]
 
 
 class RowFile:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import importlib
 import math
+import os
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from runner import metrics
 from runner.metrics.gates import judge
 from runner.metrics.kld import Scores, compare, log_probabilities, statistics
 from runner.metrics.output_error import Tally
-from runner.metrics.stored import RowFile, load, mapped, save
+from runner.metrics.stored import RowFile, Rows, load, save
 from runner.recipe.types import Check
 
 NAMES = {info.family for info in metrics.METRICS.values()}
@@ -240,12 +243,43 @@ def test_rows_on_disk_grow_and_come_back(tmp_path: Path) -> None:
         file.append(rows[4:])
         with pytest.raises(ValueError, match="rows of 2 after rows of 3"):
             file.append(rows[:, :2])
-    found = mapped(tmp_path / "a.npy")
-    assert found.dtype == np.float16
-    np.testing.assert_array_equal(found, rows)
+    with Rows(tmp_path / "a.npy") as found:
+        assert (found.dtype, found.shape) == (np.float16, (10, 3))
+        for part in (slice(0, 10), slice(2, 3), slice(4, 99), slice(7, 2), slice(10, 11)):
+            np.testing.assert_array_equal(found[part], rows[part])
+        os.truncate(tmp_path / "a.npy", found[0:9].nbytes)
+        with pytest.raises(OSError, match="cut off"):
+            found[8:10]
+    with RowFile(tmp_path / "a.npy", np.float16) as file:
+        file.append(rows)
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy", allow_pickle=False), rows)
     save(tmp_path, {"a": [1, "ä"]})
     assert load(tmp_path) == {"a": [1, "ä"]}
+
+
+READ = """
+import sys
+from pathlib import Path
+from runner.metrics.stored import Rows
+with Rows(Path(sys.argv[1])) as rows:
+    total = sum(float(rows[start : start + 300].sum(dtype=float)) for start in range(0, rows.shape[0], 300))
+peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+print(total, int(peak.split()[1]) // 1000)
+"""
+
+
+def test_a_stored_reference_is_not_held_in_memory(tmp_path: Path) -> None:
+    """All of a sparse file of 600 MB is read by a process of its own."""
+    with RowFile(tmp_path / "a.npy", np.float16) as file:
+        file.append(np.ones((1, 50_000), np.float16))
+        start = file.shape
+        file.shape = (6000, 50_000)
+    assert start == (1, 50_000)
+    os.truncate(tmp_path / "a.npy", 128 + 6000 * 50_000 * 2)
+    done = subprocess.run([sys.executable, "-c", READ, str(tmp_path / "a.npy")], capture_output=True, text=True)
+    total, megabytes = done.stdout.split()
+    assert float(total) == 50_000, done.stderr
+    assert int(megabytes) < 300
 
 
 def test_a_disk_without_room_is_found_before_the_rows_are_written(tmp_path: Path) -> None:
