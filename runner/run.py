@@ -19,6 +19,10 @@ from runner.judge import Judged, judge_all
 from runner.plan import Plan, Stage, make_plan, refuse_misfit
 from runner.recipe.types import Recipe
 from runner.store import Entry, Store, cannot_write
+from runner.store.runs import under_way
+
+_ATTEMPTS = 3
+"""How often a run makes what vanishes from the store under its hands."""
 
 
 @dataclass(frozen=True)
@@ -67,21 +71,16 @@ def optimize(recipe: Recipe, outputs: Path, observer: Observer) -> Outcome:
     store = store_of(outputs)
     placing.refuse_foreign(outputs / recipe.name)
     plan = make_plan(recipe, store)
-    chosen = make_graph([plan]).needed(store)
-    observer.planned(plan, chosen)
-    log = None
-    if chosen:
-        store.check_writable()
-        log = new_log(outputs, recipe.name)
-    entries = _execute(plan, chosen, store, log, observer) if log else {}
-    ran = frozenset(entries)
-    entries |= {key: _found(store, key) for key in plan.targets if key not in entries}
-    checks = judge_all(plan, entries)
-    try:
-        store.remember_recent(recipe.name, {stage.label: stage.document for stage in plan.stages})
-        placed = placing.place(plan, store, entries, checks, outputs)
-    except OSError as error:
-        raise cannot_write(outputs, error) from error
+    with under_way(store, (stage.key for stage in plan.stages)):
+        chosen = make_graph([plan]).needed(store)
+        observer.planned(plan, chosen)
+        entries, ran, log = _obtain(plan, chosen, store, outputs, observer)
+        checks = judge_all(plan, entries)
+        try:
+            store.remember_recent(recipe.name, {stage.label: stage.document for stage in plan.stages}, recipe.path)
+            placed = placing.place(plan, store, entries, checks, outputs)
+        except OSError as error:
+            raise cannot_write(outputs, error) from error
     return Outcome(
         plan=plan,
         status=placed.status,
@@ -94,6 +93,29 @@ def optimize(recipe: Recipe, outputs: Path, observer: Observer) -> Outcome:
         seconds=time.monotonic() - start,
         damaged=placed.damaged,
     )
+
+
+def _obtain(
+    plan: Plan, chosen: Sequence[Stage], store: Store, outputs: Path, observer: Observer
+) -> tuple[dict[str, Entry], frozenset[str], Path | None]:
+    """The entries of the plan's targets and of all that ran, which stages those were, and their log.
+
+    What somebody removes from the store meanwhile is made again.
+    """
+    made: dict[str, Entry] = {}
+    log = None
+    for _ in range(_ATTEMPTS):
+        if chosen:
+            store.check_writable()
+            log = log or new_log(outputs, plan.recipe.name)
+            made |= _execute(plan, chosen, store, log, observer)
+        found = {key: store.find(key) for key in plan.targets}
+        if all(found.values()):
+            entries = made | {key: entry for key, entry in found.items() if entry is not None}
+            return entries, frozenset(made), log
+        chosen = make_graph([plan]).needed(store)
+    message = f"entries of {store.root} vanish as soon as they are made"
+    raise StageError(message, hint="Something else removes or changes files there.")
 
 
 def _execute(plan: Plan, chosen: Sequence[Stage], store: Store, log: Path, observer: Observer) -> dict[str, Entry]:
@@ -109,9 +131,13 @@ def _execute(plan: Plan, chosen: Sequence[Stage], store: Store, log: Path, obser
             continue
         for key, error in local.execute(stages, store, lambda stage: log, observer, fail_fast=True).items():
             if error is not None:
+                if not all(store.has(one) for one in plan.stage(key).after.values()):
+                    return made  # what it reads has vanished
                 raise placed(error, plan.recipe, plan.stage(key))
-            made[key] = _found(store, key)
-            check_fetched(plan, plan.stage(key), made[key])
+            entry = store.find(key)
+            if entry is not None:
+                made[key] = entry
+                check_fetched(plan, plan.stage(key), entry)
     return made
 
 
@@ -147,14 +173,6 @@ def _whole_key(key: str, stage: Stage) -> str:
 
     known = load_schema("recipe.schema.json")["properties"]
     return key if key.partition(".")[0] in known else ".".join(part for part in (stage.section, key) if part)
-
-
-def _found(store: Store, key: str) -> Entry:
-    entry = store.find(key)
-    if entry is None:
-        message = f"the store entry {key} vanished during the run"
-        raise StageError(message)
-    return entry
 
 
 def new_log(outputs: Path, name: str) -> Path:

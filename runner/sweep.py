@@ -26,6 +26,7 @@ from runner.plan import Plan, Stage
 from runner.recipe.sweep import Point, Sweep
 from runner.run import check_fetched, new_logs, placed, store_of
 from runner.store import Entry, Store, cannot_write
+from runner.store.runs import under_way
 
 PUBLISHED, UP_TO_DATE, REJECTED = "published", "up to date", "rejected"
 FAILED, NOT_RUN, NOT_SELECTED, READY = "failed", "not run", "not selected", "ready"
@@ -114,11 +115,12 @@ def run_sweep(
     plans = plan_points(sweep, store)
     points = [PointOutcome(point, plan) for point, plan in zip(sweep.points, plans, strict=True)]
     run = _Run(sweep, points, store, outputs, observer)
-    try:
-        run.execute(execute, fail_fast)
-        run.select()
-    finally:
-        run.record(time.monotonic() - start)
+    with under_way(store, (stage.key for plan in plans for stage in plan.stages)):
+        try:
+            run.execute(execute, fail_fast)
+            run.select()
+        finally:
+            run.record(time.monotonic() - start)
     return SweepOutcome(sweep, points, run.ran, time.monotonic() - start)
 
 
@@ -203,7 +205,11 @@ class _Run:
     def _finish(self, outcome: PointOutcome) -> None:
         """Judge a point whose results are all there, and publish it unless one is to be selected."""
         plan = outcome.plan
-        entries = self._entries(plan)
+        try:
+            entries = self._entries(plan)
+        except StageError as error:
+            self._fail(outcome, error)
+            return
         checks = judge_all(plan, entries)
         outcome.row = _row(plan, self.store, entries, [check_record(judged) for judged in checks])
         if not all(judged.passed for judged in checks):
@@ -218,7 +224,7 @@ class _Run:
         plan, name = outcome.plan, outcome.point.name
         said = {"name": self.sweep.name, "settings": dict(outcome.point.settings)}
         try:
-            self.store.remember_recent(name, {stage.label: stage.document for stage in plan.stages})
+            self.store.remember_recent(name, {stage.label: stage.document for stage in plan.stages}, plan.recipe.path)
             at = placing.place(plan, self.store, entries, checks, self.outputs, said)
         except OSError as error:
             raise cannot_write(self.outputs, error) from error

@@ -55,6 +55,7 @@ COMMANDS = (
     Command("compare", "show two versions side by side: settings, sizes, metrics, timings"),
     Command("verify", "hold every byte of versions, and of the store, against what was published"),
     Command("reproduce", "make a version again from its manifest, and say what differs first"),
+    Command("gc", "remove from the store what no version, no recent run and no running one needs"),
     Command("import", "turn a configuration of another tool into a recipe", "importing"),
     Command("explain", "say what keys of a recipe mean, what is allowed, and what they need"),
 )

@@ -52,7 +52,7 @@ def _note(store: Store, keys: list[str]) -> tuple[FileLock, Path] | None:
 
 
 def needed_now(store: Store) -> set[str]:
-    """What runs that are under way need; call with the gate's lock held. Notes of runs that died are removed."""
+    """What runs that are under way need; with the gate's lock held that is all. Notes of runs that died are removed."""
     needed: set[str] = set()
     room = store.room("runs")
     for path in room.glob("*.json"):
@@ -60,8 +60,9 @@ def needed_now(store: Store) -> set[str]:
         if is_held(path.with_suffix(".lock")):
             needed.update(key for key in keys if isinstance(key, str)) if isinstance(keys, list) else None
         else:
-            path.unlink(missing_ok=True)
-            path.with_suffix(".lock").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+                path.with_suffix(".lock").unlink(missing_ok=True)
     return needed
 
 

@@ -196,15 +196,25 @@ class Store:
         Raises:
             StageError: it is not ours to remove.
         """
+        away = self.set_aside(key)
+        if away is not None:
+            fs.discard_tree(away)
+
+    def set_aside(self, key: str) -> Path | None:
+        """Take an entry out of sight, to be deleted: where it is now, or None if there was none.
+
+        Raises:
+            StageError: it is not ours to remove.
+        """
         folder = self._entry(key)
         away = self.room("tmp", make=True) / f"{key}.{secrets.token_hex(4)}"
         try:
             folder.rename(away)
         except FileNotFoundError:
-            return
+            return None
         except OSError as error:
             raise cannot_write(folder, error) from error
-        fs.discard_tree(away)
+        return away
 
     def refresh(self, entry: Entry) -> None:
         """Take note of new link counts after hard-linking an entry's files elsewhere: the content was just verified."""
