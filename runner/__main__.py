@@ -1,7 +1,18 @@
-"""`python -m runner` is `ovrun`."""
+"""Where `ovrun` and `python -m runner` begin: before all other imports, the current folder leaves the module path."""
 
 import sys
 
-from runner.cli import script
+from runner.engine.python import leave_current_folder
 
-sys.exit(script())
+leave_current_folder()
+
+
+def main() -> int:
+    """Run the command line, and return its exit code."""
+    from runner.cli import script
+
+    return script()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -17,7 +17,7 @@ from runner.errors import Problem, RecipeError
 from runner.memo import Memo
 from runner.nncf_process import as_params
 from runner.recipe import check_against_config
-from runner.recipe.types import AccuracyControl, Check, Dataset, Quantization, Recipe, WeightCompression
+from runner.recipe.types import AccuracyControl, Check, Dataset, ModelSource, Quantization, Recipe, WeightCompression
 from runner.sources import Located
 from runner.store import Store
 
@@ -34,6 +34,7 @@ class Stage:
         document: what the key was made from.
         after: role -> key of the stage whose folder it reads.
         files: role -> path outside the store that it reads (its digest is in the document).
+        models: role -> the source of which that is the path.
         module: dotted name of the module that runs it.
     """
 
@@ -47,6 +48,7 @@ class Stage:
     files: Mapping[str, Path] = field(default_factory=dict)
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
     seed: int = 0
+    models: Mapping[str, ModelSource] = field(default_factory=dict)
     module: str = ""
 
     def __post_init__(self) -> None:
@@ -110,6 +112,7 @@ class _Builder:
         after: Mapping[str, str] | None = None,
         files: Mapping[str, tuple[Path, str]] | None = None,
         datasets: Mapping[str, Dataset] | None = None,
+        models: Mapping[str, ModelSource] | None = None,
     ) -> str:
         module = stages.module(name)
         files, datasets, after = files or {}, datasets or {}, after or {}
@@ -126,7 +129,7 @@ class _Builder:
         )
         key = keys.digest(document)
         paths = {role: path for role, (path, _) in files.items()}
-        stage = Stage(name, label, section, key, document, params, after, paths, datasets, self.seed)
+        stage = Stage(name, label, section, key, document, params, after, paths, datasets, self.seed, models or {})
         self.stages.setdefault(key, self.memo.same(stage))
         return key
 
@@ -194,7 +197,8 @@ def _convert(builder: _Builder, recipe: Recipe, located: Located) -> str:
         fetched = builder.add("fetch", f"fetch {located.identity['id']}", "model", located.fetch)
         return builder.add("convert", label, "conversion", params, after={"source": fetched})
     assert located.path is not None and located.digest is not None
-    return builder.add("convert", label, "conversion", params, files={"source": (located.path, located.digest)})
+    files = {"source": (located.path, located.digest)}
+    return builder.add("convert", label, "conversion", params, files=files, models={"source": recipe.model})
 
 
 _OFF_BY_DEFAULT = ("all_layers", "awq", "scale_estimation", "gptq", "lora_correction")

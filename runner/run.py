@@ -129,11 +129,13 @@ def _execute(plan: Plan, chosen: Sequence[Stage], store: Store, log: Path, obser
     for stages in (fetches, [stage for stage in chosen if stage.name != "fetch"]):
         if not stages:
             continue
-        for key, error in local.execute(stages, store, lambda stage: log, observer, fail_fast=True).items():
+        results = local.execute(stages, store, lambda stage: log, observer, fail_fast=True)
+        for key, error in results.items():
             if error is not None:
                 if not all(store.has(one) for one in plan.stage(key).after.values()):
                     return made  # what it reads has vanished
                 raise placed(error, plan.recipe, plan.stage(key))
+        for key in results:
             entry = store.find(key)
             if entry is not None:
                 made[key] = entry

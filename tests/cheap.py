@@ -44,7 +44,7 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
         with open(file, "a") as stream:  # noqa: PTH123
             stream.write("x")
     digest = hashlib.sha256(str(params["number"]).encode())
-    for role in sorted(task.inputs):
+    for role in sorted(role for role in task.inputs if role.startswith("in")):
         digest.update((task.inputs[role] / "out").read_bytes())
     (task.out / "half").write_text("half")
     _live(params, progress)
@@ -61,6 +61,10 @@ def _live(params: Mapping[str, Any], progress: Progress) -> None:
         case "refuse":
             raise RecipeError([Problem("x.yaml:1:2", "a.key", "is wrong", "allowed: right", "right")], hint="Be right.")
         case "signal":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "leave a child and die":
+            if os.fork() == 0:
+                time.sleep(600)
             os.kill(os.getpid(), signal.SIGSEGV)
         case "eat":
             eaten = [bytearray(b"x" * (8 << 20)) for _ in range(params["bytes"] >> 23)]

@@ -24,9 +24,9 @@ from distributed.scheduler import KilledWorker
 
 from runner.engine import host, worker
 from runner.engine.estimate import Costs
+from runner.engine.failures import OutOfMemoryError
 from runner.engine.local import NotRunError, Results, blocked
 from runner.engine.obtain import Watcher
-from runner.engine.process import OutOfMemoryError
 from runner.engine.settings import Cluster
 from runner.engine.shares import available_memory, memory_shares, reservations
 from runner.engine.start import connected
@@ -63,7 +63,10 @@ def execute(
     costs = Costs(store)
     shares, reserved = _share_memory(cluster, stages, costs)
     log = log_of(stages[0]).parent / "cluster.log"
-    with dask.config.set(host.configuration(cluster.allowed_failures)), connected(cluster, shares, log) as client:
+    with (
+        dask.config.set(host.configuration(cluster.allowed_failures)),
+        connected(cluster, shares, log, store) as client,
+    ):
         run = _Run(client, stages, store, log_of, watcher, costs)
         try:
             run.submit(reserved)

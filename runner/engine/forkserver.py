@@ -5,9 +5,11 @@ importing libraries takes each time. The server is started once a run and has a 
 clean start. It runs `python -m runner.engine.forkserver` with a Unix socket as standard input and obeys two requests,
 each one byte with file descriptors:
 
-    f  fork a stage: its standard input, its events, its log, and the report on which the server writes two lines,
-       the process number, and at the end `<wait status> <user seconds> <system seconds> <peak memory>`
-    t  fork a template: another server, on the socket given, that first prepares what one kind of stage imports
+    f  fork a stage: its standard input, its events, its log, after the report on which the server writes two lines,
+       `<process number> 0` (or `0 <errno>` if it can't fork), and at the end
+       `<wait status> <user seconds> <system seconds> <peak memory>`
+    t  fork a template: another server, on the socket given, that first prepares what one kind of stage imports; if it
+       can't fork, it writes `0 <errno>` there
 
 Servers end when their socket does, that is, with the process that started them.
 """
@@ -15,75 +17,21 @@ Servers end when their socket does, that is, with the process that started them.
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import selectors
 import signal
 import socket
-import subprocess
 import sys
 from types import FrameType
 from typing import NoReturn
 
 from runner.base import streams
 
-_QUIET = {
-    "NNCF_CI": "1",
-    "DO_NOT_TRACK": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(16 << 20),  # glibc: weights of the next layer take the pages of the last one's
-    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
-    "PYTHONHASHSEED": "0",
-    "PYTHONUNBUFFERED": "1",
-    "NO_COLOR": "1",
-}
-"""The environment of every stage. BLAS has one thread, so that results depend on no number of jobs."""
-_FORK, _TEMPLATE = b"f", b"t"
-
-
-class ForkServer:
-    """The side of the process that wants stages; made once a run, closed at its end."""
-
-    def __init__(self) -> None:
-        self._root, theirs = socket.socketpair()
-        self._templates: dict[str, socket.socket] = {}
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "runner.engine.forkserver"],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, **_QUIET},
-                start_new_session=True,
-            )
-
-    def fork(self, template: str | None, descriptors: list[int]) -> None:
-        """Ask for a process; `template` names the stage module whose imports it shall have already.
-
-        Raises:
-            BrokenPipeError: the server is gone.
-        """
-        socket.send_fds(self._server(template), [_FORK], descriptors)
-
-    def close(self) -> None:
-        """End the server; stages that still run end by themselves, for their standard input ends too."""
-        for control in (*self._templates.values(), self._root):
-            control.close()
-        self._process.wait()
-
-    def _server(self, template: str | None) -> socket.socket:
-        if template is None:
-            return self._root
-        if template not in self._templates:
-            ours, theirs = socket.socketpair()
-            with theirs:
-                socket.send_fds(self._root, [_TEMPLATE], [theirs.fileno()])
-            ours.sendall(template.encode() + b"\n")
-            self._templates[template] = ours
-        return self._templates[template]
+FORK, TEMPLATE = b"f", b"t"
+_SENT = {FORK: 4, TEMPLATE: 1}
+"""How many file descriptors come with a request."""
 
 
 class _Server:
@@ -119,13 +67,14 @@ class _Server:
             request = b""
         if not request:
             self._leave()
-        pid = os.fork()
-        if pid == 0:
+        pid, refused = _fork(len(descriptors) == _SENT[request])
+        if pid == 0 and not refused:
             events.close()
             self._become(request, descriptors)
-        if request == _FORK:
-            self.reports[pid] = descriptors.pop()
-            _write(self.reports[pid], f"{pid}\n")
+        if descriptors and (request == FORK or refused):
+            _write(descriptors[0], f"{pid} {refused}\n")
+        if request == FORK and pid:
+            self.reports[pid] = descriptors.pop(0)
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -137,10 +86,10 @@ class _Server:
             one.close()
         for report in self.reports.values():
             os.close(report)
-        if request == _TEMPLATE:
+        if request == TEMPLATE:
             _serve_prepared(socket.socket(fileno=descriptors[0]))
         os.setsid()
-        task, events, log, report = descriptors
+        report, task, events, log = descriptors
         os.close(report)
         os.dup2(log, 1)
         os.dup2(log, 2)
@@ -166,6 +115,16 @@ class _Server:
                     os.close(report)
 
 
+def _fork(complete: bool) -> tuple[int, int]:
+    """Fork, and give the process number, 0 in the child; or 0 and the errno that tells why there is none."""
+    if not complete:
+        return 0, errno.EMFILE  # the descriptors that were sent did not all find room here
+    try:
+        return os.fork(), 0
+    except OSError as error:
+        return 0, error.errno or errno.EAGAIN
+
+
 def _serve_prepared(control: socket.socket) -> NoReturn:
     """A template: import what the stage module named on the first line needs, then serve."""
     from runner import stages
@@ -173,7 +132,8 @@ def _serve_prepared(control: socket.socket) -> NoReturn:
     name = b""
     while not name.endswith(b"\n"):
         name += control.recv(1) or b"\n"
-    stages.load(name.decode().strip()).prepare({})
+    with contextlib.suppress(Exception):  # the stage tries again, and says in its own log what is wrong
+        stages.load(name.decode().strip()).prepare({})
     _Server(control).serve()
 
 

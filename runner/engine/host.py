@@ -1,9 +1,10 @@
 """The process that owns a Dask cluster: `python -m runner.engine.host`, started by `runner.engine.cluster`.
 
 It reads one line of JSON, which says what cluster to make, from its standard input, and writes one with the scheduler's
-address to its standard output. Scheduler and workers are its children, in a session of their own: a Ctrl-C
-at the terminal does not reach them, and what they print is in the log, which is its standard error. It ends, and they
-with it, when its standard input does.
+address to its standard output, and the certificate and the key that a client needs. Those are made for this cluster,
+all its connections use them, and command lines hold at most the places of their files. Scheduler and workers are its
+children, in a session of their own: a Ctrl-C at the terminal does not reach them, and what they print is in the log,
+which is its standard error. It ends, and they with it, when its standard input does.
 """
 
 from __future__ import annotations
@@ -17,26 +18,31 @@ from typing import Any
 
 import dask
 from distributed import LocalCluster, Status
+from distributed.security import Security
 
 from runner.base import streams
 
 _LOOK_EVERY = 2.0
 START_WITHIN = 60
 """Seconds for processes to reach each other."""
+NO_PAGES = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+"""Options of a scheduler. It listens for HTTP all the same, and has no page to give; see `configuration`."""
 
 
 class _Local(LocalCluster):  # type: ignore[misc]
     """One worker process a job, each with its own cores and share of the memory."""
 
-    def __init__(self, workers: list[dict[str, Any]]) -> None:
+    def __init__(self, workers: list[dict[str, Any]], private: str, security: Security) -> None:
         self.shares = workers
         super().__init__(
             n_workers=0,
             threads_per_worker=1,
             memory_limit=0,  # a worker holds next to nothing; its stage's own process is what is limited
-            dashboard_address=None,
             worker_dashboard_address=None,
+            scheduler_kwargs=NO_PAGES,
             silence_logs=False,
+            security=security,
+            local_directory=private,
         )
 
     def new_worker_spec(self) -> dict[int, dict[str, Any]]:
@@ -65,17 +71,25 @@ def main() -> None:
         dask.config.set({"distributed.scheduler.no-workers-timeout": f"{2 * START_WITHIN}s"})
     count = wanted["workers"]
     try:
-        cluster = _slurm(wanted["slurm"]) if "slurm" in wanted else _Local(wanted["local"])
+        security = Security.temporary()
+        cluster = _make(wanted, security)
     except Exception as error:
         answer.write(json.dumps({"error": f"{type(error).__name__}: {error}"}) + "\n")
         raise
     with cluster:
-        answer.write(json.dumps({"address": cluster.scheduler_address}) + "\n")
+        opened = {"address": cluster.scheduler_address, "certificate": security.tls_ca_file}
+        answer.write(json.dumps({**opened, "key": security.tls_client_key}) + "\n")
         cluster.scale(count)
         while not select.select([sys.stdin], [], [], _LOOK_EVERY)[0]:
             if isinstance(cluster, _Local):
                 cluster.revive()
             cluster.scale(count)  # starts anew what has been lost
+
+
+def _make(wanted: dict[str, Any], security: Security) -> Any:
+    if "slurm" in wanted:
+        return _slurm({**wanted["slurm"], "shared_temp_directory": wanted["private"], "security": security})
+    return _Local(wanted["local"], wanted["private"], security)
 
 
 def configuration(allowed_failures: int) -> dict[str, Any]:
@@ -90,6 +104,8 @@ def configuration(allowed_failures: int) -> dict[str, Any]:
         "distributed.admin.tick.cycle": "10s",
         "distributed.admin.system-monitor.interval": "5s",
         "distributed.deploy.lost-worker-timeout": "5s",
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
         "distributed.admin.large-graph-warning-threshold": "10GB",
     }
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from runner.engine.forkserver import ForkServer
+from runner.engine.failures import cannot_start
+from runner.engine.forkclient import ForkServer
 from runner.engine.obtain import Watcher, obtain
 from runner.engine.process import StageProcess
 from runner.errors import OvrunError, StageError
@@ -78,8 +80,8 @@ class _Engine:
 
     def __init__(self, store: Store, log_of: Callable[[Stage], Path], watcher: Watcher) -> None:
         self.store, self.log_of, self.watcher = store, log_of, watcher
-        self.server = ForkServer()
-        self.ahead: tuple[str, StageProcess] | None = None
+        self.server: ForkServer | None = None
+        self.started: dict[str, StageProcess] = {}
 
     def obtain(self, stage: Stage, following: Stage | None) -> OvrunError | None:
         """Make a stage, or wait for another run that makes it; its error comes back."""
@@ -90,25 +92,31 @@ class _Engine:
         return None
 
     def close(self) -> None:
-        """End what was started ahead and not used, and the server."""
-        self._drop_ahead()
-        self.server.close()
+        """End what was started and not used, whatever came between, and the server."""
+        self._end_all_but("")
+        if self.server is not None:
+            self.server.close()
 
-    def _drop_ahead(self) -> None:
-        if self.ahead is not None:
-            self.ahead[1].end()
-            self.ahead = None
+    def _end_all_but(self, key: str) -> None:
+        for other in [other for other in self.started if other != key]:
+            self.started.pop(other).end()
 
     def _process(self, stage: Stage, following: Stage | None) -> StageProcess:
         """The stage's process, started ahead or now; then the following stage's."""
-        key, process = self.ahead or ("", None)
-        if process is None or key != stage.key:
-            self._drop_ahead()
+        self._end_all_but(stage.key)
+        process = self.started.get(stage.key)
+        if process is None or process.was_used:
             process = self._start(stage)
-        self.ahead = None
         if following is not None:
-            self.ahead = following.key, self._start(following)
+            with contextlib.suppress(OvrunError):  # its own turn tries again, and tells what is wrong
+                self._start(following)
         return process
 
     def _start(self, stage: Stage) -> StageProcess:
-        return StageProcess(self.server, stage.module, stage.params, self.log_of(stage))
+        log = self.log_of(stage)
+        try:
+            self.server = self.server or ForkServer(log)
+        except OSError as error:
+            raise cannot_start(error, log) from error
+        process = self.started[stage.key] = StageProcess(self.server, stage.module, stage.params, log)
+        return process

@@ -9,11 +9,15 @@ from typing import Any, Protocol
 
 import runner.files as fs
 from runner import hardware
+from runner.engine import inputs
+from runner.engine.failures import ServerGoneError
 from runner.engine.process import Measured, StageProcess
 from runner.errors import OvrunError
 from runner.plan import Stage
 from runner.stages import Task
 from runner.store import Entry, Store, cannot_write
+
+_TRIES = 3
 
 
 class Watcher(Protocol):
@@ -59,17 +63,39 @@ def obtain(stage: Stage, store: Store, start: Start, watcher: Watcher, worker: s
 
 
 def _make(stage: Stage, store: Store, start: Start, watcher: Watcher) -> Entry:
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            return _make_once(stage, store, start, watcher)
+        except ServerGoneError:  # nothing is wrong with the stage
+            if not tries_left:
+                raise
+    raise AssertionError
+
+
+def _make_once(stage: Stage, store: Store, start: Start, watcher: Watcher) -> Entry:
     folder = None
     try:
         folder = store.begin(stage.key)
-        task = _task(stage, store, folder / "files")
-        measured = start().run(task, lambda done, total: watcher.progress(stage, done, total))
+        measured = _run(stage, store, folder / "files", start, watcher)
         return store.publish(stage.key, folder, _record(stage, measured))
     except OSError as error:
         raise cannot_write(store.root.parent, error) from error
     finally:
         if folder is not None:
             fs.discard_tree(folder)
+
+
+def _run(stage: Stage, store: Store, out: Path, start: Start, watcher: Watcher) -> Measured:
+    """Run a stage whose inputs stay what its key says; what went wrong is told of one that changed, if one did."""
+    seen = inputs.look(stage, store)
+    task = _task(stage, store, out)
+    try:
+        measured = start().run(task, lambda done, total: watcher.progress(stage, done, total))
+    except OvrunError:
+        inputs.hold(stage, store, seen)
+        raise
+    inputs.hold(stage, store, seen)
+    return measured
 
 
 def _record(stage: Stage, measured: Measured) -> dict[str, Any]:
@@ -88,9 +114,9 @@ def _record(stage: Stage, measured: Measured) -> dict[str, Any]:
 
 
 def _task(stage: Stage, store: Store, out: Path) -> Task:
-    inputs: dict[str, Path] = dict(stage.files)
-    inputs |= {role: store.folder(key) / "files" for role, key in stage.after.items()}
-    return Task(stage.name, stage.params, out.resolve(), _absolute(inputs), stage.datasets, stage.seed)
+    read: dict[str, Path] = dict(stage.files)
+    read |= {role: store.folder(key) / "files" for role, key in stage.after.items()}
+    return Task(stage.name, stage.params, out.resolve(), _absolute(read), stage.datasets, stage.seed)
 
 
 def _absolute(paths: Mapping[str, Path]) -> dict[str, Path]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
+import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,11 @@ from runner.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from runner.sweep import Execute
+
+_NOT_ENCRYPTED = (
+    "warning: the connection to this scheduler has no TLS: whoever reaches it can run code as you;"
+    " a tls:// address uses the certificates that distributed.comm.tls names in Dask's configuration"
+)
 
 
 def engine(arguments: Namespace) -> Execute:
@@ -24,10 +31,15 @@ def engine(arguments: Namespace) -> Execute:
 
         return local.execute
     try:
-        from runner.engine import cluster, slurm
+        from runner.engine import cluster, slurm, start
     except ImportError as error:
         what = f"needs Dask, and {error.name} is not installed"
         raise UsageError([Problem("command line", "", what, "pip install 'ovrun[cluster]'")]) from error
+    if arguments.scheduler is None and importlib.util.find_spec("cryptography") is None:
+        what = "makes a certificate for its cluster, which needs cryptography, and that is not installed"
+        raise UsageError([Problem("command line", "", what, "pip install 'ovrun[cluster]'")])
+    if arguments.scheduler is not None and not start.is_encrypted(arguments.scheduler):
+        print(_NOT_ENCRYPTED, file=sys.stderr)
     if arguments.cluster_config is not None:
         slurm.read(arguments.cluster_config)  # its mistakes come before anything is planned
     settings = cluster.Cluster(

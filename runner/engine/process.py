@@ -7,7 +7,6 @@ keeps library chatter off the console, gives the exact peak memory, and frees ev
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import pickle
@@ -15,21 +14,17 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from runner.engine.forkserver import ForkServer
-from runner.errors import AccuracyError, OvrunError, Problem, RecipeError, SourceError, StageError
+from runner.engine.failures import ServerGoneError, cannot_start, died, rebuild
+from runner.engine.forkclient import ForkServer
+from runner.errors import OvrunError, StageError
 from runner.stages import Progress, Task, load
-from runner.store import cannot_write
 
-_LOOK_AT_MEMORY_EVERY = 0.1
-
-
-class OutOfMemoryError(StageError):
-    """A stage took more memory than there was for it."""
+_LOOK_AT_MEMORY_EVERY_MS = 100
 
 
 @dataclass(frozen=True)
@@ -69,22 +64,26 @@ class StageProcess:
         log: Path,
         memory_limit: int | None = None,
     ) -> None:
+        self.server = server
         self.log = log
         self.memory_limit = memory_limit
         self._pid: int | None = None
+        self._refused = 0
         self._ended: _End | None = None
-        task, self._task = os.pipe()
-        self._events, events = os.pipe()
-        report, reporting = os.pipe()
-        self._report = os.fdopen(report, "r")
-        template = module if getattr(load(module), "PREPARE_ONCE", False) else None
-        with log.open("ab", buffering=0) as stream:
-            theirs = [task, events, stream.fileno(), reporting]
-            try:
-                server.fork(template, theirs)
-            finally:
-                for descriptor in (task, events, reporting):
-                    os.close(descriptor)
+        self.template = module if getattr(load(module), "PREPARE_ONCE", False) else None
+        try:
+            with contextlib.ExitStack() as failed, contextlib.ExitStack() as theirs:
+                task, self._task = _pipe(theirs, failed)
+                self._events, events = _pipe(failed, theirs)
+                report, reporting = _pipe(failed, theirs)
+                stream = theirs.enter_context(open_log(log))
+                server.fork(self.template, [reporting, task, events, stream.fileno()])
+                self._report = os.fdopen(report, "r")
+                failed.pop_all()
+        except ConnectionError as error:
+            raise ServerGoneError(server.exit_code()) from error
+        except OSError as error:
+            raise cannot_start(error, log) from error
         self._give((module, dict(params)))
 
     def run(self, task: Task, progress: Progress) -> Measured:
@@ -92,84 +91,135 @@ class StageProcess:
 
         Raises:
             OvrunError: the stage's own, or a StageError; it names the log.
+            OSError: the log can't be written.
             KeyboardInterrupt: passed on after the process has ended.
         """
         start = time.monotonic()
-        with self.log.open("ab", buffering=0) as stream:
-            stream.write(f"\n--- {task.stage} {time.strftime('%H:%M:%S')} ---\n".encode())
         try:
+            with open_log(self.log) as stream:
+                stream.write(f"\n--- {task.stage} {time.strftime('%H:%M:%S')} ---\n".encode())
             self._give(task)
-            self._number()
-            outcome = self._follow(progress)
-            if outcome is not None:
-                self._kill()
-            ended = self._wait()
+            outcome, end = self._outcome(progress)
+            if outcome is None or "error" in outcome:
+                raise rebuild(outcome["error"], task.stage, self.log) if outcome else self._died(task.stage, end)
+        except OvrunError as error:
+            error.log = self.log
+            raise
         finally:
             self.end()
-        if outcome is None or "error" in outcome:
-            error = rebuild(outcome["error"], task.stage, self.log) if outcome else self._died(task.stage, ended)
-            error.log = self.log
-            raise error
         return Measured(
             result=outcome["result"],
             import_seconds=outcome["import_seconds"],
             seconds=time.monotonic() - start,
-            cpu_seconds=ended.cpu_seconds,
-            peak_memory=ended.peak_memory,
+            cpu_seconds=end.cpu_seconds,
+            peak_memory=end.peak_memory,
         )
+
+    @property
+    def was_used(self) -> bool:
+        """Whether it has been ended: by its task, which is its only one, or by somebody who had no use for it."""
+        return self._task < 0
 
     def end(self) -> None:
         """End the process if it still runs; nothing that it made is kept."""
         if self._task >= 0:
             os.close(self._task)  # a process that waits for its task ends with this
+            self._task = -1
             if self._ended is None and self._pid is not None:
                 self._kill()
-                self._wait()
+                try:
+                    self._wait()
+                except ServerGoneError:  # nobody reports the end, but its pipe ends with it
+                    while os.read(self._events, 1 << 16):
+                        pass
             os.close(self._events)
             self._report.close()
-            self._task = -1
+
+    def _outcome(self, progress: Progress) -> tuple[dict[str, Any] | None, _End]:
+        """What the process told at last, if it did, and how it ended.
+
+        Raises:
+            StageError: it could not be started, or the fork server is gone.
+        """
+        if not self._number():
+            refused = self._refused or self.server.refusal(self.template)
+            if refused:
+                raise cannot_start(OSError(refused, os.strerror(refused)), self.log)
+            raise ServerGoneError(self.server.exit_code())
+        outcome = self._follow(progress)
+        self._kill()
+        return outcome, self._wait()
 
     def _follow(self, progress: Progress) -> dict[str, Any] | None:
         """Pass on the progress until there is an outcome; None if the process ends without one."""
         text = b""
-        while True:
-            self._watch_memory()
-            chunk = os.read(self._events, 1 << 16)
+        for chunk in self._chunks():
             *lines, text = (text + chunk).split(b"\n")
             for line in lines:
                 event: dict[str, Any] = json.loads(line)
                 if "progress" not in event:
                     return event
                 progress(*event["progress"])
-            if not chunk:
-                return None
+        return None
 
-    def _watch_memory(self) -> None:
-        """Wait for the next event, and meanwhile end a process that goes beyond its limit."""
-        while self.memory_limit is not None and not select.select([self._events], [], [], _LOOK_AT_MEMORY_EVERY)[0]:
-            if _resident(self._number()) > self.memory_limit:
-                self._kill()
+    def _chunks(self) -> Iterator[bytes]:
+        """What the process tells, until it has ended; one that goes beyond its memory limit is ended meanwhile."""
+        poll = select.poll()
+        poll.register(self._events, select.POLLIN)
+        poll.register(self._report, select.POLLIN)
+        wait = None if self.memory_limit is None else _LOOK_AT_MEMORY_EVERY_MS
+        while True:
+            ready = {descriptor for descriptor, _ in poll.poll(wait)}
+            if self._events in ready:
+                chunk = os.read(self._events, 1 << 16)
+                if not chunk:
+                    return
+                yield chunk
+            elif ready:
+                self._wait()
+                poll.unregister(self._report)
+                wait = 0  # what it told before its end is there by now; others may hold the pipe open
+            elif self._ended is not None:
                 return
+            elif self.memory_limit is not None and _resident(self._number()) > self.memory_limit:
+                self._kill()
 
     def _number(self) -> int:
+        """The number of the process; 0 if there is none."""
         if self._pid is None:
-            self._pid = int(self._report.readline() or -1)
+            pid, refused = (self._report.readline() or "0 0").split()
+            self._pid, self._refused = int(pid), int(refused)
         return self._pid
 
     def _kill(self) -> None:
         """Kill the process and whatever a library may have started in its session."""
-        if self._number() > 0:
+        pid = self._number()
+        if pid > 0:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._number(), signal.SIGKILL)
+                os.killpg(pid, signal.SIGKILL)
+        if pid > 0 and self._ended is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)  # one that has just been forked leads no session yet
 
     def _wait(self) -> _End:
-        """Wait for the server's report; where the server itself was killed there is none."""
-        self._number()
-        status, user, system, peak = (self._report.readline() or f"{signal.SIGKILL} 0 0 0").split()
-        unit = 1 if sys.platform == "darwin" else 1024
-        code = os.waitstatus_to_exitcode(int(status))
-        self._ended = _End(code, float(user) + float(system), int(peak) * unit)
+        """Wait for the server's report.
+
+        Raises:
+            ServerGoneError: there will be none.
+        """
+        if self._ended is None:
+            self._number()
+            line = self._report.readline()
+            if not line:
+                raise ServerGoneError(self.server.exit_code())
+            status, user, system, peak = line.split()
+            unit = 1 if sys.platform == "darwin" else 1024
+            code = os.waitstatus_to_exitcode(int(status))
+            self._ended = _End(code, float(user) + float(system), int(peak) * unit)
         return self._ended
+
+    def _died(self, stage: str, end: _End) -> StageError:
+        return died(stage, end.code, end.peak_memory, self.memory_limit)
 
     def _give(self, message: Any) -> None:
         """Send a pickle; the pipe stays open, for its end tells the child that the parent is gone."""
@@ -178,19 +228,19 @@ class StageProcess:
             while content:
                 content = content[os.write(self._task, content) :]
 
-    def _died(self, stage: str, ended: _End) -> StageError:
-        if ended.code == -signal.SIGKILL:
-            used = f"{ended.peak_memory / 2**20:.0f} MB"
-            if self.memory_limit is not None and ended.peak_memory > self.memory_limit:
-                message = f"{stage} used {used}, more than the {self.memory_limit / 2**20:.0f} MB that one job has"
-                return OutOfMemoryError(
-                    message, hint="Run fewer jobs at once: --jobs 1 leaves all memory to each stage."
-                )
-            message = f"{stage} was killed after using {used}, most likely because memory ran out"
-            return OutOfMemoryError(message, hint="Free some memory and run again: finished stages are kept.")
-        how = f"by signal {signal.Signals(-ended.code).name}" if ended.code < 0 else f"with exit code {ended.code}"
-        message = f"{stage} ended {how} and left no result"
-        return StageError(message)
+
+def open_log(path: Path) -> IO[bytes]:
+    """A log, to be written at its end; its folder is made again if somebody removed it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("ab", buffering=0)
+
+
+def _pipe(reading: contextlib.ExitStack, writing: contextlib.ExitStack) -> tuple[int, int]:
+    """A pipe whose ends are closed with those who own them."""
+    ends = os.pipe()
+    for owner, end in zip((reading, writing), ends, strict=True):
+        owner.callback(os.close, end)
+    return ends
 
 
 def _resident(pid: int) -> int:
@@ -200,26 +250,3 @@ def _resident(pid: int) -> int:
     except (OSError, IndexError):
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-_TYPES: Mapping[str, Callable[..., OvrunError]] = {
-    "SourceError": SourceError,
-    "StageError": StageError,
-    "AccuracyError": AccuracyError,
-}
-
-
-def rebuild(error: Mapping[str, Any], stage: str, log: Path) -> OvrunError:
-    """The exception that a child described."""
-    if error["type"] in _TYPES:
-        return _TYPES[error["type"]](error["message"], hint=error["hint"])
-    if "problems" in error:
-        return RecipeError([Problem(**problem) for problem in error["problems"]], hint=error["hint"])
-    if error["type"] == "OSError" and error["errno"] in (errno.ENOSPC, errno.EROFS, errno.EDQUOT):
-        return cannot_write(log.parent, OSError(error["errno"], os.strerror(error["errno"])))
-    if error["type"] == "MemoryError":
-        message = f"{stage} ran out of memory"
-        return OutOfMemoryError(message)
-    first = (error["message"].strip().splitlines() or ["no message"])[0]
-    message = f"{stage} failed: {error['type']}: {first}"
-    return StageError(message)

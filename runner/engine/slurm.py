@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,9 @@ def cluster_arguments(requests: dict[str, Any], logs: Path) -> dict[str, Any]:
         "job_name": "ovrun",
         "log_directory": str(logs),
         **requests,
+        "python": f"{requests.get('python', sys.executable)} -P",
+        "job_script_prologue": ["export PYTHONSAFEPATH=1", *requests.get("job_script_prologue", [])],
         "processes": 1,
-        "worker_extra_args": ["--nthreads", "1"],
-        "scheduler_options": {"dashboard": False},
+        "worker_extra_args": ["--nthreads", "1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"],
+        "scheduler_options": {"dashboard": False, "dashboard_address": "127.0.0.1:0"},
     }

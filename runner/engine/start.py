@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import secrets
 import subprocess
-import sys
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -14,14 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from distributed import Client
-from distributed.comm import get_address_host_port
+from distributed.comm import get_address_host_port, parse_address
+from distributed.security import Security
 from distributed.versions import VersionMismatchWarning
 
+import runner.files as fs
 from runner.base import safe
-from runner.engine import slurm
+from runner.engine import python, slurm
+from runner.engine.failures import cannot_start
+from runner.engine.process import open_log
 from runner.engine.settings import Cluster
 from runner.engine.shares import core_shares
 from runner.errors import StageError
+from runner.store import Store
 
 _CHATTY = ("distributed", "tornado", "asyncio", "bokeh")
 _ANSWER_WITHIN = 10
@@ -29,7 +34,7 @@ _END_WITHIN = 30
 
 
 @contextlib.contextmanager
-def connected(cluster: Cluster, shares: list[int], log: Path) -> Iterator[Client]:
+def connected(cluster: Cluster, shares: list[int], log: Path, store: Store) -> Iterator[Client]:
     """A client of the cluster that the settings ask for. What Dask says goes to the log.
 
     Args:
@@ -40,17 +45,41 @@ def connected(cluster: Cluster, shares: list[int], log: Path) -> Iterator[Client
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(_heard_in(log))
-        address = cluster.scheduler or stack.enter_context(_hosted(_wanted(cluster, shares, log), log))
-        client = _connect(address)
+        if cluster.scheduler is not None:
+            client = _reach(cluster.scheduler)
+        else:
+            private = stack.enter_context(_private_folder(store))
+            address, security = stack.enter_context(_hosted(_wanted(cluster, shares, log, private), log))
+            client = _connect(address, security)
         try:
             yield client
         finally:
             client.close(timeout=_END_WITHIN)
 
 
-def _wanted(cluster: Cluster, shares: list[int], log: Path) -> dict[str, Any]:
+def is_encrypted(address: str) -> bool:
+    """Whether connections to an address use TLS, by which both sides show that they belong together."""
+    scheme, _ = parse_address(address)  # where the address has none, Dask's configuration has
+    return scheme in ("tls", "wss")
+
+
+@contextlib.contextmanager
+def _private_folder(store: Store) -> Iterator[Path]:
+    """A folder of a cluster that nobody else may enter; should this process be killed, the next run removes it."""
+    key = secrets.token_hex(32)  # as a stage has one, so that the store tidies up after it as after a stage
+    with store.locked(key):
+        folder = store.begin(key)
+        try:
+            folder.chmod(0o700)
+            yield folder
+        finally:
+            fs.discard_tree(folder)
+            store.lock_path(key).unlink(missing_ok=True)
+
+
+def _wanted(cluster: Cluster, shares: list[int], log: Path, private: Path) -> dict[str, Any]:
     """What the host process is told to make."""
-    wanted: dict[str, Any] = {"allowed_failures": cluster.allowed_failures}
+    wanted: dict[str, Any] = {"allowed_failures": cluster.allowed_failures, "private": str(private.resolve())}
     if cluster.slurm is not None:
         logs = log.parent / "slurm"
         logs.mkdir(parents=True, exist_ok=True)
@@ -64,38 +93,58 @@ def _wanted(cluster: Cluster, shares: list[int], log: Path) -> dict[str, Any]:
     }
 
 
-def _connect(address: str) -> Client:
+def _reach(address: str) -> Client:
+    """A client of a scheduler that somebody else started; Dask's own configuration has the certificates, if any."""
     try:
         get_address_host_port(address)
-        return Client(address, set_as_default=False, timeout=_ANSWER_WITHIN)
-    except (OSError, ValueError) as error:
+        return _connect(address, Security())
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
         message = f"no Dask scheduler answers at {address}: {error}"
-        raise StageError(message, hint="Give the address that `dask scheduler` printed when it started.") from error
+        hint = "Give the address that `dask scheduler` printed when it started."
+        if is_encrypted(address):
+            hint += " For tls:// Dask's configuration names the certificates: distributed.comm.tls."
+        raise StageError(message, hint=hint) from error
+
+
+def _connect(address: str, security: Security) -> Client:
+    return Client(address, security=security, set_as_default=False, timeout=_ANSWER_WITHIN)
 
 
 @contextlib.contextmanager
-def _hosted(wanted: Mapping[str, Any], log: Path) -> Iterator[str]:
-    """The scheduler's address of a cluster in a process that ends with this context, or with this process."""
-    with log.open("ab") as stream:
-        host = subprocess.Popen(
-            [sys.executable, "-m", "runner.engine.host"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stream,
-            start_new_session=True,
-        )
+def _hosted(wanted: Mapping[str, Any], log: Path) -> Iterator[tuple[str, Security]]:
+    """The scheduler's address of a cluster in a process that ends with this context, or with this process.
+
+    With it comes what a client needs to be let in: the cluster's certificate, which is made for it and kept nowhere.
+    """
+    try:
+        with open_log(log) as stream:
+            host = subprocess.Popen(
+                python.command("runner.engine.host"),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stream,
+                env=python.environment(),
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise cannot_start(error, log) from error
     assert host.stdin is not None and host.stdout is not None
     with host.stdout, _ended(host):
-        host.stdin.write(json.dumps(wanted).encode() + b"\n")
-        host.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # its answer, or the lack of one, tells
+            host.stdin.write(json.dumps(wanted).encode() + b"\n")
+            host.stdin.flush()
         answer = json.loads(host.stdout.readline() or "{}")
         if "address" not in answer:
             told = answer.get("error", "its process ended")
             message = f"Slurm takes no such job: {told}" if "slurm" in wanted else f"Dask did not start: {told}"
-            error = StageError(message)
-            error.log = log
-            raise error
-        yield answer["address"]
+            failed = StageError(message)
+            failed.log = log
+            raise failed
+        yield answer["address"], _client_security(answer["certificate"], answer["key"])
+
+
+def _client_security(certificate: str, key: str) -> Security:
+    return Security(require_encryption=True, tls_ca_file=certificate, tls_client_cert=certificate, tls_client_key=key)
 
 
 @contextlib.contextmanager
@@ -122,10 +171,21 @@ class _Discreet(logging.Formatter):
         return safe.terminal(safe.without_secrets(super().format(record)))
 
 
+class _LogFile(logging.FileHandler):
+    """A log that is done without where it can't be written."""
+
+    def _open(self) -> Any:
+        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+        return super()._open()
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing: the base class prints a traceback on the console."""
+
+
 @contextlib.contextmanager
 def _heard_in(log: Path) -> Iterator[None]:
     """Keep the loggers and warnings of Dask off the console."""
-    handler = logging.FileHandler(log, delay=True, encoding="utf-8", errors="backslashreplace")
+    handler = _LogFile(log, delay=True, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(_Discreet("%(asctime)s %(name)s %(levelname)s %(message)s"))
     names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _CHATTY]
     loggers = [logging.getLogger(name) for name in {*names, *_CHATTY}]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -18,9 +17,11 @@ from typing import Any, cast
 
 from distributed import Worker, WorkerPlugin, get_worker
 
-from runner.engine.forkserver import ForkServer
+from runner.engine import failures
+from runner.engine.failures import OutOfMemoryError, cannot_start
+from runner.engine.forkclient import ForkServer
 from runner.engine.obtain import obtain
-from runner.engine.process import OutOfMemoryError, StageProcess
+from runner.engine.process import StageProcess
 from runner.errors import AccuracyError, OvrunError, RecipeError, SourceError, StageError
 from runner.keys import version_of
 from runner.plan import Stage
@@ -132,10 +133,7 @@ class _Process(StageProcess):
         self._number()
 
     def kill(self) -> None:
-        if self._ended is None and self._number() > 0:
-            self._kill()
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._number(), signal.SIGKILL)  # one that has just been forked leads no session yet
+        self._kill()
 
 
 _lock = threading.Lock()
@@ -145,17 +143,12 @@ _given_up: set[str] = set()
 
 
 def _start(work: Work) -> StageProcess:
-    """Fork the stage's process; a fork server that was killed is replaced."""
-    global _server
+    """Fork the stage's process."""
     with _lock:
         if work.run in _given_up:
             message = f"{work.stage.label} was given up"
             raise StageError(message)
-        try:
-            process = _fork(work)
-        except (BrokenPipeError, ConnectionResetError):
-            _server = None
-            process = _fork(work)
+        process = _fork(work)
         process.run_name = work.run
         process.is_there()
         _running[work.stage.key] = process
@@ -164,8 +157,10 @@ def _start(work: Work) -> StageProcess:
 
 def _fork(work: Work) -> _Process:
     global _server
-    _server = _server or ForkServer()
-    work.log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _server = _server or ForkServer()
+    except OSError as error:
+        raise cannot_start(error, work.log) from error
     return _Process(_server, work.stage.module, work.stage.params, work.log, memory_limit(get_worker()))
 
 
@@ -250,16 +245,15 @@ class Setup(WorkerPlugin):  # type: ignore[misc]
         if hasattr(os, "sched_setaffinity"):
             for thread in Path("/proc/self/task").iterdir():
                 os.sched_setaffinity(int(thread.name), self.cores)
-        _server = ForkServer()
+        with contextlib.suppress(OSError):  # the first stage tries again, and tells what is wrong
+            _server = ForkServer()
 
 
 def rebuild(failed: Failed, stage: Stage, log: Path) -> OvrunError:
     """The exception that a worker described."""
-    from runner.engine import process
-
     document = {"type": failed.type, "message": failed.message, "hint": failed.hint}
     if failed.problems:
         document["problems"] = cast(Any, failed.problems)
-    error = process.rebuild(document, stage.name, log)
+    error = failures.rebuild(document, stage.name, log)
     error.log = failed.log or log
     return error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,6 +35,7 @@ class Located:
         reader: `transformers` (a Hugging Face folder, exported by Optimum) or `openvino` (read by OpenVINO itself).
         path: the folder or file, or None while it has to be fetched.
         digest: SHA-256 over the files that are read, or None while they have to be fetched.
+        files: name -> file, for those.
         fetch: parameters of the fetch stage, or None.
         task: the Optimum task, or None for models that OpenVINO reads.
         config: the model's config.json, or None where there is none yet.
@@ -45,6 +46,7 @@ class Located:
     identity: Mapping[str, Any]
     path: Path | None = None
     digest: str | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
     fetch: Mapping[str, Any] | None = None
     task: str | None = None
     config: Mapping[str, Any] | None = None

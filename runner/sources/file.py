@@ -32,13 +32,15 @@ def locate(model: ModelSource, memory: Memory) -> Located:
     """Find a model file, and the files beside it that belong to it."""
     path = _model_file(model)
     root = folder_of(path)
-    digest = fs.digest_paths({_role(path, name): file for name, file in files(path).items()}, memory(str(path)))
+    read = files(path)
+    digest = fs.digest_paths({_role(path, name): file for name, file in read.items()}, memory(str(path)))
     identity = {"source": model.source, "path": str(path), "sha256": digest}
     return Located(
         reader="openvino",
         identity=identity,
         path=path,
         digest=digest,
+        files=read,
         task=model.task,
         config=_config(root) if model.source == "openvino" else None,
     )

@@ -27,12 +27,14 @@ def describe(path: Path, model: ModelSource, memory: Memory, identity: dict[str,
     from runner.export import check_folder
 
     config = check_folder(path, model.allow_pickle, code=model.trust_remote_code)
-    digest = fs.digest_paths(files(path, model.allow_pickle, model.trust_remote_code), memory(str(path)))
+    read = files(path, model.allow_pickle, model.trust_remote_code)
+    digest = fs.digest_paths(read, memory(str(path)))
     return Located(
         reader="transformers",
         identity={**identity, "sha256": digest},
         path=path,
         digest=digest,
+        files=read,
         task=model.task or inferred_task(config),
         config=config,
     )

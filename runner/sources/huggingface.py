@@ -18,6 +18,7 @@ import runner.files as fs
 from runner.errors import SourceError
 from runner.recipe.types import ModelSource
 from runner.sources import Located, Memory, listing
+from runner.sources.blobs import refuse_damaged
 from runner.sources.folder import inferred_task
 from runner.stages import Progress
 
@@ -165,6 +166,7 @@ def fetch(params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str,
     for name, path in listing.real_files(snapshot, names).items():
         bring = fs.link_file if name.endswith((".safetensors", ".bin")) else fs.copy_file
         bring(path, out / name)
+        refuse_damaged(path, out / name)
     from runner.export import check_folder
 
     check_folder(out, model.allow_pickle, code=model.trust_remote_code)

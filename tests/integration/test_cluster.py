@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from runner.engine import cluster
+from runner.engine.failures import OutOfMemoryError
 from runner.engine.local import NotRunError
-from runner.engine.process import OutOfMemoryError
 from runner.engine.settings import Cluster
 from runner.errors import OvrunError, RecipeError, StageError
 from runner.plan import Stage

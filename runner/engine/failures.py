@@ -1,0 +1,86 @@
+"""How a stage's process can fail, in words: it can't be started, it died, or it said what was wrong."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.errors import AccuracyError, OvrunError, Problem, RecipeError, SourceError, StageError
+from runner.store import cannot_write
+
+_LIMITS = {
+    errno.EMFILE: "Allow more open files (`ulimit -n`), and run again: finished stages are kept.",
+    errno.ENFILE: "Too many files are open on this machine; end some programs, and run again.",
+    errno.EAGAIN: "Allow more processes (`ulimit -u`) or end some, and run again: finished stages are kept.",
+    errno.ENOMEM: "Free some memory and run again: finished stages are kept.",
+}
+
+
+class OutOfMemoryError(StageError):
+    """A stage took more memory than there was for it."""
+
+
+class ServerGoneError(StageError):
+    """The fork server ended while a stage ran or was to start; a new server can run the stage anew."""
+
+    def __init__(self, exit_code: int | None) -> None:
+        message = f"the process that starts stages (the fork server) {ended(exit_code)}"
+        super().__init__(message, hint="Run again: finished stages are kept.")
+
+
+def cannot_start(error: OSError, log: Path) -> StageError:
+    """The error of a process that could not be started: a limit was reached, or its log can't be written."""
+    if error.errno not in _LIMITS:
+        return cannot_write(log.parent, error)
+    message = f"no process can be started for a stage: {os.strerror(error.errno)}"
+    return StageError(message, hint=_LIMITS[error.errno])
+
+
+def died(stage: str, code: int, peak_memory: int, limit: int | None) -> StageError:
+    """The error of a process that left no result; `code` is negative for a signal, memory is in bytes."""
+    if code == -signal.SIGKILL:
+        used = f"{peak_memory / 2**20:.0f} MB"
+        if limit is not None and peak_memory > limit:
+            message = f"{stage} used {used}, more than the {limit / 2**20:.0f} MB that one job has"
+            return OutOfMemoryError(message, hint="Run fewer jobs at once: --jobs 1 leaves all memory to each stage.")
+        message = f"{stage} was killed after using {used}, most likely because memory ran out"
+        return OutOfMemoryError(message, hint="Free some memory and run again: finished stages are kept.")
+    message = f"{stage} {ended(code)} and left no result"
+    return StageError(message)
+
+
+def ended(code: int | None) -> str:
+    """How a process ended, by its exit code; None where that is not known."""
+    if code is None:
+        return "ended"
+    return f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+_TYPES: Mapping[str, Callable[..., OvrunError]] = {
+    "SourceError": SourceError,
+    "StageError": StageError,
+    "AccuracyError": AccuracyError,
+}
+
+
+def rebuild(error: Mapping[str, Any], stage: str, log: Path) -> OvrunError:
+    """The exception that a child described."""
+    if error["type"] in _TYPES:
+        return _TYPES[error["type"]](error["message"], hint=error["hint"])
+    if "problems" in error:
+        return RecipeError([Problem(**problem) for problem in error["problems"]], hint=error["hint"])
+    if error["type"] == "OSError" and error["errno"] in (errno.ENOSPC, errno.EROFS, errno.EDQUOT):
+        return cannot_write(log.parent, OSError(error["errno"], os.strerror(error["errno"])))
+    if error["type"] == "OSError" and error["errno"] in _LIMITS:
+        message = f"{stage} failed: {error['message']}"
+        return StageError(message, hint=_LIMITS[error["errno"]])
+    if error["type"] == "MemoryError":
+        message = f"{stage} ran out of memory"
+        return OutOfMemoryError(message)
+    first = (error["message"].strip().splitlines() or ["no message"])[0]
+    message = f"{stage} failed: {error['type']}: {first}"
+    return StageError(message)

@@ -1,0 +1,122 @@
+"""What a stage reads, held against its key before it begins and when it has ended: a key must not lie about its inputs.
+
+Digests are taken by the functions that the plan uses; what was not touched since costs no more than a look at its
+stamps. Those are compared besides: a file that was changed and put back while a stage read it has its digest of before.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import runner.files as fs
+from runner import data, sources
+from runner.errors import SourceError, StageError
+from runner.plan import Stage
+from runner.recipe.types import Dataset
+from runner.store import Store
+
+_HINT = "Run again when nothing writes there any more; nothing of this stage was kept."
+
+_digests: dict[tuple[str, fs.Stat], str] = {}
+"""Datasets as this process has read them, by what is read of a file and its stamps."""
+
+
+@dataclass
+class Seen:
+    """What was found at one time.
+
+    Attributes:
+        digests: role -> digest, as the stage's key has them.
+        files: what was looked at.
+    """
+
+    digests: dict[str, str] = field(default_factory=dict)
+    files: dict[Path, os.stat_result] = field(default_factory=dict)
+
+
+def look(stage: Stage, store: Store) -> Seen:
+    """Look at what a stage is about to read.
+
+    Raises:
+        SourceError: a model or a dataset is not what the plan found, or is gone.
+        StageError: so is an entry of the store.
+    """
+    seen = _found(stage, store)
+    _refuse(_other_roles(stage, seen), f"changed before {stage.label} could read it")
+    return seen
+
+
+def hold(stage: Stage, store: Store, before: Seen) -> None:
+    """Look again when the stage has ended.
+
+    Raises:
+        SourceError: a model or a dataset changed meanwhile, even if it was put back, or is gone.
+        StageError: so did an entry of the store.
+    """
+    now = _found(stage, store)
+    touched = [str(path) for path, info in now.files.items() if _touched(before.files.get(path), info)]
+    _refuse(touched or _other_roles(stage, now), f"changed while {stage.label} read it")
+
+
+def _found(stage: Stage, store: Store) -> Seen:
+    seen = Seen()
+    for key in stage.after.values():
+        if store.find(key) is None:
+            message = f"the store entry {store.folder(key)}, which {stage.label} reads, was changed or removed"
+            raise StageError(message, hint="Run again: it is made anew.")
+    for role, model in stage.models.items():
+        located = sources.locate(model, store.digest_memory)
+        seen.digests[role] = located.digest or ""
+        seen.files |= {path: path.stat() for path in located.files.values()}
+    for role, dataset in stage.datasets.items():
+        seen.digests[role], seen.files[dataset.path] = _dataset(dataset)
+    return seen
+
+
+def _dataset(dataset: Dataset) -> tuple[str, os.stat_result]:
+    """A dataset's digest and its file's status; it is read again only if the file may have changed."""
+    try:
+        now, info = time.time_ns(), dataset.path.stat()
+    except OSError as error:
+        message = f"dataset {dataset.name}: {dataset.path}: {error.strerror}"
+        raise SourceError(message, hint=_HINT) from error
+    known = repr(dataset), fs.stamps(info)
+    if known not in _digests:
+        digest = data.digest(dataset)
+        if not fs.settled(fs.stamps(info), now):
+            return digest, info
+        _digests[known] = digest
+    return _digests[known], info
+
+
+def _touched(before: os.stat_result | None, now: os.stat_result) -> bool:
+    """Whether a file may have been written: one that gets its old modification time back still has a new change time.
+
+    So has one that got another name or mode, which does not count.
+    """
+    if before is None or fs.stamps(before) == fs.stamps(now):
+        return before is None
+    written = (before.st_size, before.st_mtime_ns, before.st_ino) != (now.st_size, now.st_mtime_ns, now.st_ino)
+    return written or (before.st_nlink, before.st_mode, before.st_uid) == (now.st_nlink, now.st_mode, now.st_uid)
+
+
+def _other_roles(stage: Stage, seen: Seen) -> list[str]:
+    """What has another digest than the stage's key says, in words."""
+    planned: Mapping[str, str] = {**stage.document.get("files", {}), **stage.document.get("datasets", {})}
+    return [_name(stage, role) for role, digest in seen.digests.items() if digest != planned.get(role)]
+
+
+def _name(stage: Stage, role: str) -> str:
+    if role in stage.datasets:
+        return f"dataset {stage.datasets[role].name}: {stage.datasets[role].path}"
+    return str(stage.files[role])
+
+
+def _refuse(names: list[str], what: str) -> None:
+    if names:
+        message = f"{', '.join(names)} {what}"
+        raise SourceError(message, hint=_HINT)
