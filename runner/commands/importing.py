@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from pathlib import Path
 
 from runner.commands import options
 from runner.report.output import Output
@@ -15,7 +14,9 @@ USAGE = "ovrun import [options] FILE, or ovrun import [options] optimum-cli expo
 def arguments(parser: ArgumentParser) -> None:
     """What is imported, and where it goes."""
     parser.add_argument("words", nargs="*", metavar="FILE", help="an old NNCF configuration, an Olive workflow, …")
-    parser.add_argument("--output", "-o", type=Path, metavar="RECIPE", help="where to write it (default: print it)")
+    parser.add_argument(
+        "--output", "-o", type=options.place, metavar="RECIPE", help="where to write it (default: print it)"
+    )
     parser.add_argument("--force", action="store_true", help="replace the file that --output names")
     options.json(parser)
 

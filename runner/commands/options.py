@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from runner.base.paths import expanded, refusal
+from runner.base.words import shorten
+
 
 def recipe_words(parser: argparse.ArgumentParser, value: str = "value") -> None:
     """Recipes and overrides are told apart by their form, so they may come in any order."""
@@ -16,7 +19,7 @@ def recipe_words(parser: argparse.ArgumentParser, value: str = "value") -> None:
 
 def recipes(parser: argparse.ArgumentParser) -> None:
     """For commands that read recipes."""
-    parser.add_argument("--recipes", type=Path, metavar="DIR", help="where your recipes are (default: ./recipes)")
+    parser.add_argument("--recipes", type=place, metavar="DIR", help="where your recipes are (default: ./recipes)")
 
 
 def outputs(parser: argparse.ArgumentParser) -> None:
@@ -49,15 +52,25 @@ def remote_code(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def place(text: str) -> Path:
+    """A path that a file or folder can have; `~` stands for the home folder, as in a shell's own words."""
+    path = expanded(text)
+    if what := refusal(path) if text else "an empty word is no path":
+        message = f"{shorten(text)} {what}" if text else what
+        raise argparse.ArgumentTypeError(message)
+    return path
+
+
 def folder(text: str) -> Path:
     """A folder that is there or can be made; an empty word names none."""
     if not text:
         message = "an empty word is no folder"
         raise argparse.ArgumentTypeError(message)
-    if Path(text).exists() and not Path(text).is_dir():
+    path = place(text)
+    if path.exists() and not path.is_dir():
         message = f"{text} is not a folder"
         raise argparse.ArgumentTypeError(message)
-    return Path(text)
+    return path
 
 
 def count(text: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from runner.commands import options
 from runner.report.output import Output
@@ -22,7 +21,7 @@ def arguments(parser: ArgumentParser) -> None:
         "--format", choices=("text", "csv", "json", "html"), default="text", help="text also writes OUTPUTS/report.html"
     )
     form.add_argument("--json", action="store_true", help="the same as --format json")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write to this file")
+    parser.add_argument("--output", type=options.place, metavar="FILE", help="write to this file")
     options.quiet(parser, "only the page's path, and no table")
 
 

@@ -25,11 +25,15 @@ def arguments(parser: ArgumentParser) -> None:
     """One version, and where things are."""
     what = "a recipe's latest version, its version N, or a version's folder that lies anywhere"
     parser.add_argument("version", metavar="NAME[/N]|FOLDER", help=what)
-    parser.add_argument("--model", type=Path, metavar="PATH", help="where the model is, if not where the manifest says")
+    parser.add_argument(
+        "--model", type=options.place, metavar="PATH", help="where the model is, if not where the manifest says"
+    )
     parser.add_argument(
         "--data", type=_named_path, action="append", default=[], metavar="NAME=PATH", help="the same of a dataset"
     )
-    parser.add_argument("--into", type=Path, metavar="DIR", help="make it here, and keep it (default: removed again)")
+    parser.add_argument(
+        "--into", type=options.place, metavar="DIR", help="make it here, and keep it (default: removed again)"
+    )
     parser.add_argument(
         "--with-versions",
         action="store_true",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.commands import options
@@ -30,7 +29,10 @@ def arguments(parser: ArgumentParser) -> None:
     where.add_argument("--scheduler", metavar="ADDRESS", help="run on a Dask scheduler, such as tcp://host:8786")
     where.add_argument("--cluster", choices=("slurm",), help="start a Dask cluster there, and run on it")
     parser.add_argument(
-        "--cluster-config", type=Path, metavar="FILE", help="YAML of the resources that a job of --cluster asks for"
+        "--cluster-config",
+        type=options.place,
+        metavar="FILE",
+        help="YAML of the resources that a job of --cluster asks for",
     )
     parser.add_argument(
         "--workers", type=options.count, metavar="N", help="how many workers --cluster starts (default: 1)"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import chdir
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -93,15 +93,17 @@ class Tokenizer:
         """Token ids; `special` adds what the tokenizer puts around a text by itself.
 
         Raises:
-            SourceError: the folder has no tokenizer that can be loaded.
+            SourceError: the folder has no tokenizer that can be loaded, or it fails.
         """
-        found = self._backend.encode(text, add_special_tokens=special)
+        backend = self._backend
+        with _readable(self.folder, "its tokenizer fails"):
+            found = backend.encode(text, add_special_tokens=special)
         return list(found if isinstance(found, list) else found.ids)
 
     @cached_property
     def _backend(self) -> Any:
         path = self.folder / "tokenizer.json"
-        try:
+        with _readable(self.folder, "no tokenizer can be loaded from this folder"):
             if path.is_file():
                 from tokenizers import Tokenizer as Backend
 
@@ -115,11 +117,6 @@ class Tokenizer:
             folder = self.folder.absolute()
             with chdir(folder):  # a file that its settings name without a folder is one of its own
                 return AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-        except SourceError:
-            raise
-        except Exception as error:
-            message = f"{self.folder}: no tokenizer can be loaded from this folder: {error}"
-            raise SourceError(message, hint="Convert the model with `conversion.tokenizer: true`.") from error
 
     @cached_property
     def eos(self) -> int | None:
@@ -181,6 +178,18 @@ class Tokenizer:
             message = f"{path}: not JSON: {error}"
             raise SourceError(message) from error
         return config if isinstance(config, dict) else {}
+
+
+@contextmanager
+def _readable(folder: Path, what: str) -> Iterator[None]:
+    """Whatever a tokenizer's library meets is wrong with its files; a panic of one in Rust is no `Exception`."""
+    try:
+        yield
+    except (SourceError, MemoryError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        message = f"{folder}: {what}: {error}"
+        raise SourceError(message, hint="Convert the model with `conversion.tokenizer: true`.") from error
 
 
 def stream(tokenizer: Tokenizer, rows: list[str]) -> NDArray[np.int64]:

@@ -51,7 +51,9 @@ def main(requests: BinaryIO, events: IO[str]) -> NoReturn:
     except OSError as error:
         traceback.print_exc()
         _send(events, {"error": {"type": "OSError", "errno": error.errno, "message": str(error)}})
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of a library in Rust is no Exception
         traceback.print_exc()
         _send(events, {"error": _full_disk(task, error) or {"type": type(error).__name__, "message": str(error)}})
     _leave(events)
@@ -92,7 +94,7 @@ def _reporter(events: IO[str]) -> Any:
     return progress
 
 
-def _full_disk(task: Task | None, error: Exception) -> dict[str, Any] | None:
+def _full_disk(task: Task | None, error: BaseException) -> dict[str, Any] | None:
     """OpenVINO says no more than `iostream error` when it can't write, and takes back what it wrote."""
     if task is None or ("iostream error" not in str(error) and shutil.disk_usage(task.out).free > _NEXT_TO_NOTHING):
         return None

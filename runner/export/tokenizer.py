@@ -51,7 +51,9 @@ def _load_tokenizer(request: Request) -> Any:
         return AutoTokenizer.from_pretrained(
             request.source, trust_remote_code=request.trust_remote_code, local_files_only=True
         )
-    except Exception as error:  # any tokenizer library may raise here, each in its own way
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # any tokenizer library may raise here, each in its own way; Rust's panics too
         message = f"{request.source}: its tokenizer cannot be loaded: {error}"
         raise SourceError(message) from error
 
@@ -84,7 +86,9 @@ def _write(request: Request, tokenizer: Any) -> None:
 
     try:
         models = _convert_both(to_openvino, tokenizer)
-    except Exception as error:  # the converter raises whatever its parser meets
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # the converter raises whatever its parser meets, a panic of Rust's too
         message = f"{request.source}: OpenVINO has no equivalent of its {type(tokenizer).__name__}: {error}"
         raise SourceError(message, hint="Set `conversion.tokenizer: false` to go without.") from error
     set_simplified_chat_template(models[0])

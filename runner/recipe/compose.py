@@ -84,8 +84,10 @@ def _override(parser: OverridesParser, text: str, several: bool) -> Override | S
     path = tuple(found.key_or_group.split("."))
     if found.package is not None or not all(path) or "/" in found.key_or_group:
         raise _usage(text, "not a key of a recipe", "allowed: a key such as compression.ratio, or a group")
+    if len(path) > MAX_DEPTH:
+        raise _usage(text, f"a key of {len(path)} parts", f"at most {MAX_DEPTH}")
     if not found.is_sweep_override():
-        return Override(text, path, _plain(text, found.value()), found.is_delete())
+        return Override(text, path, _plain(text, found.value(), len(path)), found.is_delete())
     if not several:
         allowed = "a list is written [a,b]; `ovrun sweep` takes several values"
         raise _usage(text, "several values where one is needed", allowed)
@@ -94,7 +96,7 @@ def _override(parser: OverridesParser, text: str, several: bool) -> Override | S
     value = found.value()
     if isinstance(value, Glob):
         return Several(text, path, patterns=(tuple(value.include), tuple(value.exclude)))
-    return Several(text, path, tuple(_values(text, value)))
+    return Several(text, path, tuple(_values(text, value, len(path))))
 
 
 def _read(parser: OverridesParser, text: str) -> HydraOverride:
@@ -110,8 +112,8 @@ def _read(parser: OverridesParser, text: str) -> HydraOverride:
         raise _usage(text, what, "allowed: key=value, group=preset or ~key") from error
 
 
-def _values(text: str, value: Any) -> Iterator[Any]:
-    """The values that a list or a range stands for."""
+def _values(text: str, value: Any, depth: int) -> Iterator[Any]:
+    """The values that a list or a range stands for, for a key of so many parts."""
     if value.tags or getattr(value, "shuffle", False) or not isinstance(value, ChoiceSweep | RangeSweep):
         what = "tags, shuffle and interval have no meaning here"
         raise _usage(text, what, "allowed: a,b  choice(a,b)  range(start,stop,step)  glob(pattern)")
@@ -121,7 +123,7 @@ def _values(text: str, value: Any) -> Iterator[Any]:
     for item in value.list:
         if isinstance(item, Sweep):
             raise _usage(text, "a range among other values", "write the values out")
-        yield _plain(text, HydraOverride._convert_value(item))
+        yield _plain(text, HydraOverride._convert_value(item), depth)
 
 
 def _plain(text: str, value: Any, depth: int = 0) -> Any:

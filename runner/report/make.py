@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,12 +98,13 @@ def write(target: Path, text: str) -> None:
     Raises:
         StageError: it can't be written.
     """
-    new = target.parent / f".{target.name}.{secrets.token_hex(4)}"
+    new = target.parent / f".{target.name[:200]}.{secrets.token_hex(4)}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         new.write_text(text, encoding="utf-8", newline="\n")
         new.replace(target)
     except OSError as error:
-        new.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            new.unlink()
         message = f"{target} can't be written: {error.strerror}"
         raise StageError(message) from error

@@ -56,9 +56,9 @@ def _damage(source: Path, out: Path) -> Iterator[None]:
     """Whatever a library meets while it reads a model is wrong with the model, but for a full disk."""
     try:
         yield
-    except (OvrunError, OSError, MemoryError):
+    except (OvrunError, OSError, MemoryError, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:
+    except BaseException as error:  # a panic of a library in Rust is no Exception
         if "iostream error" in str(error) or shutil.disk_usage(out).free < _NEXT_TO_NOTHING:
             raise
         message = f"{source}: cannot be converted: {type(error).__name__}: {_reason(error)}"

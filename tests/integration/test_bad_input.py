@@ -54,6 +54,16 @@ def test_truncated_safetensors_are_4_within_the_plan(ovrun: Ovrun, tmp_path: Pat
     assert "model.safetensors" in told and "truncated" in told
 
 
+def test_a_tokenizer_over_which_its_library_panics_is_4(ovrun: Ovrun, tmp_path: Path) -> None:
+    path = mini(tmp_path / "m") / "tokenizer.json"
+    document = json.loads(path.read_text()) | {
+        "normalizer": {"type": "Precompiled", "precompiled_charsmap": "/////w=="}
+    }
+    path.write_text(json.dumps(document))
+    told = ovrun("optimize", local(tmp_path, "m"), code=4).stderr
+    assert "tokenizer" in told and str(tmp_path / "m") in told
+
+
 def test_a_truncated_onnx_file_is_4(ovrun: Ovrun, tmp_path: Path, onnx_file: Path) -> None:
     onnx_file.write_bytes(onnx_file.read_bytes()[:-200])
     path = recipe(tmp_path, f"name: mine\nmodel: {{source: onnx, path: {onnx_file}}}\n")

@@ -211,6 +211,54 @@ def test_outputs_that_is_no_folder(
         assert told in capsys.readouterr().err
 
 
+_FOLDERS = [
+    f"{words} --outputs" for words in ("list", "show a", "report", "compare a b", "verify --all", "gc", "verify a")
+]
+_FOLDERS += [f"{words} --outputs" for words in ("optimize digits-int8", "plan digits-int8", "sweep digits-int8")]
+_PLACES = ["reproduce a --outputs", "reproduce a --model", "reproduce a --into", "report --format csv --output"]
+_PLACES += ["import x --output", "list --recipes", "validate a --recipes", "sweep a --cluster-config"]
+
+
+@pytest.mark.parametrize("words", [*_FOLDERS, *_PLACES])
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("a" * 300, "has a name of 300 bytes, and 255 are the most"),
+        ("b/" * 3000 + "c", "6001 bytes are too long for a path"),
+        ("~nosuchuser/x", "starts with the name of no user"),
+        ("", "an empty word is no "),
+    ],
+    ids=["name", "path", "user", "empty"],
+)
+def test_a_path_that_nothing_can_have_is_2(
+    words: str,
+    path: str,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command, _, option = words.rpartition(" ")
+    assert main([*command.split(), f"{option}={path}"]) == 2
+    assert told in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("word", ["a" * 300, "b/" * 3000 + "c", "~nosuchuser/x", "a\nb"])
+@pytest.mark.parametrize(
+    "command",
+    "optimize plan sweep validate show report compare verify reproduce import explain".split(),
+)
+def test_a_word_that_nothing_can_be_called_is_told_as_such(
+    command: str, word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([command, word, *(["b"] if command == "compare" else [])]) in (2, 4)
+    told = capsys.readouterr().err
+    assert told.startswith("error: ") and "mistake in ovrun" not in told and len(told) < 10_000
+
+
 def test_text_from_versions_reaches_the_terminal_as_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -186,3 +186,20 @@ def test_every_file_of_a_tokenizer_is_in_its_fingerprint(tmp_path: Path) -> None
     (tmp_path / "model" / "openvino_config.json").write_text("{}")
     (tmp_path / "model" / "README.md").write_text("of no concern")
     assert Tokenizer(tmp_path / "model").fingerprint in known
+
+
+PANICS = {"loading": "/////w==", "use": "CAAAAP//////////"}
+"""Character maps over which the tokenizers library, which is written in Rust, panics: that is no `Exception`."""
+
+
+@pytest.mark.parametrize("content", ["{}", "", "[" * 100_000, '{"model": 1}', *PANICS])
+def test_files_that_no_library_can_read_are_told_with_their_folder(tmp_path: Path, content: str) -> None:
+    folder(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    if content in PANICS:
+        broken = {"type": "Precompiled", "precompiled_charsmap": PANICS[content]}
+        content = json.dumps(json.loads(path.read_text()) | {"normalizer": broken})
+    path.write_text(content)
+    with pytest.raises(SourceError, match="tokenizer") as caught:
+        Tokenizer(tmp_path).encode("w1 w2")
+    assert str(tmp_path) in caught.value.message

@@ -58,6 +58,7 @@ BOMBS = {
     "no such user": (FOLDER % "~nosuchuser/x", "starts with the name of no user"),
     "NUL": (FOLDER % '"a\\0b"', "holds the character U+0000"),
     "NUL in a dataset": (MODEL + 'datasets: {d: {source: file, path: "a\\0.txt"}}\n', "holds the character U+0000"),
+    "a swept key of many parts": (MODEL + f"sweep: {{{'.'.join(['a'] * 490)}: [1, 2]}}\n", "at most 20 parts"),
     "a long model id": ("model: {source: huggingface, id: %s}\n" % ("a" * 1000), "doesn't fit"),
 }
 
@@ -107,6 +108,11 @@ OVERRIDES = {
     "a huge range": (["seed=range(0,1e300,0.1)"], "a range of 10^15 and more values"),
     "many ranges": ([f"compression.k{number}=range(0,2000)" for number in range(3)], "too many values; at most 5000"),
     "depth": (["description=" + "[" * 60 + "]" * 60], "nested more than 40 deep"),
+    "a key of many parts": ([".".join(["aa"] * 3000) + "=1"], "a key of 3000 parts; at most 40"),
+    "many parts to take out": (["~" + ".".join(["a"] * 41)], "a key of 41 parts"),
+    "many parts that are swept": ([".".join(["a"] * 41) + "=1,2"], "a key of 41 parts"),
+    "depth below many parts": ([".".join(["a"] * 30) + "=" + "[" * 20 + "]" * 20], "nested more than 40 deep"),
+    "swept depth below many parts": ([".".join(["a"] * 39) + "=1,[[[1]]]"], "nested more than 40 deep"),
     "a key that is a number": (["accuracy.runtime={1: 2}"], "accuracy.runtime"),
     "a name of many letters": (["model=" + "a" * 5000], "no model preset named"),
 }
