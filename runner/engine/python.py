@@ -15,9 +15,18 @@ def command(module: str) -> list[str]:
     return [sys.executable, "-P", "-m", module]
 
 
+_KEPT = frozenset({"PYTHONHOME", "PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE", "PYTHONNOUSERSITE"})
+"""The variables of Python that say where it is; others say how it runs, which no key of a stage tells."""
+
+
 def environment(**more: str) -> dict[str, str]:
-    """This process's environment for a Python that is started, and for those that a library starts from there."""
-    return {**os.environ, **safe_path(), **more}
+    """This process's environment for a Python that is started, and for those that a library starts from there.
+
+    Without what would have libraries behave otherwise than elsewhere: PYTHONOPTIMIZE takes docstrings away that
+    Transformers reads, PYTHONWARNINGS can make any of their warnings an error.
+    """
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON") or name in _KEPT}
+    return {**ours, **safe_path(), **more}
 
 
 def safe_path() -> dict[str, str]:

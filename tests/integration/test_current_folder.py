@@ -92,3 +92,9 @@ def test_jobs_of_slurm_start_python_without_the_current_folder(tmp_path: Path) -
     arguments = slurm.cluster_arguments({"cores": 1, "memory": "1GB", "python": "/shared/python"}, tmp_path)
     assert arguments["python"] == "/shared/python -P"
     assert "export PYTHONSAFEPATH=1" in arguments["job_script_prologue"]
+
+
+def test_the_users_variables_of_python_change_no_stage(ovrun: Ovrun, tmp_path: Path) -> None:
+    """Transformers reads docstrings, which -OO takes away; a warning of any library may not become an error."""
+    odd = {"PYTHONOPTIMIZE": "2", "PYTHONWARNINGS": "error", "PYTHONDEVMODE": "1", "PYTHONPROFILEIMPORTTIME": "1"}
+    ovrun("optimize", "digits-int8", "--outputs", tmp_path / "outputs", "--quiet", **odd)
