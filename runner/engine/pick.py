@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
+from runner.base import streams
 from runner.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def engine(arguments: Namespace) -> Execute:
         what = "makes a certificate for its cluster, which needs cryptography, and that is not installed"
         raise UsageError([Problem("command line", "", what, "pip install 'ovrun[cluster]'")])
     if arguments.scheduler is not None and not start.is_encrypted(arguments.scheduler):
-        print(_NOT_ENCRYPTED, file=sys.stderr)
+        streams.tell(_NOT_ENCRYPTED)
     if arguments.cluster_config is not None:
         slurm.read(arguments.cluster_config)  # its mistakes come before anything is planned
     settings = cluster.Cluster(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
+import os
+import resource
 import secrets
 import subprocess
 import threading
@@ -31,6 +34,8 @@ from runner.store import Store
 _CHATTY = ("distributed", "tornado", "asyncio", "bokeh")
 _ANSWER_WITHIN = 10
 _END_WITHIN = 30
+_FILES, _FILES_OF_WORKER = 20, 11
+"""Open files of the process that owns a cluster, measured with 1 to 8 workers."""
 
 
 @contextlib.contextmanager
@@ -117,6 +122,7 @@ def _hosted(wanted: Mapping[str, Any], log: Path) -> Iterator[tuple[str, Securit
     With it comes what a client needs to be let in: the cluster's certificate, which is made for it and kept nowhere.
     """
     try:
+        _refuse_few_files(int(wanted["workers"]))
         with open_log(log) as stream:
             host = subprocess.Popen(
                 python.command("runner.engine.host"),
@@ -141,6 +147,13 @@ def _hosted(wanted: Mapping[str, Any], log: Path) -> Iterator[tuple[str, Securit
             failed.log = log
             raise failed
         yield answer["address"], _client_security(answer["certificate"], answer["key"])
+
+
+def _refuse_few_files(workers: int) -> None:
+    """A scheduler that may open too few files would accept connections in vain until somebody gives up."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and most < _FILES + _FILES_OF_WORKER * workers:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def _client_security(certificate: str, key: str) -> Security:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import runner.files as fs
-from runner.engine.forkserver import ForkServer
+from runner.engine.forkclient import ForkServer
 from runner.engine.process import StageProcess
 from runner.plan import make_plan
 from runner.recipe import load_recipe
