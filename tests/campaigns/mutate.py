@@ -432,6 +432,7 @@ def seeds(folder: Path, pattern: str) -> list[tuple[str, Any]]:
             text = raw.decode("utf-8", "replace")
             try:
                 data = yaml.load(text, Loader=yaml.CSafeLoader)
+                list(places(data))  # of what is deeper than Python's own stack only the text is changed
             except (yaml.YAMLError, ValueError, RecursionError):
                 data = None
             found.append((text, data if isinstance(data, dict) else None))
