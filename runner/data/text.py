@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from runner.errors import SourceError
 
 if TYPE_CHECKING:
     from runner.recipe.types import Dataset
+
+_BLOCK = 1 << 20
 
 
 def lines(dataset: Dataset, longest: int = -1) -> Iterator[tuple[int, str]]:
@@ -43,7 +46,7 @@ def check(dataset: Dataset) -> None:
     Raises:
         SourceError: not UTF-8, or nothing but white space.
     """
-    if not sum(bool(line.strip()) for _, line in _used(dataset)):
+    if not sum(bool(part.strip()) for part in _used(dataset)):
         message = f"dataset {dataset.name}: {dataset.path} has no text"
         raise SourceError(message)
 
@@ -55,8 +58,27 @@ def read_text(dataset: Dataset) -> list[str]:
         SourceError: not UTF-8, or nothing but white space.
     """
     check(dataset)
-    return ["".join(line for _, line in _used(dataset))]
+    return ["".join(_used(dataset))]
 
 
-def _used(dataset: Dataset) -> Iterator[tuple[int, str]]:
-    return islice(lines(dataset), dataset.limit)
+def _used(dataset: Dataset) -> Iterator[str]:
+    """The text in parts: lines up to the limit, or the whole in blocks, for a file can have millions of lines."""
+    if dataset.limit is None:
+        yield from _blocks(dataset)
+    else:
+        yield from (line for _, line in islice(lines(dataset), dataset.limit))
+
+
+def _blocks(dataset: Dataset) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    try:
+        with open_file(dataset) as file:
+            while block := file.read(_BLOCK):
+                yield decoder.decode(block)
+        yield decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        yield from (line for _, line in lines(dataset))  # which says where
+        raise
+    except OSError as error:
+        message = f"dataset {dataset.name}: {dataset.path}: {error.strerror}"
+        raise SourceError(message) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.data import read_pairs
+from runner.errors import SourceError
 from runner.inference import effective
 from runner.metrics import METRICS, Progress, settings
 from runner.metrics.generation import Generator, generator, greedy, told
@@ -34,11 +35,12 @@ def evaluate(
     """Generate a reply to each prompt and compare.
 
     Raises:
-        SourceError: GenAI isn't installed, or the model or the dataset can't be read.
+        SourceError: GenAI isn't installed, the model or the dataset can't be read, or a prompt is empty.
         RecipeError: a property that OpenVINO refuses.
         StageError: the generation fails.
     """
     pairs = read_pairs(dataset)
+    _refuse_empty(dataset, [prompt for prompt, _ in pairs])
     limit = int(settings(METRICS["exact_match"], params)["max_new_tokens"])
     generate = generator(model, runtime)
     replies = _replies(generate, [prompt for prompt, _ in pairs], limit, progress)
@@ -53,6 +55,13 @@ def evaluate(
         "protocol": _protocol(generate, len(pairs), limit, runtime),
         "details": {"matches": len(pairs) - len(wrong), "mismatches": wrong[:_SHOWN]},
     }
+
+
+def _refuse_empty(dataset: Dataset, prompts: list[str]) -> None:
+    empty = next((number for number, prompt in enumerate(prompts, 1) if not prompt.strip()), None)
+    if empty is not None:
+        message = f"dataset {dataset.name}: the prompt of row {empty} is empty, and nothing can be generated from it"
+        raise SourceError(message, hint="Leave this row out, or give it a prompt.")
 
 
 def _replies(generate: Generator, prompts: list[str], limit: int, progress: Progress) -> list[str]:

@@ -103,7 +103,7 @@ def run(campaign: Campaign, options: argparse.Namespace) -> Result:
         base.mkdir(parents=True, exist_ok=True)
         shared = base / "shared"
         shared.mkdir(exist_ok=True)
-        if campaign.prepare:
+        if campaign.prepare and len(numbers):
             campaign.prepare(shared)
         limits = (campaign.seconds, campaign.megabytes, campaign.patience)
         task = pool.Task(campaign.module, campaign.warm, base, shared, options.seed, options.keep is not None, *limits)

@@ -108,6 +108,24 @@ class Trial:
         self.complaints += [*escaped, *broken, *self._judge(outcome, codes)]
         return outcome
 
+    def call(self, function: Callable[[], object], *, allowed: tuple[type[Exception], ...] = ()) -> float:
+        """Call a part of ovrun itself under the same watch, and complain of any error but those; the growth in MB."""
+        self.note(f"calls {function.__qualname__}")
+        self.tell("begin", self.seconds)
+        _reset_peak()
+        before, began = _peak(), time.monotonic()
+        self.watch.begin((self.folder, self.shared), (self.folder, Path(tempfile.gettempdir())), starts=False)
+        try:
+            with suppress(*allowed):
+                function()
+        except Exception as error:
+            self.complain(f"{function.__qualname__} raised {error!r:.500}")
+        self.complaints += self.watch.end()
+        grown = max(0, _peak() - before)
+        self.tell("end", None)
+        self.slowest, self.largest = max(self.slowest, time.monotonic() - began), max(self.largest, grown)
+        return grown
+
     def _judge(self, outcome: Outcome, codes: Sequence[int]) -> Iterator[str]:
         text = outcome.out + outcome.err
         for words in NEVER:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -225,3 +227,12 @@ def two_layers(path: Path, first: float | None = None) -> Path:
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
     return path
+
+
+def test_a_run_whose_streams_are_full_does_its_work_and_is_5(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        words = [sys.executable, "-m", "runner", "optimize", "digits-int8"]
+        assert subprocess.run(words, cwd=tmp_path, stdout=full, stderr=full, timeout=900).returncode == 5
+    assert (tmp_path / "outputs" / "digits-int8" / "1" / "manifest.json").is_file()
+    (log,) = (tmp_path / "outputs" / ".logs").rglob("*.log")
+    assert "Traceback" not in log.read_text()

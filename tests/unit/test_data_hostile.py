@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import struct
 import time
@@ -19,6 +20,7 @@ from runner import data
 from runner.data.feed import Port, array_feed
 from runner.data.npz import Arrays
 from runner.errors import SourceError
+from runner.metrics import exact_match
 from runner.recipe.types import Dataset, Preprocess
 
 
@@ -249,3 +251,36 @@ def test_an_input_gets_no_other_numbers_than_the_data_have(array: Any, dtype: st
         array_feed({"": port}, {"": array}, "d")
     fitting = np.array([1], array.dtype)
     assert array_feed({"": port}, {"": fitting}, "d")["x"] == fitting if array.dtype.kind != "f" else True
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 5, 1 << 20])
+@pytest.mark.parametrize("text", ["é名\U0001f600\n\n", "\ufeffa\n\ufeffb", "a\r\n\rb\x85\u2028c\0", "\n" * 50 + "x"])
+def test_a_text_is_read_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, block: int) -> None:
+    """Not line by line: a small file has millions of them."""
+    monkeypatch.setattr("runner.data.text._BLOCK", block)
+    (tmp_path / "a.txt").write_bytes(text.encode())
+    dataset = Dataset("d", "file", tmp_path / "a.txt", "txt")
+    limited = data.read_text(Dataset("d", "file", dataset.path, "txt", limit=10**6))
+    monkeypatch.setattr("runner.data.text.lines", lambda dataset: pytest.fail("read line by line"))
+    assert data.read_text(dataset) == limited == [text.removeprefix("\ufeff")]
+
+
+@pytest.mark.parametrize("block", [1, 3, 1 << 20])
+@pytest.mark.parametrize(
+    ("content", "place"), [(b"ab\ncd\xc3", ":2:3: byte 0xc3"), (b"\n\n\xed\xa0\x80x", ":3:1: byte 0xed")]
+)
+def test_what_is_not_utf8_has_its_place_in_blocks_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, place: str, block: int
+) -> None:
+    monkeypatch.setattr("runner.data.text._BLOCK", block)
+    (tmp_path / "a.txt").write_bytes(content)
+    assert place in quick(Dataset("d", "file", tmp_path / "a.txt", "txt"))
+
+
+@pytest.mark.parametrize("prompt", ["", " ", "\n\t\u2003"])
+def test_nothing_is_generated_from_an_empty_prompt(tmp_path: Path, prompt: str) -> None:
+    rows = [{"q": "2 + 2 =", "a": "4"}, {"q": prompt, "a": "5"}]
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    dataset = Dataset("d", "file", tmp_path / "a.jsonl", "jsonl", prompt="q", reply="a")
+    with pytest.raises(SourceError, match="dataset d: the prompt of row 2 is empty"):
+        exact_match.evaluate(tmp_path, dataset, {}, {}, None, lambda done, total: None)

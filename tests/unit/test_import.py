@@ -177,6 +177,56 @@ def test_interpolations_are_refused(tmp_path: Path) -> None:
         import_words([str(path)])
 
 
+ODD_TEXTS = {
+    "more lines": "x\nname: evil\n#",
+    "a next line": "x\u0085name: evil",
+    "line separators": "x\u2028name: evil\u2029y",
+    "returns": "x\r\nname: evil",
+    "quotes": "x\"'\\: {a: [b",
+    "a control character": "\x1b[31mx",
+}
+
+
+@pytest.mark.parametrize("name", ODD_TEXTS)
+@pytest.mark.parametrize("kind", ["a command", "nncf", "olive"])
+def test_a_text_stays_one_text(kind: str, name: str, tmp_path: Path) -> None:
+    """What is written reads as it was meant by our reader and by another, or is refused."""
+    odd, path = ODD_TEXTS[name], tmp_path / "odd.json"
+    if kind == "nncf":
+        sizes = {"sample_size": [1, 3], "keyword": odd}
+        document: Any = {"model": odd, "input_info": sizes, "compression": {"algorithm": "quantization"}, odd: odd}
+    else:
+        settings = {"model_path": odd, "type": "HfModel"}
+        document = {"input_model": settings, "passes": {odd: {"type": "OpenVINOQuantization", odd: odd}}}
+    path.write_text(json.dumps(document))
+    words = ["optimum-cli", "export", "openvino", "-m", odd, "--task", "fill-mask", odd]
+    try:
+        draft = import_words(words if kind == "a command" else [str(path)])
+        text = write(draft)
+    except RecipeError as error:
+        assert "evil" not in str(error).splitlines()
+        return
+    assert yaml.safe_load(text) == draft.config and "name: evil" not in text.splitlines()
+
+
+@pytest.mark.parametrize(("percent", "share"), [(1.0, 0.01), (0.5, 0.005), (100, 1.0)])
+def test_percent_points_become_a_share(percent: float, share: float, tmp_path: Path) -> None:
+    params = {"maximal_absolute_accuracy_degradation": percent, "maximal_total_epochs": 1}
+    document: dict[str, Any] = {"accuracy_aware_training": {"mode": "early_exit", "params": params}}
+    document |= {"input_info": {"sample_size": [1, 3]}, "compression": {"algorithm": "quantization"}}
+    (tmp_path / "old.json").write_text(json.dumps(document))
+    control = import_words([str(tmp_path / "old.json")]).config["compression"]["accuracy_control"]
+    assert control["max_drop"] == pytest.approx(share) and control["drop_type"] == "absolute"
+
+
+@pytest.mark.parametrize("more", [{}, {"bits": 4, "sym": True}, {"dataset": None}])
+def test_settings_that_optimum_intel_lost_are_not_made_up(more: dict[str, Any], tmp_path: Path) -> None:
+    document = {"dtype": "int4", "quantization_config": {"quantization_configs": {}, **more}}
+    (tmp_path / "openvino_config.json").write_text(json.dumps(document))
+    with pytest.raises(RecipeError, match="quantization_configs: empty, and default_config has lost its settings"):
+        import_words([str(tmp_path / "openvino_config.json")])
+
+
 @pytest.mark.parametrize("name", PLAIN)
 def test_no_wrong_value_anywhere_is_a_traceback(name: str, tmp_path: Path) -> None:
     """Every value of every example, replaced by something odd, gives a recipe or a worded message."""

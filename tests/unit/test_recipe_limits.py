@@ -188,6 +188,17 @@ PLACES = {
         "compression/odd.yaml:2:7: compression.mode",
     ),
     "a point": (MODEL + "sweep:\n  seed: [1, -1]\n", "r.yaml:3:13: seed: -1 is too small"),
+    "a drop of no known type": (
+        "defaults: [{model: digits-cnn}, {data: digits}, {compression: ptq-int8-accuracy}, _self_]\n"
+        "compression:\n  accuracy_control:\n    drop_type: percent\n",
+        "r.yaml:4:16: compression.accuracy_control.drop_type",
+    ),
+    "a drop relative to nothing": (
+        "defaults: [{model: dialogpt-mini}, {data: dialogue}, {compression: ptq-int8}, _self_]\ncompression:\n"
+        "  dataset: dialogue_train\n  accuracy_control:\n    metric: kl_divergence\n    dataset: dialogue_eval\n"
+        "    max_drop: 0.1\n    drop_type: relative\n",
+        "r.yaml:8:16: compression.accuracy_control.drop_type: the unquantized model's divergence from itself is 0",
+    ),
     "a group that is none": ("defaults: [{nope: x}]\n", "r.yaml:1:19: defaults.0.nope: unknown group"),
     "itself": ("defaults: [r]\n", "r.yaml:1:12: defaults.0: a recipe can't build on itself"),
     "itself twice": (MODEL + "defaults: [_self_, _self_]\n", "r.yaml:2:1: defaults: `_self_` is listed twice"),

@@ -63,6 +63,17 @@ def test_streams_that_fail(script: str, code: int, told: str, folder: Path) -> N
     assert done.stderr.startswith(told) and bool(done.stderr) == bool(told)
 
 
+IMPORT = "import optimum-cli export openvino -m gpt2 --task fill-mask out"
+
+
+@pytest.mark.parametrize("words", ["plan named", "explain --json", "gc --dry-run", "report", "verify --store", IMPORT])
+def test_every_command_bears_streams_that_are_full(words: str, folder: Path) -> None:
+    (folder / "outputs").mkdir()
+    full = shell(f"ovrun {words} > /dev/full", folder)
+    assert full.returncode == 5 and "standard output can't be written: No space left" in full.stderr
+    assert shell(f"ovrun {words} > /dev/full 2>&1", folder).returncode == 5
+
+
 def test_a_reader_that_went_away_does_not_stop_the_work(folder: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
