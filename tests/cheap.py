@@ -177,7 +177,10 @@ def main() -> None:
     """Run a graph; the exit code is 1 if any stage failed."""
     folder, jobs, count, seconds = Path(sys.argv[1]), *map(float, sys.argv[2:5])
     stages = points(int(count), seconds=seconds, counted=str(folder / "count"))
-    results = execute(stages, folder, int(jobs))
+    try:
+        results = execute(stages, folder, int(jobs))
+    except OvrunError as error:
+        sys.exit(f"error: {error.message}")
     sys.exit(any(results.values()))
 
 

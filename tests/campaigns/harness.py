@@ -46,6 +46,7 @@ class Campaign:
         megabytes: how much a worker and what it started may grow while a case runs.
         patience: what a whole case may take, with all that it prepares.
         jobs: how many run side by side, where that matters.
+        impossible: says why no case can be tried on this machine, if so; then none is, and none counts as passed.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Campaign:
     megabytes: int = 500
     patience: float = 60
     jobs: int | None = None
+    impossible: Callable[[], str | None] | None = None
 
     @property
     def module(self) -> str:
@@ -97,6 +99,9 @@ def run(campaign: Campaign, options: argparse.Namespace) -> Result:
     """Run the cases that the options ask for; failures are told as they come."""
     numbers = [options.only] if options.only is not None else range(math.ceil(_count(campaign, options)))
     result = Result(campaign.name, len(numbers), options.seed)
+    if why := campaign.impossible and len(numbers) and campaign.impossible():
+        print(f"{campaign.name}: none of its {len(numbers)} cases can be tried here: {why}", flush=True)
+        return result
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f"campaign-{campaign.name}-", ignore_cleanup_errors=True) as folder:
         base = Path(options.keep or folder).resolve()
