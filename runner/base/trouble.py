@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
+import shutil
 import stat
 from pathlib import Path
 
 from runner.errors import StageError
 
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+_NEXT_TO_NOTHING = 1 << 20
+"""Bytes; with no more than that left, a library's failure is a full disk's."""
 _DENIED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _SHARE = (
     "Choose another place with --outputs DIR. To share one among users, give it to a group: "
@@ -21,13 +25,39 @@ def cannot_write(folder: Path, error: OSError) -> StageError:
     """A worded error for a folder that can't be written or a disk that is full; the error's own path is more exact."""
     path = _place(folder, error)
     if error.errno in _FULL:
-        message = f"the disk is full: {folder}{_no_inodes(folder)}"
+        full = folder if path.is_relative_to(folder) else path
+        message = f"the disk is full: {full}{_no_inodes(full)}"
         return StageError(message, hint="Free some space, or choose another place with --outputs DIR, and run again.")
+    if error.errno == errno.EFBIG:
+        message = f"{path} can't be written: it would be larger than files may be{_limit()}"
+        return StageError(message, hint="Allow larger files (`ulimit -f unlimited`), and run again.")
     if error.errno in _DENIED:
         message = f"{path} can't be written: {error.strerror}{_owner(path)}"
         return StageError(message, hint="Choose another place with --outputs DIR." if _is_ours(path) else _SHARE)
-    message = f"{path}: {error.strerror or error}"
+    message = f"{path} can't be written: {error.strerror or error}"
     return StageError(message)
+
+
+def refused(folder: Path, error: BaseException) -> int:
+    """The errno for which a library could not write to a folder, which some don't tell; 0 where that was not it.
+
+    OpenVINO says no more than `iostream error` when it can't write, and takes back what it wrote.
+    """
+    if isinstance(error, MemoryError):
+        return 0
+    free = _free(folder)
+    if free <= _NEXT_TO_NOTHING or _no_inodes(folder):
+        return errno.ENOSPC
+    if "iostream error" not in str(error):
+        return 0
+    return errno.EFBIG if _largest_file() < free else errno.ENOSPC
+
+
+def _free(folder: Path) -> float:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return math.inf
 
 
 def cannot_read(path: Path, error: OSError) -> StageError:
@@ -41,12 +71,30 @@ def _place(folder: Path, error: OSError) -> Path:
     return Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else folder
 
 
-def _no_inodes(folder: Path) -> str:
+def _limit() -> str:
+    largest = _largest_file()
+    return "" if largest == math.inf else f": {largest / 1e6:.2f} MB (`ulimit -f`)"
+
+
+def _largest_file() -> float:
+    """Bytes that this process may write to a file."""
     try:
-        found = os.statvfs(folder)
+        import resource
+    except ImportError:
+        return math.inf
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return math.inf if limit == resource.RLIM_INFINITY else limit
+
+
+def _no_inodes(folder: Path) -> str:
+    place = _nearest(folder)
+    try:
+        found = os.statvfs(place[0]) if place else None
     except (OSError, AttributeError):
         return ""
-    return " (there is space, but no room for more files: its inodes are used up)" if not found.f_favail else ""
+    if found is None or found.f_favail or not found.f_files:  # some file systems count none
+        return ""
+    return " (there is space, but no room for more files: its inodes are used up)"
 
 
 def _nearest(path: Path) -> tuple[Path, os.stat_result] | None:

@@ -8,24 +8,22 @@ libraries print goes to standard output and error, which are the run's log. It e
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
 import pickle
 import random
-import shutil
 import sys
 import threading
 import time
 import traceback
 from typing import IO, Any, BinaryIO, NoReturn
 
+from runner.base import trouble
 from runner.errors import OvrunError, RecipeError
 from runner.stages import Task, load
 
 _PROGRESS_EVERY = 0.1
-_NEXT_TO_NOTHING = 1 << 20
 
 
 def main(requests: BinaryIO, events: IO[str]) -> NoReturn:
@@ -50,12 +48,16 @@ def main(requests: BinaryIO, events: IO[str]) -> NoReturn:
         _send(events, {"error": _describe(error)})
     except OSError as error:
         traceback.print_exc()
-        _send(events, {"error": {"type": "OSError", "errno": error.errno, "message": str(error)}})
+        _send(events, {"error": _refused(error.errno or 0, str(error), error.filename)})
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of a library in Rust is no Exception
         traceback.print_exc()
-        _send(events, {"error": _full_disk(task, error) or {"type": type(error).__name__, "message": str(error)}})
+        number = trouble.refused(task.out, error) if task else 0
+        told = (
+            _refused(number, os.strerror(number)) if number else {"type": type(error).__name__, "message": str(error)}
+        )
+        _send(events, {"error": told})
     _leave(events)
 
 
@@ -94,11 +96,9 @@ def _reporter(events: IO[str]) -> Any:
     return progress
 
 
-def _full_disk(task: Task | None, error: BaseException) -> dict[str, Any] | None:
-    """OpenVINO says no more than `iostream error` when it can't write, and takes back what it wrote."""
-    if task is None or ("iostream error" not in str(error) and shutil.disk_usage(task.out).free > _NEXT_TO_NOTHING):
-        return None
-    return {"type": "OSError", "errno": errno.ENOSPC, "message": "the disk is full"}
+def _refused(number: int, message: str, place: Any = None) -> dict[str, Any]:
+    place = os.fsdecode(place) if isinstance(place, str | bytes) else None
+    return {"type": "OSError", "errno": number, "message": message, "place": place}
 
 
 def _describe(error: OvrunError) -> dict[str, Any]:

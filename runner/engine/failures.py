@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -18,6 +19,18 @@ _LIMITS = {
     errno.EAGAIN: "Allow more processes (`ulimit -u`) or end some, and run again: finished stages are kept.",
     errno.ENOMEM: "Free some memory and run again: finished stages are kept.",
 }
+_UNWRITABLE = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
+_SPENT: Mapping[int | None, tuple[str, str]] = {
+    getattr(signal, "SIGXCPU", None): (
+        "used all the CPU time that a process may (`ulimit -t`)",
+        "Allow more CPU time (`ulimit -t unlimited`), and run again: finished stages are kept.",
+    ),
+    getattr(signal, "SIGXFSZ", None): (
+        "made a file larger than files may be (`ulimit -f`)",
+        "Allow larger files (`ulimit -f unlimited`), and run again: finished stages are kept.",
+    ),
+}
+"""Signals that tell of a limit: what was done, and what would help."""
 
 
 class OutOfMemoryError(StageError):
@@ -40,8 +53,14 @@ def cannot_start(error: OSError, log: Path) -> StageError:
     return StageError(message, hint=_LIMITS[error.errno])
 
 
-def died(stage: str, code: int, peak_memory: int, limit: int | None) -> StageError:
+def died(stage: str, code: int, cpu_seconds: float, peak_memory: int, limit: int | None) -> StageError:
     """The error of a process that left no result; `code` is negative for a signal, memory is in bytes."""
+    if code == -signal.SIGKILL and cpu_seconds >= _most_cpu_seconds():  # the hard limit's signal is the same
+        code = -signal.SIGXCPU
+    if -code in _SPENT:
+        what, hint = _SPENT[-code]
+        message = f"{stage} was ended, for it had {what}"
+        return StageError(message, hint=hint)
     if code == -signal.SIGKILL:
         used = f"{peak_memory / 2**20:.0f} MB"
         if limit is not None and peak_memory > limit:
@@ -53,11 +72,22 @@ def died(stage: str, code: int, peak_memory: int, limit: int | None) -> StageErr
     return StageError(message)
 
 
+def _most_cpu_seconds() -> float:
+    """What a process may use, a little less for the rounding of clocks."""
+    try:
+        import resource
+    except ImportError:
+        return math.inf
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    return math.inf if most == resource.RLIM_INFINITY else most - 0.5
+
+
 def ended(code: int | None) -> str:
     """How a process ended, by its exit code; None where that is not known."""
     if code is None:
         return "ended"
-    return f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    spent = f", for it had {_SPENT[-code][0]}" if -code in _SPENT else ""
+    return f"ended by signal {signal.Signals(-code).name}{spent}" if code < 0 else f"ended with exit code {code}"
 
 
 _TYPES: Mapping[str, Callable[..., OvrunError]] = {
@@ -73,8 +103,8 @@ def rebuild(error: Mapping[str, Any], stage: str, log: Path) -> OvrunError:
         return _TYPES[error["type"]](error["message"], hint=error["hint"])
     if "problems" in error:
         return RecipeError([Problem(**problem) for problem in error["problems"]], hint=error["hint"])
-    if error["type"] == "OSError" and error["errno"] in (errno.ENOSPC, errno.EROFS, errno.EDQUOT):
-        return cannot_write(log.parent, OSError(error["errno"], os.strerror(error["errno"])))
+    if error["type"] == "OSError" and error["errno"] in _UNWRITABLE:
+        return cannot_write(log.parent, OSError(error["errno"], os.strerror(error["errno"]), error.get("place")))
     if error["type"] == "OSError" and error["errno"] in _LIMITS:
         message = f"{stage} failed: {error['message']}"
         return StageError(message, hint=_LIMITS[error["errno"]])

@@ -66,7 +66,7 @@ def main() -> None:
     os.dup2(2, 1)
     streams.keep_log()
     wanted = json.loads(sys.stdin.buffer.readline())
-    dask.config.set(configuration(wanted["allowed_failures"]))
+    dask.config.set({**configuration(wanted["allowed_failures"]), "temporary-directory": wanted["private"]})
     if "local" in wanted:  # jobs in a queue may wait for hours, processes of this machine don't
         dask.config.set({"distributed.scheduler.no-workers-timeout": f"{2 * START_WITHIN}s"})
     count = wanted["workers"]

@@ -219,7 +219,7 @@ class StageProcess:
         return self._ended
 
     def _died(self, stage: str, end: _End) -> StageError:
-        return died(stage, end.code, end.peak_memory, self.memory_limit)
+        return died(stage, end.code, end.cpu_seconds, end.peak_memory, self.memory_limit)
 
     def _give(self, message: Any) -> None:
         """Send a pickle; the pipe stays open, for its end tells the child that the parent is gone."""

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.errors import StageError
+from runner.base.trouble import cannot_write
 from runner.report.columns import Table
 from runner.report.console import shown
 from runner.report.output import Output
@@ -106,5 +106,4 @@ def write(target: Path, text: str) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             new.unlink()
-        message = f"{target} can't be written: {error.strerror}"
-        raise StageError(message) from error
+        raise cannot_write(target, OSError(error.errno, error.strerror)) from error

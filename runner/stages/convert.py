@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,11 +12,11 @@ from typing import Any
 
 import runner.files as fs
 from runner import ir
+from runner.base import trouble
 from runner.errors import OvrunError, Problem, RecipeError, SourceError
 from runner.stages import Progress, Task
 
 REVISION = 2
-_NEXT_TO_NOTHING = 1 << 20
 _LARGEST_INPUT = 1 << 28  # values; a picture of eight million pixels has 1 << 25
 _STEPS = ("load", "convert", "tokenizers")
 
@@ -59,7 +58,7 @@ def _damage(source: Path, out: Path) -> Iterator[None]:
     except (OvrunError, OSError, MemoryError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of a library in Rust is no Exception
-        if "iostream error" in str(error) or shutil.disk_usage(out).free < _NEXT_TO_NOTHING:
+        if trouble.refused(out, error):
             raise
         message = f"{source}: cannot be converted: {type(error).__name__}: {_reason(error)}"
         hint = "It may be damaged, or of a kind that the installed libraries cannot convert; the log says more."

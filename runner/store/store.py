@@ -163,7 +163,11 @@ class Store:
         for stale in tmp.glob(f"{key}.*"):
             fs.discard_tree(stale)
         folder = tmp / f"{key}.{secrets.token_hex(4)}"
-        (folder / "files").mkdir(parents=True)
+        try:
+            (folder / "files").mkdir(parents=True)
+        except OSError:
+            fs.discard_tree(folder)
+            raise
         return folder
 
     def publish(self, key: str, folder: Path, record: Mapping[str, Any]) -> Entry:
@@ -252,9 +256,11 @@ class Store:
         probe = self.room("tmp", make=True) / f"probe.{secrets.token_hex(8)}"
         try:
             probe.write_text("x")
-            probe.unlink()
         except OSError as error:
             raise cannot_write(self.root.parent, error) from error
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink()
         for name in ("entries", "locks", "recent", "digests", "runs"):
             self.room(name)
         self.tidy()

@@ -1,4 +1,4 @@
-"""Full disks: what was published before stays whole, the words say what to do, and with room the run ends as undisturbed.
+"""Full disks: what was published before stays whole, the words say what to do, and with room the run ends well.
 
 Each case runs on a file system of its own whose room ends at one write of the run. Where that is, an undisturbed run on
 the same kind of file system shows first: every rise of what it uses, in pages and in inodes, is a write that can fail
