@@ -61,7 +61,7 @@ def _live(params: Mapping[str, Any], progress: Progress) -> None:
         case "refuse":
             raise RecipeError([Problem("x.yaml:1:2", "a.key", "is wrong", "allowed: right", "right")], hint="Be right.")
         case "signal":
-            os.kill(os.getpid(), signal.SIGSEGV)
+            os.kill(os.getpid(), params.get("signal", signal.SIGSEGV))
         case "leave a child and die":
             if os.fork() == 0:
                 time.sleep(600)

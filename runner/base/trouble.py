@@ -14,6 +14,7 @@ from runner.errors import StageError
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _NEXT_TO_NOTHING = 1 << 20
 """Bytes; with no more than that left, a library's failure is a full disk's."""
+_NO_MEMORY = ("failed to map segment", "cannot allocate memory", "can't allocate memory", "bad_alloc")
 _DENIED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _SHARE = (
     "Choose another place with --outputs DIR. To share one among users, give it to a group: "
@@ -29,7 +30,7 @@ def cannot_write(folder: Path, error: OSError) -> StageError:
         message = f"the disk is full: {full}{_no_inodes(full)}"
         return StageError(message, hint="Free some space, or choose another place with --outputs DIR, and run again.")
     if error.errno == errno.EFBIG:
-        message = f"{path} can't be written: it would be larger than files may be{_limit()}"
+        message = f"a file is larger than files may be{_limit()}: {path}"
         return StageError(message, hint="Allow larger files (`ulimit -f unlimited`), and run again.")
     if error.errno in _DENIED:
         message = f"{path} can't be written: {error.strerror}{_owner(path)}"
@@ -50,7 +51,17 @@ def refused(folder: Path, error: BaseException) -> int:
         return errno.ENOSPC
     if "iostream error" not in str(error):
         return 0
-    return errno.EFBIG if _largest_file() < free else errno.ENOSPC
+    return errno.EFBIG if _soft_limit("RLIMIT_FSIZE") < free else errno.ENOSPC
+
+
+def tells_of_memory(message: str) -> bool:
+    """Whether a library's message says that it got no memory, in whatever words."""
+    return any(words in message.lower() for words in _NO_MEMORY)
+
+
+def memory_is_limited() -> bool:
+    """Whether this process may have less memory than the machine."""
+    return _soft_limit("RLIMIT_AS") < math.inf
 
 
 def _free(folder: Path) -> float:
@@ -72,17 +83,16 @@ def _place(folder: Path, error: OSError) -> Path:
 
 
 def _limit() -> str:
-    largest = _largest_file()
-    return "" if largest == math.inf else f": {largest / 1e6:.2f} MB (`ulimit -f`)"
+    largest = _soft_limit("RLIMIT_FSIZE")
+    return "" if largest == math.inf else f", {largest / 1e6:.2f} MB by `ulimit -f`"
 
 
-def _largest_file() -> float:
-    """Bytes that this process may write to a file."""
+def _soft_limit(name: str) -> float:
     try:
         import resource
     except ImportError:
         return math.inf
-    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    limit, _ = resource.getrlimit(getattr(resource, name))
     return math.inf if limit == resource.RLIM_INFINITY else limit
 
 

@@ -53,11 +53,7 @@ def main(requests: BinaryIO, events: IO[str]) -> NoReturn:
         raise
     except BaseException as error:  # a panic of a library in Rust is no Exception
         traceback.print_exc()
-        number = trouble.refused(task.out, error) if task else 0
-        told = (
-            _refused(number, os.strerror(number)) if number else {"type": type(error).__name__, "message": str(error)}
-        )
-        _send(events, {"error": told})
+        _send(events, {"error": _told(error, task)})
     _leave(events)
 
 
@@ -94,6 +90,12 @@ def _reporter(events: IO[str]) -> Any:
             _send(events, {"progress": [done, total]})
 
     return progress
+
+
+def _told(error: BaseException, task: Task | None) -> dict[str, Any]:
+    """What a library's failure was: the disk's or a limit's, or its own."""
+    number = trouble.refused(task.out, error) if task else 0
+    return _refused(number, os.strerror(number)) if number else {"type": type(error).__name__, "message": str(error)}
 
 
 def _refused(number: int, message: str, place: Any = None) -> dict[str, Any]:

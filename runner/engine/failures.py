@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from runner.base import trouble
 from runner.errors import AccuracyError, OvrunError, Problem, RecipeError, SourceError, StageError
 from runner.store import cannot_write
 
@@ -20,6 +21,9 @@ _LIMITS = {
     errno.ENOMEM: "Free some memory and run again: finished stages are kept.",
 }
 _UNWRITABLE = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
+_MORE_MEMORY = (
+    "Free some memory, or allow more of it where it is limited (`ulimit -v`), and run again: finished stages are kept."
+)
 _SPENT: Mapping[int | None, tuple[str, str]] = {
     getattr(signal, "SIGXCPU", None): (
         "used all the CPU time that a process may (`ulimit -t`)",
@@ -108,9 +112,9 @@ def rebuild(error: Mapping[str, Any], stage: str, log: Path) -> OvrunError:
     if error["type"] == "OSError" and error["errno"] in _LIMITS:
         message = f"{stage} failed: {error['message']}"
         return StageError(message, hint=_LIMITS[error["errno"]])
-    if error["type"] == "MemoryError":
+    if error["type"] == "MemoryError" or trouble.tells_of_memory(error["message"]):
         message = f"{stage} ran out of memory"
-        return OutOfMemoryError(message)
+        return OutOfMemoryError(message, hint=_MORE_MEMORY)
     first = (error["message"].strip().splitlines() or ["no message"])[0]
     message = f"{stage} failed: {error['type']}: {first}"
     return StageError(message)

@@ -60,6 +60,8 @@ def _damage(source: Path, out: Path) -> Iterator[None]:
     except BaseException as error:  # a panic of a library in Rust is no Exception
         if trouble.refused(out, error):
             raise
+        if trouble.tells_of_memory(str(error)) and not _is_small(source):
+            raise MemoryError(str(error)) from error
         message = f"{source}: cannot be converted: {type(error).__name__}: {_reason(error)}"
         hint = "It may be damaged, or of a kind that the installed libraries cannot convert; the log says more."
         raise SourceError(message, hint=hint) from error
@@ -124,6 +126,8 @@ def _is_small(source: Path) -> bool:
     """Whether there is memory for a model many times over, so that only a damaged one can ask for more."""
     from runner.sources.file import files
 
+    if trouble.memory_is_limited():
+        return False
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return 8 * sum(path.stat().st_size for path in files(source).values()) < free
 

@@ -48,12 +48,17 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("running")
     store, log = cheap.store_in(folder), folder / "logs" / "cluster.log"
     os.environ["HF_TOKEN"] = "hf_secret"
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    os.environ["TMPDIR"], before = str(temporary), os.environ.get("TMPDIR")
     try:
         with start.connected(Cluster(), [600 * MB], log, store) as client:
             client.wait_for_workers(1)
             yield Running(client.scheduler.address, client.security, folder)
     finally:
-        del os.environ["HF_TOKEN"]
+        del os.environ["HF_TOKEN"], os.environ["TMPDIR"]
+        os.environ |= {"TMPDIR": before} if before is not None else {}
+    assert not list(temporary.iterdir())
     assert not list((store.root / "tmp").iterdir())
     assert not list((store.root / "locks").iterdir())
 

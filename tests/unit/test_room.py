@@ -1,0 +1,149 @@
+"""Where there is no room: a full disk, one without inodes, limits on file sizes and CPU time are told apart."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from runner.base import trouble
+from runner.cli import main
+from runner.engine import failures
+from runner.errors import OvrunError, StageError
+from runner.report import make
+from tests import cheap
+
+KEY = "a" * 64
+
+
+@contextmanager
+def no_larger_file(size: int) -> Iterator[None]:
+    """Files may not be larger than so many bytes, for as long as this lasts."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def used_up(disk: Path) -> None:
+    """Take all space of a disk."""
+    with (disk / "filler").open("wb") as stream:
+        os.posix_fallocate(stream.fileno(), 0, os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize)
+
+
+def failure(folder: Path, **params: object) -> OvrunError:
+    """How a stage of the given kind fails."""
+    stage = cheap.stage(1, **params)
+    (error,) = cheap.execute([stage], folder, 0).values()
+    assert error is not None
+    return error
+
+
+def test_a_store_that_can_not_be_written_keeps_no_probe(full_disk: Callable[..., Path]) -> None:
+    disk = full_disk(1)
+    store = cheap.store_in(disk)
+    store.room("tmp", make=True)
+    used_up(disk)
+    with pytest.raises(StageError, match="the disk is full"):
+        store.check_writable()
+    assert not list(store.room("tmp").iterdir())
+
+
+def test_a_stage_for_which_no_folder_can_be_made_leaves_none(full_disk: Callable[..., Path]) -> None:
+    disk = full_disk(1, "nr_inodes=5")  # the disk's own folder, .store, tmp, and two of the three that it takes
+    store = cheap.store_in(disk)
+    store.room("tmp", make=True)
+    (disk / "one").touch()
+    with pytest.raises(OSError, match="No space left"):
+        store.begin(KEY)
+    assert not list(store.room("tmp").iterdir())
+
+
+def test_a_disk_without_inodes_is_told_wherever_it_shows(full_disk: Callable[..., Path]) -> None:
+    disk = full_disk(1, "nr_inodes=1")
+    error = trouble.cannot_write(disk / "not" / "there", OSError(errno.ENOSPC, "No space left"))
+    assert "inodes are used up" in error.message and str(disk) in error.message
+    library = RuntimeError("Can't open xml file")
+    assert trouble.refused(disk, library) == errno.ENOSPC and trouble.refused(disk.parent, library) == 0
+
+
+def test_a_full_disk_is_told_of_the_place_that_is_full(tmp_path: Path) -> None:
+    elsewhere = {"type": "OSError", "errno": errno.ENOSPC, "message": "x", "place": "/elsewhere/file"}
+    log = tmp_path / "logs" / "x.log"
+    assert "full: /elsewhere/file" in failures.rebuild(elsewhere, "x", log).message
+    assert failures.rebuild({**elsewhere, "place": None}, "x", log).message.endswith(f"full: {log.parent}")
+
+
+@pytest.mark.parametrize("words", ["report --format html", "report --format csv --output OUT/x.csv"])
+def test_a_report_on_a_full_disk(
+    words: str, full_disk: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk = full_disk(1)
+    used_up(disk)
+    assert main([word.replace("OUT", str(disk)) for word in words.split()] + ["--outputs", str(disk)]) == 5
+    told = capsys.readouterr().err
+    assert f"the disk is full: {disk}" in told and "--outputs" in told
+    assert [path.name for path in disk.iterdir()] == ["filler"]
+
+
+def test_a_limit_on_file_sizes_is_no_full_disk(tmp_path: Path) -> None:
+    with no_larger_file(10), pytest.raises(StageError) as caught:
+        make.write(tmp_path / "report.html", "x" * 1000)
+    with no_larger_file(10):
+        told = [caught.value, failure(tmp_path)]
+        assert trouble.refused(tmp_path, RuntimeError("basic_ios::clear: iostream error")) == errno.EFBIG
+    for error in told:
+        assert "ulimit -f" in error.message and "full" not in error.message, error.message
+        assert "ulimit -f" in (error.hint or "")
+
+
+@pytest.mark.parametrize(
+    "number, words", [(signal.SIGXCPU, "ulimit -t"), (signal.SIGXFSZ, "ulimit -f"), (signal.SIGKILL, "memory")]
+)
+def test_signals_are_told_as_what_they_tell(number: int, words: str) -> None:
+    error = failures.died("cheap", -number, 1.0, 1 << 20, None)
+    assert words in error.message and error.hint and error.exit_code == 5
+    assert ("memory" in error.message) == (words == "memory")
+
+
+def test_a_stage_that_used_up_its_cpu_time(tmp_path: Path) -> None:
+    assert "ulimit -t" in failure(tmp_path, do="signal", signal=int(signal.SIGXCPU)).message
+
+
+def test_a_kill_by_the_hard_limit_on_cpu_time_is_told_as_that() -> None:
+    script = """if True:
+        import resource
+        resource.setrlimit(resource.RLIMIT_CPU, (100, 100))
+        from runner.engine.failures import died
+        for seconds in (99.9, 3):
+            print(died("x", -9, seconds, 1 << 20, None).message)"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    spent, killed = done.stdout.splitlines()
+    assert "CPU time" in spent and "memory" not in spent
+    assert "CPU time" not in killed and "memory" in killed
+
+
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (("ImportError", "libtorch_cpu.so: failed to map segment from shared object"), "ran out of memory"),
+        (("RuntimeError", "[enforce fail] DefaultCPUAllocator: can't allocate memory"), "ran out of memory"),
+        (("RuntimeError", "std::bad_alloc"), "ran out of memory"),
+        (("MemoryError", ""), "ran out of memory"),
+        (("RuntimeError", "shapes do not fit"), "failed: RuntimeError: shapes do not fit"),
+    ],
+)
+def test_libraries_without_memory(error: tuple[str, str], words: str, tmp_path: Path) -> None:
+    told = failures.rebuild({"type": error[0], "message": error[1]}, "convert", tmp_path / "log")
+    assert words in told.message
+    assert ("ulimit -v" in (told.hint or "")) == ("memory" in words)
