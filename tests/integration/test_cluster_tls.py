@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import http.client
 import json
@@ -50,14 +51,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     os.environ["HF_TOKEN"] = "hf_secret"
     temporary = folder / "tmp"
     temporary.mkdir()
-    os.environ["TMPDIR"], before = str(temporary), os.environ.get("TMPDIR")
     try:
-        with start.connected(Cluster(), [600 * MB], log, store) as client:
+        with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+            patch.setenv("TMPDIR", str(temporary))
+            client = stack.enter_context(start.connected(Cluster(), [600 * MB], log, store))
             client.wait_for_workers(1)
+            patch.undo()
             yield Running(client.scheduler.address, client.security, folder)
     finally:
-        del os.environ["HF_TOKEN"], os.environ["TMPDIR"]
-        os.environ |= {"TMPDIR": before} if before is not None else {}
+        del os.environ["HF_TOKEN"]
     assert not list(temporary.iterdir())
     assert not list((store.root / "tmp").iterdir())
     assert not list((store.root / "locks").iterdir())
