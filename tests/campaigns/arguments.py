@@ -162,7 +162,9 @@ def case(trial: Trial) -> None:
     _furnish(trial.folder)
     os.chdir(trial.folder)
     # Folders above are named here, and devices: what lies there may be looked at.
-    trial.run(*words(trial.random), reads=(trial.folder.parent, trial.folder.parent.parent, Path("/dev")))
+    trial.run(
+        *words(trial.random), reads=(trial.folder.parent, trial.folder.parent.parent, Path("/dev"), Path("/nowhere"))
+    )
 
 
 def words(random: random.Random) -> list[str]:
