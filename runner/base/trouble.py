@@ -14,6 +14,8 @@ from runner.errors import StageError
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _NEXT_TO_NOTHING = 1 << 20
 """Bytes; with no more than that left, a library's failure is a full disk's."""
+_HARDLY_ANY = 16
+"""Files; a library that could not make one of several has removed the others by now."""
 _NO_MEMORY = ("failed to map segment", "cannot allocate memory", "can't allocate memory", "bad_alloc")
 _DENIED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _SHARE = (
@@ -27,7 +29,7 @@ def cannot_write(folder: Path, error: OSError) -> StageError:
     path = _place(folder, error)
     if error.errno in _FULL:
         full = folder if path.is_relative_to(folder) else path
-        message = f"the disk is full: {full}{_no_inodes(full)}"
+        message = f"the disk is full: {full}{_remark(full)}"
         return StageError(message, hint="Free some space, or choose another place with --outputs DIR, and run again.")
     if error.errno == errno.EFBIG:
         message = f"a file is larger than files may be{_limit()}: {path}"
@@ -47,7 +49,7 @@ def refused(folder: Path, error: BaseException) -> int:
     if isinstance(error, MemoryError):
         return 0
     free = _free(folder)
-    if free <= _NEXT_TO_NOTHING or _no_inodes(folder):
+    if free <= _NEXT_TO_NOTHING or _lacks_inodes(folder):
         return errno.ENOSPC
     if "iostream error" not in str(error):
         return 0
@@ -65,8 +67,9 @@ def memory_is_limited() -> bool:
 
 
 def _free(folder: Path) -> float:
+    place = _nearest(folder)
     try:
-        return shutil.disk_usage(folder).free
+        return shutil.disk_usage(place[0]).free if place else math.inf
     except OSError:
         return math.inf
 
@@ -96,15 +99,19 @@ def _soft_limit(name: str) -> float:
     return math.inf if limit == resource.RLIM_INFINITY else limit
 
 
-def _no_inodes(folder: Path) -> str:
+def _remark(folder: Path) -> str:
+    if _free(folder) <= _NEXT_TO_NOTHING or not _lacks_inodes(folder):
+        return ""
+    return " (there is space, but no room for more files: its inodes are used up)"
+
+
+def _lacks_inodes(folder: Path) -> bool:
     place = _nearest(folder)
     try:
         found = os.statvfs(place[0]) if place else None
     except (OSError, AttributeError):
-        return ""
-    if found is None or found.f_favail or not found.f_files:  # some file systems count none
-        return ""
-    return " (there is space, but no room for more files: its inodes are used up)"
+        return False
+    return found is not None and found.f_favail <= _HARDLY_ANY and found.f_files > 0  # some file systems count none
 
 
 def _nearest(path: Path) -> tuple[Path, os.stat_result] | None:

@@ -22,7 +22,7 @@ from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from distributed import Client, Future
 from distributed.scheduler import KilledWorker
 
-from runner.engine import host, worker
+from runner.engine import failures, host, worker
 from runner.engine.estimate import Costs
 from runner.engine.failures import OutOfMemoryError
 from runner.engine.local import NotRunError, Results, blocked
@@ -189,8 +189,7 @@ class _Run:
         if isinstance(outcome, KilledWorker):
             return _killed(stage, outcome, log) if outcome.task == self.names[stage.key] else None
         if isinstance(outcome, BaseException) and not blocked(stage, self.ended):
-            message = f"{stage.name} failed: {type(outcome).__name__}: {outcome}"
-            return StageError(message)
+            return failures.raised(outcome, stage.name, log)
         return None
 
     def _failed(self) -> OvrunError | None:

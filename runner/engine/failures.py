@@ -101,6 +101,13 @@ _TYPES: Mapping[str, Callable[..., OvrunError]] = {
 }
 
 
+def raised(error: BaseException, stage: str, log: Path) -> OvrunError:
+    """The error of a stage whose process could not be led: what was raised is the machine's, or a library's."""
+    kind = "OSError" if isinstance(error, OSError) else type(error).__name__
+    place, number = getattr(error, "filename", None), getattr(error, "errno", None)
+    return rebuild({"type": kind, "message": str(error), "errno": number, "place": place, "hint": None}, stage, log)
+
+
 def rebuild(error: Mapping[str, Any], stage: str, log: Path) -> OvrunError:
     """The exception that a child described."""
     if error["type"] in _TYPES:

@@ -112,7 +112,7 @@ def _moments(seen: list[Levels]) -> Iterator[Moment]:
         highest = seen[0][index]
         for levels in seen:
             if levels[index] > highest:
-                yield Moment(kind, highest)
+                yield Moment(kind, max(highest, 1))  # of none at all there would be no end
                 highest = levels[index]
     for step in range(len(seen)):
         yield Moment("steps", step)

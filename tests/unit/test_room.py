@@ -70,9 +70,10 @@ def test_a_stage_for_which_no_folder_can_be_made_leaves_none(full_disk: Callable
 
 
 def test_a_disk_without_inodes_is_told_wherever_it_shows(full_disk: Callable[..., Path]) -> None:
-    disk = full_disk(1, "nr_inodes=1")
+    disk = full_disk(2, "nr_inodes=3")  # two are free again
     error = trouble.cannot_write(disk / "not" / "there", OSError(errno.ENOSPC, "No space left"))
     assert "inodes are used up" in error.message and str(disk) in error.message
+    assert "inodes are" not in trouble.cannot_write(disk.parent, OSError(errno.ENOSPC, "No space left")).message
     library = RuntimeError("Can't open xml file")
     assert trouble.refused(disk, library) == errno.ENOSPC and trouble.refused(disk.parent, library) == 0
 
@@ -131,6 +132,20 @@ def test_a_kill_by_the_hard_limit_on_cpu_time_is_told_as_that() -> None:
     spent, killed = done.stdout.splitlines()
     assert "CPU time" in spent and "memory" not in spent
     assert "CPU time" not in killed and "memory" in killed
+
+
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (MemoryError(), "ran out of memory"),
+        (OSError(errno.ENOSPC, "No space left on device", "/elsewhere/x"), "the disk is full: /elsewhere/x"),
+        (OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
+        (KeyError("x"), "failed: KeyError: 'x'"),
+    ],
+)
+def test_what_a_worker_raises_is_told_like_what_a_stage_does(error: Exception, words: str, tmp_path: Path) -> None:
+    told = failures.raised(error, "convert", tmp_path / "log")
+    assert words in told.message and (told.hint is None) == isinstance(error, KeyError)
 
 
 @pytest.mark.parametrize(
