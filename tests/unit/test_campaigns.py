@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import subprocess
 import sys
 
@@ -38,6 +39,14 @@ def test_one_case_again_and_no_more_than_asked_for(capsys: pytest.CaptureFixture
     assert harness.main(planted.CAMPAIGN, ["--count", "1"]) == 0
     assert "1 cases, 0 failures" in capsys.readouterr().out
     assert harness.run(planted.CAMPAIGN, options("--minutes", "0")).done == 0
+
+
+def test_what_can_not_be_tried_here_is_said_and_does_not_count(capsys: pytest.CaptureFixture[str]) -> None:
+    campaign = dataclasses.replace(planted.CAMPAIGN, impossible=lambda: "it takes the right to mount")
+    assert harness.run(campaign, options()).done == 0
+    assert "none of its" in (told := capsys.readouterr().out) and "it takes the right to mount" in told
+    possible = dataclasses.replace(planted.CAMPAIGN, impossible=lambda: None)
+    assert harness.run(possible, options("--only", "0")).done == 1
 
 
 def test_every_campaign_is_found_and_named_like_its_module() -> None:
