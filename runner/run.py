@@ -18,7 +18,7 @@ from runner.graph import make_graph
 from runner.judge import Judged, judge_all
 from runner.plan import Plan, Stage, make_plan, refuse_misfit
 from runner.recipe.types import Recipe
-from runner.store import Entry, Store, cannot_write
+from runner.store import Entry, Store, cannot_write, store_of
 from runner.store.runs import under_way
 
 _ATTEMPTS = 3
@@ -54,11 +54,6 @@ class Observer(Watcher, Protocol):
     """Who watches the run of one recipe."""
 
     def planned(self, plan: Plan, chosen: Sequence[Stage]) -> None: ...
-
-
-def store_of(outputs: Path) -> Store:
-    """The store that belongs to an outputs folder."""
-    return Store(outputs / ".store")
 
 
 def optimize(recipe: Recipe, outputs: Path, observer: Observer) -> Outcome:

@@ -24,8 +24,8 @@ from runner.judge import Judged, judge_all
 from runner.metrics.gates import missed_gates
 from runner.plan import Plan, Stage
 from runner.recipe.sweep import Point, Sweep
-from runner.run import check_fetched, new_logs, placed, store_of
-from runner.store import Entry, Store, cannot_write
+from runner.run import check_fetched, new_logs, placed
+from runner.store import Entry, Store, cannot_write, store_of
 from runner.store.runs import under_way
 
 PUBLISHED, UP_TO_DATE, REJECTED = "published", "up to date", "rejected"

@@ -21,7 +21,8 @@ from runner.plan import Plan, make_plan
 from runner.recipe import load_recipe
 from runner.recipe.dump import dump_data
 from runner.recipe.types import Recipe
-from runner.run import Observer, optimize, store_of
+from runner.run import Observer, optimize
+from runner.store import store_of
 
 SAME, INPUTS, DIFFERS = "same", "inputs differ", "differs"
 

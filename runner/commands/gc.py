@@ -81,7 +81,7 @@ def _size(text: str) -> int:
 
 def run(arguments: Namespace, output: Output) -> int:
     """Find what may go, remove it, and say what went."""
-    from runner.run import store_of
+    from runner.store import store_of
     from runner.store.collect import Rules, collect, remove
 
     store = store_of(arguments.outputs)

@@ -26,7 +26,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, output: Output) -> int:
     """Plan all of them before the first is shown."""
-    from runner.run import store_of
+    from runner.store import store_of
 
     store = store_of(arguments.outputs)
     described = []

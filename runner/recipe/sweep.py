@@ -207,7 +207,7 @@ class _Expander:
         return ChainMap(own, common)
 
 
-MOST_WORK = 300_000
+MOST_WORK = 1_000_000
 """Points times values."""
 
 

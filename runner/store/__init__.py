@@ -20,8 +20,15 @@ that one damaged.
 `store.py` is the store, `record.py` what an entry says of itself, `collect.py` what may go.
 """
 
+from pathlib import Path
+
 from runner.base.trouble import cannot_write
 from runner.store.record import Entry
 from runner.store.store import Store
 
-__all__ = ["Entry", "Store", "cannot_write"]
+__all__ = ["Entry", "Store", "cannot_write", "store_of"]
+
+
+def store_of(outputs: Path) -> Store:
+    """The store that belongs to an outputs folder."""
+    return Store(outputs / ".store")

@@ -20,8 +20,8 @@ from runner.engine.forkclient import ForkServer
 from runner.engine.process import StageProcess
 from runner.plan import make_plan
 from runner.recipe import load_recipe
-from runner.run import store_of
 from runner.stages import Progress, Task
+from runner.store import store_of
 from tests.conftest import Ovrun
 from tests.integration.test_statistics import _params, _samples
 

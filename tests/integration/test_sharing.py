@@ -10,8 +10,8 @@ import pytest
 from runner.plan import Stage
 from runner.recipe import load_recipe
 from runner.report.console import Silent
-from runner.run import Outcome, optimize, store_of
-from runner.store import Entry
+from runner.run import Outcome, optimize
+from runner.store import Entry, store_of
 
 RECIPE = "digits-int8"
 

@@ -22,8 +22,8 @@ import runner.files as fs
 from runner.plan import Stage, make_plan
 from runner.recipe import load_recipe
 from runner.recipe.types import Dataset, WeightCompression
-from runner.run import store_of
 from runner.stages import Task
+from runner.store import store_of
 from tests.conftest import Ovrun
 
 SAMPLES = 12
