@@ -11,8 +11,7 @@ from typing import Any, Protocol
 
 import runner.files as fs
 from runner.artifact import placing
-from runner.engine import local
-from runner.engine.obtain import Watcher
+from runner.engine.watcher import Watcher
 from runner.errors import OvrunError, Problem, RecipeError, StageError
 from runner.graph import make_graph
 from runner.judge import Judged, judge_all
@@ -119,6 +118,8 @@ def _execute(plan: Plan, chosen: Sequence[Stage], store: Store, log: Path, obser
     Raises:
         OvrunError: of the first stage that fails; what finished before stays in the store.
     """
+    from runner.engine import local
+
     made: dict[str, Entry] = {}
     fetches = [stage for stage in chosen if stage.name == "fetch"]
     for stages in (fetches, [stage for stage in chosen if stage.name != "fetch"]):

@@ -17,7 +17,7 @@ from runner.artifact import placing
 from runner.artifact.manifest import check_record, sizes
 from runner.choice import best
 from runner.engine import local
-from runner.engine.obtain import Watcher
+from runner.engine.watcher import Watcher
 from runner.errors import AccuracyError, OvrunError, StageError
 from runner.graph import Graph, make_graph, plan_points
 from runner.judge import Judged, judge_all

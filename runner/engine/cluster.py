@@ -26,10 +26,10 @@ from runner.engine import failures, host, worker
 from runner.engine.estimate import Costs
 from runner.engine.failures import OutOfMemoryError
 from runner.engine.local import NotRunError, Results, blocked
-from runner.engine.obtain import Watcher
 from runner.engine.settings import Cluster
 from runner.engine.shares import available_memory, memory_shares, reservations
 from runner.engine.start import connected
+from runner.engine.watcher import Watcher
 from runner.errors import OvrunError, StageError
 from runner.plan import Stage
 from runner.store import Entry, Store

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from runner.engine.failures import cannot_start
 from runner.engine.forkclient import ForkServer
-from runner.engine.obtain import Watcher, obtain
+from runner.engine.obtain import obtain
 from runner.engine.process import StageProcess
+from runner.engine.watcher import Watcher
 from runner.errors import OvrunError, StageError
 from runner.plan import Stage
 from runner.store import Store

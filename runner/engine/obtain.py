@@ -5,36 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import runner.files as fs
 from runner import hardware
 from runner.engine import inputs
 from runner.engine.failures import ServerGoneError
 from runner.engine.process import Measured, StageProcess
+from runner.engine.watcher import Watcher
 from runner.errors import OvrunError
 from runner.plan import Stage
 from runner.stages import Task
 from runner.store import Entry, Store, cannot_write
 
 _TRIES = 3
-
-
-class Watcher(Protocol):
-    """Who watches stages. Entries come with their original cost; `reused` tells that no work was done now.
-
-    `worker` is the name of who runs a stage, and empty where there is only one.
-    """
-
-    def started(self, stage: Stage, worker: str) -> None: ...
-
-    def waiting(self, stage: Stage) -> None: ...
-
-    def progress(self, stage: Stage, done: int, total: int) -> None: ...
-
-    def finished(self, stage: Stage, entry: Entry, reused: bool) -> None: ...
-
-    def failed(self, stage: Stage, error: OvrunError) -> None: ...
 
 
 Start = Callable[[], StageProcess]
