@@ -156,13 +156,6 @@ class _Placing:
                 return Placed("up to date", folder, number, tuple(self.damaged))
         return None
 
-    def _is_same(self, number: int, folder: Path) -> bool:
-        """Whether a version was published as the same content, by the record, or where that is lost its manifest."""
-        if self.record.of(number).identity == self.identity:
-            return True
-        manifest = read_manifest(folder)
-        return manifest is not None and manifest["identity"] == self.identity
-
     def _is_whole(self, number: int, folder: Path) -> bool:
         """Whether a version still holds what was published; the record says it if not."""
         before = self.record.of(number)
