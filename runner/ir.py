@@ -38,6 +38,7 @@ def write(model: Any, source: Path, out: Path) -> None:
 
     _free_kv_cache(model)
     refuse_nan(model)
+    number_names(model)
     ov.save_model(model, out / MODEL, compress_to_fp16=False)
     fs.link_tree(source, out, skip=(MODEL, WEIGHTS))
 
@@ -48,6 +49,38 @@ def _free_kv_cache(model: Any) -> None:
         options = model.get_rt_info("runtime_options").value
         options.pop("KV_CACHE_PRECISION")
         model.set_rt_info(options, "runtime_options")
+
+
+def number_names(model: Any) -> None:
+    """Name each operation that nobody named by its type and its turn in the order of the graph.
+
+    OpenVINO's own names (`Constant_40831`) count all operations that the process has made, those of compiled models
+    too, which depend on the number of cores.
+    """
+    operations = list(_operations(model))
+    unnamed = [node for node in operations if node.get_friendly_name() == node.get_name()]
+    taken = {node.get_friendly_name() for node in operations} - {node.get_name() for node in unnamed}
+    turn: Counter[str] = Counter()
+    for node in unnamed:
+        kind = node.get_type_name()
+        while (name := f"{kind}_{turn[kind]}") in taken:
+            turn[kind] += 1
+        turn[kind] += 1
+        node.set_friendly_name(name)
+
+
+def _operations(model: Any) -> Iterator[Any]:
+    """All operations in the order of the IR; those of a loop's or a condition's body after it."""
+    for node in model.get_ordered_ops():
+        yield node
+        for body in _bodies(node):
+            yield from _operations(body)
+
+
+def _bodies(node: Any) -> list[Any]:
+    if node.get_type_name() == "If":
+        return [node.get_function(0), node.get_function(1)]
+    return [node.get_function()] if node.get_type_name() in ("Loop", "TensorIterator") else []
 
 
 def refuse_nan(model: Any, refusal: type[OvrunError] = StageError) -> None:

@@ -14,7 +14,7 @@ from runner.recipe.weight_rules import backup_mode, codebook_size, group_size
 from runner.stages import Progress, Task
 from runner.weight_layout import outputs_first
 
-REVISION = 2
+REVISION = 3
 PREPARE_ONCE = True
 STATISTICS = "statistics"
 """The folder of NNCF's statistics below that of the stage that collects them."""

@@ -11,7 +11,7 @@ from runner.errors import Problem, RecipeError
 from runner.recipe.quantization_rules import NO_SLOW_CORRECTION, smooths
 from runner.stages import Progress, Task
 
-REVISION = 1
+REVISION = 2
 PREPARE_ONCE = True
 _QUANTIZERS = ("FakeQuantize", "FakeConvert")
 _UNEVEN = ("Elu", "Gelu", "HSigmoid", "HSwish", "Mish", "PRelu", "Selu", "SoftPlus", "Swish")

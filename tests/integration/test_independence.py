@@ -1,4 +1,4 @@
-"""What a stage's result does not depend on: the caller's threads, its neighbours, and libraries that it has no use for.
+"""What a stage's result does not depend on: threads, cores, neighbours, and libraries that it has no use for.
 
 The module is a stage itself, the one that tells of its process.
 """
@@ -102,6 +102,28 @@ def test_gptq_and_lora_depend_neither_on_threads_nor_on_neighbours(server: Any, 
     for (method, _), files in made.items():
         assert files.result() == alone[method]
     assert alone["gptq"] != alone["lora_correction"]
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core here")
+def test_names_in_the_model_do_not_depend_on_the_cores(
+    published: Callable[..., Path], shared: Path, server: Any, tmp_path: Path
+) -> None:
+    published("digits-int8")
+    store, recipe = store_of(shared), load_recipe("digits-int8", ["compression.subset_size=8"])
+    plan = make_plan(recipe, store)
+    stage = next(stage for stage in plan.stages if stage.name == "quantize")
+    inputs = {"model": store.folder(plan.converted) / "files"}
+    files, cores = [], os.sched_getaffinity(0)
+    for some in ({min(cores)}, cores):
+        os.sched_setaffinity(0, some)  # which the server and its stages inherit
+        try:
+            out = tmp_path / f"on {len(some)} cores" / "out"
+            out.mkdir(parents=True)
+            _stage(server(None), stage.module, Task("quantize", stage.params, out, inputs, stage.datasets))
+        finally:
+            os.sched_setaffinity(0, cores)
+        files.append({path.name: fs.sha256_file(path) for path in fs.walk(out)})
+    assert files[0] == files[1]
 
 
 SAVE_TINY = """
