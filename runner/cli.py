@@ -11,10 +11,10 @@ from types import FrameType
 from typing import NoReturn
 
 from runner import __version__
-from runner.base import safe, streams
+from runner.base import streams
 from runner.base.words import near
 from runner.commands import COMMANDS, Command
-from runner.errors import INTERRUPTED, OvrunError, Problem, StageError, UsageError
+from runner.errors import INTERRUPTED, OvrunError, Problem, StageError, UsageError, without_secrets
 from runner.report.output import Output
 
 _CODES = """\
@@ -191,7 +191,7 @@ def _story() -> str:
     import tempfile
     import traceback
 
-    text = safe.without_secrets(traceback.format_exc())
+    text = without_secrets(traceback.format_exc())
     try:
         handle, path = tempfile.mkstemp(prefix="ovrun-", suffix=".log", text=True)
         with open(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:  # noqa: PTH123

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner import keys
 from runner.artifact import placing
-from runner.judge import Judged
-from runner.metrics.gates import Verdict
-from runner.plan import Plan, Stage
+from runner.base import keys
+from runner.metrics.gates import Judged, Verdict
+from runner.plan.types import Plan, Stage
 from runner.recipe.types import Check, Dataset, ModelSource, Recipe
 from runner.sources import Located
 from runner.store import Entry, Store

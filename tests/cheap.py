@@ -16,12 +16,13 @@ from typing import Any
 
 import psutil
 
-from runner import files as fs
+from runner.base import files as fs
+from runner.base.progress import Progress
 from runner.engine import local
 from runner.engine.settings import Cluster
 from runner.errors import OvrunError, Problem, RecipeError
-from runner.plan import Stage
-from runner.stages import Progress, Task
+from runner.plan.types import Stage
+from runner.stages import Task
 from runner.store import Entry, Store
 
 REVISION = 1

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import runner.files as fs
-from runner import __version__, hardware
-from runner.artifact.environment import environment
+import runner.base.files as fs
+from runner import __version__
 from runner.artifact.portable import Places
-from runner.judge import Judged
-from runner.keys import version_of
-from runner.plan import Plan, Stage
+from runner.base import hardware
+from runner.base.environment import environment
+from runner.base.keys import version_of
+from runner.metrics.gates import Judged
+from runner.plan.types import Plan, Stage
 from runner.store import Entry, Store
 
 _LIBRARIES = (

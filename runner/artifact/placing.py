@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import runner.files as fs
-from runner import __version__, keys
+import runner.base.files as fs
+from runner import __version__
 from runner.artifact import record
+from runner.artifact.card import write_card
 from runner.artifact.manifest import build_manifest
 from runner.artifact.portable import Places
 from runner.artifact.verify import examine
@@ -28,10 +29,10 @@ from runner.artifact.versions import (
     read_manifest,
     versions,
 )
+from runner.base import keys
 from runner.errors import StageError
-from runner.judge import Judged
-from runner.model_card import write_card
-from runner.plan import Plan
+from runner.metrics.gates import Judged
+from runner.plan.types import Plan
 from runner.recipe.dump import dump_data
 from runner.store import Entry, Store, cannot_write
 

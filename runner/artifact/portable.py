@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runner import resources
+from runner.base import resources
 from runner.recipe.types import Recipe
 
 _COMMAND_LINE = "command line"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.artifact.versions import MANIFEST, is_number, versions
 from runner.base.owned import parents_of
 

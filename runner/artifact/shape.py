@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from runner import resources
+from runner.base import resources
 
 _DEPTH = 64
 _LARGEST, _HUGE = 1 << 63, 1e308

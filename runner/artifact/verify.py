@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.artifact.record import found_in, shown
 from runner.artifact.versions import MANIFEST, digest_of, is_number, manifest_text, parse_manifest, read_bytes
 from runner.errors import SourceError

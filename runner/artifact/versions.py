@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.artifact import shape
 from runner.errors import SourceError
 

@@ -7,10 +7,8 @@ same as once.
 
 from __future__ import annotations
 
-import functools
 import json
 import math
-import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -109,28 +107,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
-_SECRETS = re.compile(
-    r"(?P<before>://)[^/\s@'\"]+(?=@)"
-    r"|(?P<query>[?&](?:\w|-)*(?:token|secret|password|signature|credential|key)=)[^&\s'\"]+"
-    r"|(?P<header>\b(?:Bearer|Basic) )[\w.~+/=-]{8,}"
-    r"|\b(?:hf|api_org)_\w{16,}",
-    re.IGNORECASE,
-)
-_SHORTEST_SECRET = 8
-
-
-def without_secrets(text: str) -> str:
-    """The text without passwords and tokens: those in addresses and headers, the hub's, and the environment's."""
-    for value in _environment(tuple(os.environ.items())):
-        text = text.replace(value, "***")
-    return _SECRETS.sub(lambda match: f"{next(filter(None, match.groups()), '')}***", text)
-
-
-@functools.lru_cache(maxsize=4)
-def _environment(variables: tuple[tuple[str, str], ...]) -> list[str]:
-    """The values of variables that are named like secrets, the longest first."""
-    values = {value for name, value in variables if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET}
-    return sorted(values, key=len, reverse=True)

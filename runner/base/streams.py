@@ -15,6 +15,7 @@ import sys
 from typing import Any, TextIO
 
 from runner.base import safe
+from runner.errors import without_secrets
 
 _PLAIN = {"✓": "+", "✗": "x", "○": "o", "·": "-", "…": "...", "→": "->", "≤": "<=", "≥": ">="}
 """What ovrun's own signs are on a terminal that does not have them."""
@@ -52,7 +53,7 @@ class Log(Steady):
 
     def write(self, text: str) -> int:
         """Write text, whose carriage returns begin new lines."""
-        super().write(safe.terminal(safe.without_secrets(text.replace("\r\n", "\n").replace("\r", "\n"))))
+        super().write(safe.terminal(without_secrets(text.replace("\r\n", "\n").replace("\r", "\n"))))
         return len(text)
 
 

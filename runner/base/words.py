@@ -40,3 +40,16 @@ def enumerate_names(known: Collection[str], *, lead: str = "there are", more: st
 def shorten(text: str, length: int = LONGEST_NAME) -> str:
     """A text as a message shows it: whole, or its start."""
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 stage`, `3 stages`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def missing(what: str, name: str, there: Iterable[str]) -> str:
+    """`no column "txt"; there are: id, text (did you mean text?)`."""
+    names = [one.encode("utf-8", "backslashreplace").decode() for one in there]
+    text = f'no {what} "{shorten(name)}"; {enumerate_names(names) or "there are none"}'
+    guess = near(name, names)
+    return f"{text} (did you mean {guess}?)" if guess else text

@@ -8,9 +8,10 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from runner.base.figures import megabytes
+from runner.base.words import plural
 from runner.commands import options
 from runner.report.output import Output
-from runner.report.words import megabytes, plural
 
 if TYPE_CHECKING:
     from runner.store.collect import Collection, Item

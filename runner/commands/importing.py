@@ -31,8 +31,8 @@ def arrange(words: Sequence[str]) -> list[str]:
 
 def run(arguments: Namespace, output: Output) -> int:
     """Import it; what has no counterpart is told on standard error."""
-    from runner.imports import import_words, save
-    from runner.imports.writer import write
+    from runner.importers import import_words, save
+    from runner.importers.writer import write
 
     draft = import_words(arguments.words)
     text = write(draft)

@@ -46,7 +46,7 @@ def run(arguments: Namespace, output: Output) -> int:
 
 def _optimize_one(recipe: Recipe, arguments: Namespace, output: Output) -> dict[str, Any]:
     from runner.report.console import RunConsole, Silent, make_console
-    from runner.run import optimize
+    from runner.run.one import optimize
 
     if output.form != "text":
         outcome = optimize(recipe, arguments.outputs, Silent())

@@ -40,7 +40,7 @@ def run(arguments: Namespace, output: Output) -> int:
 
 
 def _describe(sweep: Sweep, store: Store) -> dict[str, Any]:
-    from runner.graph import make_graph, plan_points
+    from runner.plan.graph import make_graph, plan_points
     from runner.report.plan_table import describe
     from runner.report.sweep_table import describe_sweep
 

@@ -15,8 +15,8 @@ from runner.errors import OvrunError, Problem, SourceError, StageError, UsageErr
 from runner.report.output import Output
 
 if TYPE_CHECKING:
-    from runner.artifact.reproduce import Reproduction
     from runner.recipe.types import Recipe
+    from runner.run.reproduce import Reproduction
 
 _CODES = {"same": 0, "inputs differ": SourceError.exit_code, "differs": StageError.exit_code}
 
@@ -56,7 +56,7 @@ def _named_path(text: str) -> tuple[str, Path]:
 def run(arguments: Namespace, output: Output) -> int:
     """Make it again; 0 for the same, 4 where the inputs differ, 5 where the result does."""
     from runner.artifact.named import named
-    from runner.artifact.reproduce import trusted_manifest
+    from runner.run.reproduce import trusted_manifest
 
     folder = named(arguments.version, arguments.outputs)
     manifest = trusted_manifest(folder)
@@ -111,7 +111,7 @@ def _is_taken(folder: Path) -> bool:
 def _here(
     arguments: Namespace, output: Output, folder: Path, manifest: Mapping[str, Any], into: Path
 ) -> dict[str, Any]:
-    from runner.artifact.reproduce import recipe_of
+    from runner.run.reproduce import recipe_of
 
     recipe = recipe_of(manifest, folder, into, arguments.model, dict(arguments.data))
     permit(recipe, arguments)
@@ -119,8 +119,8 @@ def _here(
 
 
 def _again(manifest: Mapping[str, Any], recipe: Recipe, into: Path, output: Output) -> Reproduction:
-    from runner.artifact.reproduce import reproduce
     from runner.report.console import RunConsole, Silent, make_console
+    from runner.run.reproduce import reproduce
 
     if output.form != "text":
         return reproduce(manifest, recipe, into, Silent())
@@ -136,7 +136,7 @@ def _in_environment(
     arguments: Namespace, output: Output, folder: Path, manifest: Mapping[str, Any], into: Path
 ) -> dict[str, Any]:
     """Build the manifest's environment and run there, by the same command."""
-    from runner.artifact import rebuild
+    from runner.run import rebuild
 
     words = [str(folder.absolute()), "--into", str(into / "outputs")]
     words += ["--model", str(arguments.model.absolute())] if arguments.model else []
@@ -181,6 +181,6 @@ def _text(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _told(document: Mapping[str, Any]) -> list[str]:
-    from runner.artifact.reproduce import Difference
+    from runner.run.reproduce import Difference
 
     return [str(Difference(**one)) for one in document["differences"]]

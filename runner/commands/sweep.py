@@ -11,9 +11,9 @@ from runner.errors import OvrunError
 from runner.report.output import Output
 
 if TYPE_CHECKING:
+    from runner.engine.watcher import Execute
     from runner.recipe import Sweep
     from runner.report.sweep_console import SweepConsole, SweepEvents, SweepQuiet
-    from runner.sweep import Execute
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -59,7 +59,7 @@ def run(arguments: Namespace, output: Output) -> int:
 
 
 def _sweep_one(sweep: Sweep, execute: Execute, arguments: Namespace, output: Output) -> int:
-    from runner.sweep import run_sweep
+    from runner.run.sweep import run_sweep
 
     observer = _observer(sweep, output)
     try:

@@ -6,10 +6,10 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from runner.base.words import plural
 from runner.commands import options
 from runner.commands.loading import load_sweeps, split_words
 from runner.report.output import Output
-from runner.report.words import plural
 
 if TYPE_CHECKING:
     from runner.recipe import Sweep

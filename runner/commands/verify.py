@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.base import streams
+from runner.base.figures import megabytes
+from runner.base.words import plural
 from runner.commands import options
 from runner.errors import Problem, SourceError, UsageError
 from runner.report.output import Output
-from runner.report.words import megabytes, plural
 
 _LONG = 256 << 20
 

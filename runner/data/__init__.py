@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from collections.abc import Iterable
-from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from runner.base.words import missing
 from runner.data.opening import open_file
-from runner.data.words import missing
 from runner.errors import SourceError
+from runner.recipe.datasets import kinds
 
 if TYPE_CHECKING:
     from runner.data.npz import Arrays
@@ -30,27 +29,6 @@ FORMATS = {
 
 _SHAPING = ("format", "column", "prompt", "reply", "inputs", "labels", "limit", "preprocess")
 _BLOCK = 1 << 20
-
-
-def kinds(dataset: Dataset) -> frozenset[str]:
-    """What the dataset can give: some of `text`, `pairs` (prompt and reply), `arrays`, `labels`."""
-    if dataset.format == "npz":
-        return frozenset({"arrays", "labels"} if dataset.labels else {"arrays"})
-    found = {"text"} if dataset.format == "txt" or dataset.column else set()
-    return frozenset(found | ({"pairs"} if dataset.prompt and dataset.reply else set()))
-
-
-def narrowed(dataset: Dataset, wanted: Iterable[str]) -> Dataset:
-    """The dataset without the columns and arrays that only kinds which are not `wanted` need.
-
-    Of text and pairs, text is read where both are wanted and given.
-    """
-    kept = kinds(dataset) & set(wanted)
-    if dataset.format == "npz":
-        return dataset if "labels" in kept else replace(dataset, labels=None)
-    if "text" in kept:
-        return replace(dataset, prompt=None, reply=None)
-    return replace(dataset, column=None) if "pairs" in kept else dataset
 
 
 def digest(dataset: Dataset) -> str:

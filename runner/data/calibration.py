@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runner.data import kinds, read_arrays, read_pairs, read_text
-from runner.data.feed import Feed, Port, array_feed, bind, check_takes_text, fixed_batch, ports
+from runner.data import read_arrays, read_pairs, read_text
 from runner.data.pieces import piece_feed, text_pieces
 from runner.data.tokens import Tokenizer
 from runner.errors import SourceError
+from runner.model.feed import Feed, Port, array_feed, bind, check_takes_text, fixed_batch, ports
+from runner.recipe.datasets import kinds
 
 if TYPE_CHECKING:
     from runner.recipe.types import Dataset

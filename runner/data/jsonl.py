@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from runner.base.words import missing
 from runner.data.text import lines
-from runner.data.words import missing
 from runner.errors import SourceError
 
 if TYPE_CHECKING:

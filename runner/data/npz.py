@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+from runner.base.words import missing
 from runner.data.npy import Header, read_header
 from runner.data.opening import open_file
-from runner.data.words import missing
 from runner.errors import SourceError
 
 if TYPE_CHECKING:

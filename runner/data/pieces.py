@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runner.data.feed import Feed, Port, keeps_state, token_feed
 from runner.data.tokens import Tokenizer, prefix, stream
 from runner.errors import SourceError
+from runner.model.feed import Feed, Port, keeps_state, token_feed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.errors import SourceError
-from runner.sources.claims import TOKENIZER, refuse_files_elsewhere
-from runner.sources.listing import tokenizer_files
+from runner.model.claims import TOKENIZER, refuse_files_elsewhere
+from runner.model.listing import tokenizer_files
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

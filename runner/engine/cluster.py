@@ -31,7 +31,7 @@ from runner.engine.shares import available_memory, memory_shares, reservations
 from runner.engine.start import connected
 from runner.engine.watcher import Watcher
 from runner.errors import OvrunError, StageError
-from runner.plan import Stage
+from runner.plan.types import Stage
 from runner.store import Entry, Store
 
 __all__ = ["Cluster", "execute"]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import runner.files as fs
-from runner.plan import Stage
+import runner.base.files as fs
+from runner.plan.types import Stage
 from runner.store import Entry, Store
 
 _MARGIN = 1.1

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import runner.files as fs
+import runner.base.files as fs
 from runner import data, sources
 from runner.errors import SourceError, StageError
-from runner.plan import Stage
+from runner.plan.types import Stage
 from runner.recipe.types import Dataset
 from runner.store import Store
 

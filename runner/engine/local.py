@@ -13,7 +13,7 @@ from runner.engine.obtain import obtain
 from runner.engine.process import StageProcess
 from runner.engine.watcher import Watcher
 from runner.errors import OvrunError, StageError
-from runner.plan import Stage
+from runner.plan.types import Stage
 from runner.store import Store
 
 Results = dict[str, OvrunError | None]

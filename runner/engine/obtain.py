@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import runner.files as fs
-from runner import hardware
+import runner.base.files as fs
+from runner.base import hardware
 from runner.engine import inputs
 from runner.engine.failures import ServerGoneError
 from runner.engine.process import Measured, StageProcess
 from runner.engine.watcher import Watcher
 from runner.errors import OvrunError
-from runner.plan import Stage
+from runner.plan.types import Stage
 from runner.stages import Task
 from runner.store import Entry, Store, cannot_write
 

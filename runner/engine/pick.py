@@ -11,7 +11,7 @@ from runner.base import streams
 from runner.errors import Problem, UsageError
 
 if TYPE_CHECKING:
-    from runner.sweep import Execute
+    from runner.engine.watcher import Execute
 
 _NOT_ENCRYPTED = (
     "warning: the connection to this scheduler has no TLS: whoever reaches it can run code as you;"

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from runner.base.progress import Progress
 from runner.engine.failures import ServerGoneError, cannot_start, died, rebuild
 from runner.engine.forkclient import ForkServer
 from runner.errors import OvrunError, StageError
-from runner.stages import Progress, Task, load
+from runner.stages import Task, load
 
 _LOOK_AT_MEMORY_EVERY_MS = 100
 

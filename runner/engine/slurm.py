@@ -15,10 +15,10 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         RecipeError: every mistake in it, or it can't be read.
     """
-    from runner.recipe import yamlfile
-    from runner.recipe.schemas import Validator, load_schema
-    from runner.recipe.validate import place
-    from runner.recipe.wording import findings
+    from runner.recipe.judge.schemas import Validator, load_schema
+    from runner.recipe.judge.validate import place
+    from runner.recipe.judge.wording import findings
+    from runner.recipe.read import yamlfile
 
     file = yamlfile.read(path)
     errors = Validator(load_schema("slurm.schema.json")).iter_errors(file.data)

@@ -21,14 +21,14 @@ from distributed.comm import get_address_host_port, parse_address
 from distributed.security import Security
 from distributed.versions import VersionMismatchWarning
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.base import safe
 from runner.engine import python, slurm
 from runner.engine.failures import cannot_start
 from runner.engine.process import open_log
 from runner.engine.settings import Cluster
 from runner.engine.shares import core_shares
-from runner.errors import StageError
+from runner.errors import StageError, without_secrets
 from runner.store import Store
 
 _CHATTY = ("distributed", "tornado", "asyncio", "bokeh")
@@ -181,7 +181,7 @@ class _Discreet(logging.Formatter):
     """Lines without secrets of the environment, harmless for a terminal that shows them."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return safe.terminal(safe.without_secrets(super().format(record)))
+        return safe.terminal(without_secrets(super().format(record)))
 
 
 class _LogFile(logging.FileHandler):

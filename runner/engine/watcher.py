@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.errors import OvrunError
-    from runner.plan import Stage
-    from runner.store import Entry
+    from runner.plan.types import Stage
+    from runner.store import Entry, Store
 
 
 class Watcher(Protocol):
@@ -25,3 +28,17 @@ class Watcher(Protocol):
     def finished(self, stage: Stage, entry: Entry, reused: bool) -> None: ...
 
     def failed(self, stage: Stage, error: OvrunError) -> None: ...
+
+
+class Execute(Protocol):
+    """An engine: `runner.engine.local.execute`, or one that runs stages elsewhere."""
+
+    def __call__(
+        self,
+        stages: Sequence[Stage],
+        store: Store,
+        log_of: Callable[[Stage], Path],
+        watcher: Watcher,
+        *,
+        fail_fast: bool = False,
+    ) -> Mapping[str, OvrunError | None]: ...

@@ -17,14 +17,14 @@ from typing import Any, cast
 
 from distributed import Worker, WorkerPlugin, get_worker
 
+from runner.base.keys import version_of
 from runner.engine import failures
 from runner.engine.failures import OutOfMemoryError, cannot_start
 from runner.engine.forkclient import ForkServer
 from runner.engine.obtain import obtain
 from runner.engine.process import StageProcess
 from runner.errors import AccuracyError, OvrunError, RecipeError, SourceError, StageError
-from runner.keys import version_of
-from runner.plan import Stage
+from runner.plan.types import Stage
 from runner.stages import load
 from runner.store import Entry, Store
 

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from runner.base.words import near
 from runner.errors import SourceError
-from runner.export.check import read_config, safetensors_files
-from runner.export.safetensors import safetensors_dtypes
-from runner.sources import listing
+from runner.model import listing
+from runner.model.check import read_config, safetensors_files
+from runner.model.safetensors import safetensors_dtypes
 
 Precision = Literal["fp32", "fp16"]
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import runner.files as fs
+import runner.base.files as fs
 
 _KEY = re.compile(r"(path|file|dir|folder)$", re.IGNORECASE)
 _ABSOLUTE = r"(?:/|~[^/\\\"]*/|[A-Za-z]:[/\\]|\\\\)[^\"]*[/\\]"

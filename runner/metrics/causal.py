@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runner.data.feed import keeps_state
 from runner.data.pieces import fixed_length
 from runner.data.tokens import Passage
 from runner.errors import SourceError
-from runner.inference import Compiled, logits
+from runner.model.feed import keeps_state
+from runner.model.runtime import Compiled, logits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runner.base.progress import Progress
 from runner.data import read_arrays
 from runner.errors import SourceError
-from runner.inference import Compiled, compile_folder
-from runner.metrics import Progress
 from runner.metrics.passes import item_outputs
+from runner.model.runtime import Compiled, compile_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runner.base.progress import Progress
 from runner.data import read_text
 from runner.data.tokens import Passage, Tokenizer, passage, text_sha256
 from runner.errors import StageError
-from runner.inference import compile_folder, refuse_other_runtime
-from runner.metrics import Progress
 from runner.metrics.causal import refuse_not_causal
 from runner.metrics.kld import Scores, compare, log_probabilities, perplexity, statistics
 from runner.metrics.passes import refuse_not_finite, scored_tokens
 from runner.metrics.stored import RowFile, Rows, load, save
+from runner.model.runtime import compile_folder, refuse_other_runtime
 
 if TYPE_CHECKING:
     from runner.recipe.types import Dataset

@@ -7,11 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.base.progress import Progress
 from runner.data import read_pairs
 from runner.errors import SourceError
-from runner.inference import effective
-from runner.metrics import METRICS, Progress, settings
-from runner.metrics.generation import Generator, generator, greedy, told
+from runner.model.generation import Generator, generator, greedy, told
+from runner.model.runtime import effective
+from runner.registry.metrics import METRICS, settings
 
 if TYPE_CHECKING:
     from runner.recipe.types import Dataset

@@ -41,6 +41,20 @@ _MEASURES: Mapping[str, Callable[[float, float], float]] = {
 }
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A check with the verdict of each of its gates and the whole result of the evaluation behind it."""
+
+    check: Check
+    verdicts: tuple[Verdict, ...]
+    result: Mapping[str, Any]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate was met."""
+        return all(verdict.passed for verdict in self.verdicts)
+
+
 def judge(check: Check, result: Mapping[str, Any]) -> tuple[Verdict, ...]:
     """One verdict a gate that is set on the check, or one without a gate; limits are inclusive.
 

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runner.data import kinds, read_arrays, read_text
-from runner.data.feed import check_takes_text, fixed_batch
+from runner.data import read_arrays, read_text
 from runner.data.npz import Arrays
 from runner.data.pieces import text_pieces
 from runner.data.tokens import Tokenizer, Window, context, passage
-from runner.inference import Compiled
 from runner.metrics.causal import refuse_not_causal
 from runner.metrics.classification import right_items
 from runner.metrics.kld import Scores, compare, log_probabilities, same_top
 from runner.metrics.output_error import Tally
 from runner.metrics.passes import item_outputs, piece_outputs, scored_tokens
 from runner.metrics.stored import Rows
+from runner.model.feed import check_takes_text, fixed_batch
+from runner.model.runtime import Compiled
+from runner.recipe.datasets import kinds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

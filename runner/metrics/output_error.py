@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runner.data import kinds, read_arrays, read_text
-from runner.data.feed import check_takes_text
+from runner.base.progress import Progress
+from runner.data import read_arrays, read_text
 from runner.data.pieces import text_pieces
 from runner.data.tokens import Tokenizer, context, text_sha256
 from runner.errors import SourceError, StageError
-from runner.inference import Compiled, compile_folder, refuse_other_runtime
-from runner.metrics import Progress
 from runner.metrics.passes import item_outputs, piece_outputs, refuse_not_finite
 from runner.metrics.stored import RowFile, Rows, load, save
+from runner.model.feed import check_takes_text
+from runner.model.runtime import Compiled, compile_folder, refuse_other_runtime
+from runner.recipe.datasets import kinds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

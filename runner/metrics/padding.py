@@ -11,7 +11,7 @@ from runner.data.pieces import fixed_length
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from runner.inference import Compiled
+    from runner.model.runtime import Compiled
 
 _ONE_A_TOKEN = frozenset({"start_logits", "end_logits"})
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runner.data.feed import array_feed, bind, fixed_batch, keeps_state
+from runner.base.progress import Progress
 from runner.data.npz import Arrays
 from runner.data.pieces import piece_feed
 from runner.data.tokens import Passage
 from runner.errors import SourceError
-from runner.inference import Compiled, logits
-from runner.metrics import Progress
 from runner.metrics.padding import follows_tokens, token_rows, without_padding
+from runner.model.feed import array_feed, bind, fixed_batch, keeps_state
+from runner.model.runtime import Compiled, logits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,13 +5,11 @@
     list_recipes()                 the recipes that can be named
     matching_recipes(names)        names, with patterns such as dialogpt-* replaced by what they match
     dump_recipe(recipe)            the recipe as YAML that runs by itself
-    check_against_config(…)        the rules that need the model's config.json
 
-Modules in the order of the data: search (name -> file), yamlfile (text -> values with places), rawcheck (what a
-recipe may not hold), documents (the files that `defaults` name), compose (Hydra), origins (places through the
-composition), overrides (the command line), validate and wording (JSON Schema -> words), rules (references between
-sections), legacy (old NNCF grammar), build (plain data -> dataclasses). For sweeps: grid (lists of values -> settings),
-sweep (settings -> points), sweep_names, sweep_mistakes, select. Nothing heavy is imported before it is used.
+Rooms in the order of the data: read (name -> file -> values with places), compose (Hydra, the command line), judge
+(JSON Schemas and rules, in words), points (lists of values -> the points of a sweep); keys tells what each key means.
+Beside them: origins (places of values), build (plain data -> the dataclasses of types), load, dump, datasets. Nothing
+heavy is imported before it is used.
 """
 
 from __future__ import annotations
@@ -21,9 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runner.recipe.dump import dump_recipe
     from runner.recipe.load import load_recipe
-    from runner.recipe.model_rules import check_against_config
-    from runner.recipe.search import RecipeEntry, list_recipes, matching_recipes
-    from runner.recipe.sweep import Point, Sweep, load_sweep
+    from runner.recipe.points.sweep import Point, Sweep, load_sweep
+    from runner.recipe.read.search import RecipeEntry, list_recipes, matching_recipes
     from runner.recipe.types import Recipe
 
 __all__ = [
@@ -31,7 +28,6 @@ __all__ = [
     "Recipe",
     "RecipeEntry",
     "Sweep",
-    "check_against_config",
     "dump_recipe",
     "list_recipes",
     "load_recipe",
@@ -40,16 +36,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Point": "sweep",
+    "Point": "points.sweep",
     "Recipe": "types",
-    "RecipeEntry": "search",
-    "Sweep": "sweep",
-    "check_against_config": "model_rules",
+    "RecipeEntry": "read.search",
+    "Sweep": "points.sweep",
     "dump_recipe": "dump",
-    "list_recipes": "search",
+    "list_recipes": "read.search",
     "load_recipe": "load",
-    "load_sweep": "sweep",
-    "matching_recipes": "search",
+    "load_sweep": "points.sweep",
+    "matching_recipes": "read.search",
 }
 
 

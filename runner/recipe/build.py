@@ -11,7 +11,7 @@ from typing import Any
 
 from runner import embedded
 from runner.base.paths import expanded
-from runner.recipe import legacy
+from runner.recipe.judge import legacy
 from runner.recipe.origins import KeyPath, Origins, dotted, nearest
 from runner.recipe.types import (
     RUNTIME,

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from runner.recipe.read.yamlfile import scalar
 from runner.recipe.types import Recipe
-from runner.recipe.yamlfile import scalar
 
 SCHEMA_LINE = "# yaml-language-server: $schema=../../../schemas/recipe.schema.json\n"
 """Where editors find the schema from a version folder in a checkout's outputs/."""

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.errors import RecipeError
-from runner.recipe import build, documents, interpolation, search
-from runner.recipe import overrides as command_line
-from runner.recipe.documents import Choice, Document
+from runner.recipe import build
+from runner.recipe.compose import interpolation
+from runner.recipe.compose import overrides as command_line
 from runner.recipe.origins import Found, KeyPath, Origins, dotted, found, nearest
+from runner.recipe.read import documents, search
+from runner.recipe.read.documents import Choice, Document
 from runner.recipe.types import Recipe
 
 if TYPE_CHECKING:
-    from runner.recipe.validate import Memory
+    from runner.recipe.judge.validate import Memory
 
 
 def load_recipe(name: str, overrides: Sequence[str] = (), *, recipes_dir: Path | None = None) -> Recipe:
@@ -31,7 +33,7 @@ def load_recipe(name: str, overrides: Sequence[str] = (), *, recipes_dir: Path |
         RecipeError: the recipe can't be found, or has mistakes; all of them, in the order of their places.
     """
     path = search.find_recipe(name, recipes_dir)
-    from runner.recipe import compose
+    from runner.recipe.compose import hydra as compose
 
     parsed = compose.parse(overrides)
     config, origins, problems = composed(path, search.around(path, recipes_dir), command_line.choices(parsed))
@@ -57,7 +59,7 @@ def composed(path: Path, folders: Sequence[Path], choices: Mapping[str, Choice])
     Raises:
         RecipeError: a file can't be read, or `defaults` name what isn't there.
     """
-    from runner.recipe import compose
+    from runner.recipe.compose import hydra as compose
 
     files, problems = documents.collect(path, folders, choices)
     problems = [*_in_files(files), *problems]
@@ -85,7 +87,7 @@ def judge(
     memory: Memory | None = None,
 ) -> list[Found]:
     """What is wrong with composed values: what is known already, what the schemas say, and what the rules say."""
-    from runner.recipe import rules, validate
+    from runner.recipe.judge import rules, validate
 
     told = {one.path for one in known}
     problems = [*known, *(one for one in validate.validate(config, origins, memory) if not _inside(one.path, told))]

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from runner.base.figures import number
 from runner.base.words import near
 from runner.errors import Problem, UsageError
-from runner.metrics import METRICS
+from runner.registry.metrics import METRICS
 from runner.report.rows import Row, flat
-from runner.report.words import number
 
 Kind = Literal["text", "setting", "bytes", "ratio", "metric", "seconds", "extra"]
 Check = Mapping[str, Any]

@@ -10,10 +10,10 @@ from typing import Any
 from runner.artifact import record
 from runner.artifact.named import named
 from runner.artifact.versions import REJECTED, is_number
+from runner.base.figures import megabytes, number, seconds
 from runner.report.columns import Table
 from runner.report.layout import aligned
 from runner.report.rows import Row, flat, setting_text, version_row
-from runner.report.words import megabytes, number, seconds
 
 Pair = dict[str, Any]
 _OWN = ("name", "description")

@@ -14,13 +14,14 @@ from rich.text import Text
 
 from runner.artifact.versions import read_manifest
 from runner.base import safe
-from runner.report.words import check_lines, megabytes, plural, seconds
+from runner.base.figures import check_lines, megabytes, seconds
+from runner.base.words import plural
 
 if TYPE_CHECKING:
     from runner.errors import OvrunError
-    from runner.plan import Plan, Stage
+    from runner.plan.types import Plan, Stage
     from runner.recipe.types import Recipe
-    from runner.run import Outcome
+    from runner.run.one import Outcome
     from runner.store import Entry
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from runner.base.words import near
 from runner.errors import Problem, UsageError
-from runner.reference import ANY, Entry, algorithms, entries
+from runner.recipe.keys.reference import ANY, Entry, algorithms, entries
 from runner.report.layout import cut
 
 

@@ -9,10 +9,11 @@ from typing import Any
 from runner.artifact import record
 from runner.artifact.named import named, published
 from runner.artifact.versions import is_number, load_manifest
+from runner.base.figures import check_lines, megabytes, seconds
+from runner.base.words import plural
 from runner.errors import SourceError
 from runner.recipe import list_recipes
 from runner.report.layout import aligned, cut
-from runner.report.words import check_lines, megabytes, plural, seconds
 
 
 def listing(recipes_dir: Path | None, outputs: Path, *, points: bool = True) -> list[dict[str, Any]]:

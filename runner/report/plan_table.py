@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from runner.graph import make_graph
-from runner.plan import Plan, Stage
+from runner.base.figures import seconds
+from runner.base.words import plural
+from runner.plan.graph import make_graph
+from runner.plan.types import Plan, Stage
 from runner.report.differences import differences
 from runner.report.layout import aligned
-from runner.report.words import plural, seconds
 from runner.store import Store
 
 

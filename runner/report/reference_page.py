@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from runner.reference import Entry, entries, sections
+from runner.base import streams
+from runner.recipe.keys.reference import Entry, entries, sections
 from runner.report.explain import first_sentence
 
 _HEAD = """\
 # Reference: every key of a recipe
 
-Made from the JSON Schemas by `python -m runner.reference > docs/reference.md`; changes belong into `schemas/`.
+Made from the JSON Schemas by `make reference`; changes belong into `schemas/`.
 `ovrun explain KEY` prints the same for one key.
 
 Keys are dotted. Items of a list have no number: `compression.mode` is also the mode of each step of a list. `NAME`
@@ -81,3 +82,7 @@ def _text(text: str) -> str:
     parts = text.split("`")
     parts[::2] = [re.sub(r"([<>*\[\]])", r"\\\1", part) for part in parts[::2]]
     return "`".join(parts)
+
+
+if __name__ == "__main__":
+    streams.put_data(page())

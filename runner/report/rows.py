@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.artifact import record, shape
 from runner.artifact.named import homes
 from runner.artifact.versions import REJECTED, load_manifest

@@ -12,18 +12,19 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.base import streams
+from runner.base.figures import megabytes, number, seconds
+from runner.base.words import plural
 from runner.errors import OvrunError
 from runner.report.console import animated
 from runner.report.output import Output
 from runner.report.sweep_progress import Activity, SweepProgress, short
-from runner.report.words import megabytes, number, plural, seconds
 
 if TYPE_CHECKING:
-    from runner.graph import Graph
-    from runner.plan import Stage
-    from runner.recipe.sweep import Sweep
+    from runner.plan.graph import Graph
+    from runner.plan.types import Stage
+    from runner.recipe.points.sweep import Sweep
+    from runner.run.sweep import PointOutcome, SweepOutcome
     from runner.store import Entry
-    from runner.sweep import PointOutcome, SweepOutcome
 
 _MARKS = {
     "published": ("✓", "green"),

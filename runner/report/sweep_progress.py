@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from runner.graph import Graph
-from runner.plan import Stage
+from runner.plan.graph import Graph
+from runner.plan.types import Stage
+from runner.run.sweep import PointOutcome
 from runner.store import Entry
-from runner.sweep import PointOutcome
 
 _UNKNOWN = 1.0
 """Seconds that a stage is taken to need before one of its name has been seen."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.base.values import plain
-from runner.graph import Graph
-from runner.recipe.sweep import Sweep
+from runner.base.words import plural
+from runner.plan.graph import Graph
+from runner.recipe.points.sweep import Sweep
 from runner.report.layout import aligned
-from runner.report.words import plural
 from runner.stages import STAGES
 from runner.store import Store
 

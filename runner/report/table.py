@@ -10,11 +10,12 @@ from itertools import groupby
 from typing import Any
 
 from runner import __version__
+from runner.base.figures import megabytes, number, seconds
 from runner.base.safe import csv_cell, json_text, line
+from runner.base.words import plural
 from runner.report.columns import Column, Table, gates_short, gates_text
 from runner.report.layout import aligned, pad, width
 from runner.report.rows import Row, setting_text
-from runner.report.words import megabytes, number, plural, seconds
 
 _WORDS: Mapping[str, Callable[[Any], str]] = {
     "bytes": megabytes,

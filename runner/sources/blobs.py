@@ -6,7 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.errors import SourceError
 
 

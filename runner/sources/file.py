@@ -6,10 +6,11 @@ import glob
 from pathlib import Path
 from typing import Any
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.errors import SourceError
+from runner.model import listing
 from runner.recipe.types import ModelSource
-from runner.sources import Located, Memory, listing
+from runner.sources import Located, Memory
 from runner.sources.onnx_data import external_files
 
 _SUFFIXES = {

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import runner.files as fs
-from runner.architecture import task_of
+import runner.base.files as fs
 from runner.errors import SourceError
+from runner.model import listing
+from runner.model.architecture import task_of
 from runner.recipe.types import ModelSource
-from runner.sources import Located, Memory, listing
+from runner.sources import Located, Memory
 
 
 def locate(model: ModelSource, memory: Memory) -> Located:
@@ -24,7 +25,7 @@ def locate(model: ModelSource, memory: Memory) -> Located:
 
 def describe(path: Path, model: ModelSource, memory: Memory, identity: dict[str, str]) -> Located:
     """What is known of the Hugging Face folder at `path`."""
-    from runner.export import check_folder
+    from runner.model.check import check_folder
 
     config = check_folder(path, model.allow_pickle, code=model.trust_remote_code)
     read = files(path, model.allow_pickle, model.trust_remote_code)

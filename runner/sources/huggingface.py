@@ -14,13 +14,14 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import runner.files as fs
+import runner.base.files as fs
+from runner.base.progress import Progress
 from runner.errors import SourceError
+from runner.model import listing
 from runner.recipe.types import ModelSource
-from runner.sources import Located, Memory, listing
+from runner.sources import Located, Memory
 from runner.sources.blobs import refuse_damaged
 from runner.sources.folder import inferred_task
-from runner.stages import Progress
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
@@ -167,7 +168,7 @@ def fetch(params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str,
         bring = fs.link_file if name.endswith((".safetensors", ".bin")) else fs.copy_file
         bring(path, out / name)
         refuse_damaged(path, out / name)
-    from runner.export import check_folder
+    from runner.model.check import check_folder
 
     check_folder(out, model.allow_pickle, code=model.trust_remote_code)
     return {"id": params["id"], "commit": params["commit"], "files": names}

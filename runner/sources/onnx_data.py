@@ -6,7 +6,7 @@ import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.errors import SourceError
 
 # Message -> field -> the message that is in it, for all fields that lead to a tensor (onnx.proto).

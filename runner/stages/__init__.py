@@ -9,21 +9,19 @@ A stage is a pure function from input folders and parameters to one output folde
                                                     it runs once for all such stages of a run, which fork from it
     run(task: Task, progress: Progress) -> dict     fills `task.out`, returns what it has to tell
 
-To add one: write the module, add its line to `STAGES`, and let `runner.plan` ask for it.
+To add one: write the module, add its line to `STAGES`, and let `runner.plan.builder` ask for it.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from runner.base.progress import Progress
 from runner.recipe.types import Dataset
-
-Progress = Callable[[int, int], None]
-"""Called with (done, total); the unit is the stage's own."""
 
 STAGES = {
     "fetch": "runner.stages.fetch",

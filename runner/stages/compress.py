@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from runner import ir, nncf_process
+from runner.base.progress import Progress
 from runner.errors import Problem, RecipeError
-from runner.recipe.weight_rules import backup_mode, codebook_size, group_size
-from runner.stages import Progress, Task
-from runner.weight_layout import outputs_first
+from runner.model import ir
+from runner.model.layout import outputs_first
+from runner.nncf import process as nncf_process
+from runner.recipe.judge.weight_rules import backup_mode, codebook_size, group_size
+from runner.stages import Task
 
 REVISION = 3
 PREPARE_ONCE = True

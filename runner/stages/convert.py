@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import runner.files as fs
-from runner import ir
+import runner.base.files as fs
 from runner.base import trouble
+from runner.base.progress import Progress
 from runner.errors import OvrunError, Problem, RecipeError, SourceError
-from runner.stages import Progress, Task
+from runner.model import ir
+from runner.stages import Task
 
 REVISION = 2
 _LARGEST_INPUT = 1 << 28  # values; a picture of eight million pixels has 1 << 25
@@ -91,8 +92,8 @@ def _read_file(source: Path, out: Path, params: Mapping[str, Any]) -> dict[str, 
     """Let OpenVINO read the model in a folder that has its own files alone, and save it as an IR."""
     import openvino as ov
 
+    from runner.model.listing import view
     from runner.sources.file import companions, files
-    from runner.sources.listing import view
 
     found = files(source)
     with view(found, out) as folder:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runner.stages import Progress, Task
+from runner.base.progress import Progress
+from runner.stages import Task
 
 REVISION = 2
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import runner.files as fs
-from runner import architecture, ir, nncf_process, nncf_quantization
+import runner.base.files as fs
+from runner.base.progress import Progress
 from runner.errors import Problem, RecipeError
-from runner.recipe.quantization_rules import NO_SLOW_CORRECTION, smooths
-from runner.stages import Progress, Task
+from runner.model import architecture, ir
+from runner.nncf import process as nncf_process
+from runner.nncf import quantization as nncf_quantization
+from runner.recipe.judge.quantization_rules import NO_SLOW_CORRECTION, smooths
+from runner.stages import Task
 
 REVISION = 2
 PREPARE_ONCE = True
@@ -49,9 +52,10 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
         if params["accuracy_control"] is None:
             model = nncf.quantize(model, nncf.Dataset(items), **arguments)
         else:
-            from runner import accuracy_control
+            from runner.nncf import accuracy_control
 
-            model, search = accuracy_control.quantize(nncf, task, model, nncf.Dataset(items), arguments)
+            search = accuracy_control.begin(params["accuracy_control"], source, task.datasets["validation"], task.out)
+            model = accuracy_control.quantize(nncf, model, nncf.Dataset(items), arguments, search)
     result: dict[str, Any] = {
         "constants": ir.constants(model),
         "quantizers": _count_quantizers(model),
@@ -83,7 +87,7 @@ def _model_type(params: Mapping[str, Any], source: Any, model: Any) -> str | Non
 
 def _refuse_in_vain(model: Any, params: Mapping[str, Any], model_type: str | None) -> None:
     """Refuse what NNCF would not do to this model, or would ignore without a word."""
-    from runner.data.feed import fixed_batch, keeps_state, ports
+    from runner.model.feed import fixed_batch, keeps_state, ports
 
     problems, advanced, kinds = [], params["advanced"] or {}, ir.kinds(model)
     if smooths(params) and model_type is None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner import metrics
-from runner.stages import Progress, Task
+from runner.base.progress import Progress
+from runner.stages import Task
 
 REVISION = 1
 
@@ -18,7 +19,7 @@ def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
 
 def prepare(params: Mapping[str, Any]) -> None:
     """Import the runtimes and the metric family."""
-    from runner import inference
+    from runner.model import runtime as inference
 
     inference.import_runtimes()
     metrics.family(params["family"])
@@ -26,7 +27,7 @@ def prepare(params: Mapping[str, Any]) -> None:
 
 def run(task: Task, progress: Progress) -> dict[str, Any]:
     """Fill `task.out` with the outputs, in the metric family's own form."""
-    from runner.inference import refuse_other_cpu
+    from runner.model.runtime import refuse_other_cpu
 
     refuse_other_cpu(task.params["cpu"])
     family = metrics.family(task.params["family"])

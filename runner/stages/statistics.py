@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from runner import ir, nncf_process
+from runner.base.progress import Progress
 from runner.data.calibration import calibration_items
-from runner.stages import Progress, Task
+from runner.model import ir
+from runner.nncf import process as nncf_process
+from runner.stages import Task
 from runner.stages.compress import STATISTICS, refuse_compressed
 
 REVISION = 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runner.stages import Progress, Task
+from runner.base.progress import Progress
+from runner.stages import Task
 
 REVISION = 2
 
@@ -17,13 +18,13 @@ def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
 
 def prepare(params: Mapping[str, Any]) -> None:
     """Import what loads the model."""
-    from runner import inference
+    from runner.model import runtime as inference
 
     inference.import_runtimes()
 
 
 def run(task: Task, progress: Progress) -> dict[str, Any]:
     """Tell what was loaded and what came out."""
-    from runner.smoke import smoke
+    from runner.model.smoke import smoke
 
     return smoke(task.inputs["model"])

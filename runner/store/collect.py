@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.base.trouble import cannot_write
 from runner.store.needs import Needs, gone_sources, needs_of
 from runner.store.runs import GATE, is_held, needed_now

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.store import recent
 from runner.store.store import Store
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import runner.files as fs
-from runner import keys
+import runner.base.files as fs
+from runner.base import keys
 
 _KEPT = 50
 """Earlier runs that are remembered."""

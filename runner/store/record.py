@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.base.owned import parents_of
 
 FORMAT = 2

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.errors import StageError
 from runner.store.store import Store
 

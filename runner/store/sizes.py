@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-import runner.files as fs
+import runner.base.files as fs
 
 Inode = tuple[int, int]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.base.trouble import cannot_read, cannot_write
 from runner.errors import StageError
 from runner.store import recent

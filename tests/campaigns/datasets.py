@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.base.paths import is_file
+from runner.recipe.datasets import kinds
 from tests import foreign
 from tests.campaigns import harness, models, mutate
 from tests.campaigns.archives import ARCHIVES, ITEMS, header, saved
@@ -140,7 +141,7 @@ def _read(trial: Trial) -> None:
 
     def read() -> None:
         dataset = load_recipe("r.yaml", []).datasets["d"]
-        for kind in sorted(data.kinds(dataset) - {"labels"}):
+        for kind in sorted(kinds(dataset) - {"labels"}):
             found = getattr(data, f"read_{kind}")(dataset)
             if kind == "arrays":
                 for start in range(0, min(len(found), 64), 8):
@@ -217,7 +218,14 @@ CAMPAIGN = Campaign(
     500,
     case,
     prepare=prepare,
-    warm=("runner.plan", "runner.run", "runner.data.npz", "runner.data.jsonl", "runner.data.preprocess", "numpy"),
+    warm=(
+        "runner.plan.builder",
+        "runner.run.one",
+        "runner.data.npz",
+        "runner.data.jsonl",
+        "runner.data.preprocess",
+        "numpy",
+    ),
     megabytes=2000,
     patience=2 * NORMAL,
 )

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from runner import files as fs
+from runner.base import files as fs
 from tests.artifacts import Project
 from tests.campaigns import harness
 from tests.campaigns.harness import Campaign, Trial

@@ -84,7 +84,7 @@ def _run(trial: Trial, given: list[str]) -> None:
 
 
 def _complain_of(trial: Trial, out: Path) -> None:
-    from runner.recipe import yamlfile
+    from runner.recipe.read import yamlfile
 
     ours = yamlfile.read(out).data
     if odd := set(ours) - {"name", "model", "input_info", "conversion", "compression", "target_device", "accuracy"}:
@@ -96,7 +96,9 @@ def _complain_of(trial: Trial, out: Path) -> None:
         trial.complain(f"what was written is not read: {state.err[:300]}")
 
 
-CAMPAIGN = Campaign("imports", 2_000, case, warm=("runner.imports", "runner.recipe.sweep", "runner.recipe.compose"))
+CAMPAIGN = Campaign(
+    "imports", 2_000, case, warm=("runner.importers", "runner.recipe.points.sweep", "runner.recipe.compose.hydra")
+)
 
 if __name__ == "__main__":
     sys.exit(harness.main(CAMPAIGN))

@@ -245,7 +245,7 @@ CAMPAIGN = Campaign(
     500,
     case,
     prepare=prepare,
-    warm=("runner.plan", "runner.sources.folder", "runner.sources.file"),
+    warm=("runner.plan.builder", "runner.sources.folder", "runner.sources.file"),
     megabytes=2000,
     patience=2 * NORMAL,
 )

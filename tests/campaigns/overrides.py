@@ -165,7 +165,9 @@ def case(trial: Trial) -> None:
     complain_of_places(trial, outcome)
 
 
-CAMPAIGN = Campaign("overrides", 5_000, case, warm=("runner.recipe.sweep", "runner.recipe.compose", "runner.graph"))
+CAMPAIGN = Campaign(
+    "overrides", 5_000, case, warm=("runner.recipe.points.sweep", "runner.recipe.compose.hydra", "runner.plan.graph")
+)
 
 if __name__ == "__main__":
     sys.exit(harness.main(CAMPAIGN))

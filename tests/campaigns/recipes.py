@@ -58,7 +58,9 @@ def complain_of_places(trial: Trial, outcome: Any) -> None:
             trial.complain(f"a mistake without a place: {line[:300]}")
 
 
-CAMPAIGN = Campaign("recipes", 10_000, case, warm=("runner.recipe.sweep", "runner.recipe.compose", "runner.graph"))
+CAMPAIGN = Campaign(
+    "recipes", 10_000, case, warm=("runner.recipe.points.sweep", "runner.recipe.compose.hydra", "runner.plan.graph")
+)
 
 if __name__ == "__main__":
     sys.exit(harness.main(CAMPAIGN))

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from runner import embedded
-from runner.artifact import rebuild
 from runner.artifact.versions import load_manifest
+from runner.run import rebuild
 from tests.conftest import Ovrun
 
 TELLTALE = "zq-telltale"
@@ -140,6 +140,6 @@ def test_paths_in_an_ir_are_forgotten(tmp_path: Path) -> None:
 
 def test_an_environment_holds_this_source(tmp_path: Path) -> None:
     python = rebuild.build(tmp_path / "e", {"libraries": {}, "environment": {}}, tmp_path / "log")
-    code = "import runner, sys; from runner import resources; print(runner.__file__, resources.schemas_dir())"
+    code = "import runner, sys; from runner.base import resources; print(runner.__file__, resources.schemas_dir())"
     done = subprocess.run([python, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert all(path.startswith(str(tmp_path)) for path in done.stdout.split())

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from runner import data, sources
-from runner import files as fs
+from runner.base import files as fs
 from runner.embedded import DATASETS, MODELS
 from runner.errors import SourceError
-from runner.plan import Plan, Stage
+from runner.plan.types import Plan, Stage
 from runner.recipe import load_recipe
 from runner.recipe.types import Dataset, ModelSource
-from runner.run import Outcome, optimize
+from runner.run.one import Outcome, optimize
 from tests import cheap
 
 RECIPE = """\

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runner import files as fs
+from runner.base import files as fs
 from tests import cheap
 
 ROOT = Path(__file__).parents[2]

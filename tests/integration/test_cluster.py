@@ -20,7 +20,7 @@ from runner.engine.failures import OutOfMemoryError
 from runner.engine.local import NotRunError
 from runner.engine.settings import Cluster
 from runner.errors import OvrunError, RecipeError, StageError
-from runner.plan import Stage
+from runner.plan.types import Stage
 from tests import cheap
 from tests.integration.test_chaos import wait_for_end
 

@@ -13,8 +13,9 @@ import jsonschema
 import pytest
 import yaml
 
-import runner.files as fs
-from runner import ir, resources
+import runner.base.files as fs
+from runner.base import resources
+from runner.model import ir
 from tests.conftest import Ovrun
 
 Publish = Callable[..., Path]

@@ -17,7 +17,7 @@ import pytest
 
 from runner import embedded
 from runner.errors import SourceError
-from runner.export import check_folder
+from runner.model.check import check_folder
 from runner.sources.folder import files
 from tests.geometry import bert_folder, dialogpt_small_snapshot, gpt2_folder, llama_folder, vit_folder
 

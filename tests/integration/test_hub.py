@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from runner.errors import SourceError
+from runner.model import listing
 from runner.recipe.types import ModelSource
-from runner.sources import Located, listing, locate
+from runner.sources import Located, locate
 from runner.sources.huggingface import fetch
 from tests.conftest import Ovrun
 from tests.geometry import gpt2_folder

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from runner.errors import RecipeError
-from runner.imports import import_words, optimum, optimum_defaults, optimum_export, optimum_formats
-from runner.imports.optimum_cli import OPTIONS
+from runner.importers import import_words, optimum, optimum_defaults, optimum_export, optimum_formats
+from runner.importers.optimum_cli import OPTIONS
 from runner.recipe import build
 from runner.recipe.types import Quantization, WeightCompression
 from tests.conftest import Ovrun

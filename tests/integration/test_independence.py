@@ -15,12 +15,13 @@ from typing import Any
 
 import pytest
 
-import runner.files as fs
+import runner.base.files as fs
+from runner.base.progress import Progress
 from runner.engine.forkclient import ForkServer
 from runner.engine.process import StageProcess
-from runner.plan import make_plan
+from runner.plan.builder import make_plan
 from runner.recipe import load_recipe
-from runner.stages import Progress, Task
+from runner.stages import Task
 from runner.store import store_of
 from tests.conftest import Ovrun
 from tests.integration.test_statistics import _params, _samples

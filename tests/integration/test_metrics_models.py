@@ -22,17 +22,19 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import models as tokenizer_models
 from tokenizers import pre_tokenizers, processors
 
-from runner import metrics, resources, stages
+from runner import metrics, stages
+from runner.base import resources
 from runner.data.calibration import calibration_items
-from runner.data.feed import ports
 from runner.data.tokens import Tokenizer, passage
 from runner.errors import RecipeError, SourceError, StageError
-from runner.inference import Compiled, compile_folder, effective, logits
 from runner.metrics.items import items
 from runner.metrics.kld import Scores, log_probabilities
 from runner.metrics.passes import scored_tokens
+from runner.model.feed import ports
+from runner.model.runtime import Compiled, compile_folder, effective, logits
+from runner.model.smoke import smoke
 from runner.recipe.types import RUNTIME, Dataset, Preprocess
-from runner.smoke import smoke
+from runner.registry.metrics import METRICS
 from runner.stages import Task
 
 VOCABULARY = 64
@@ -96,7 +98,7 @@ def measure(
     module.reference(base, dataset, params or {}, RUNTIME, out, silent)
     result = module.evaluate(model, dataset, params or {}, RUNTIME, out, silent)
     json.dumps(result, allow_nan=False)
-    assert set(result["values"]) == {name for name, info in metrics.METRICS.items() if info.family == family}
+    assert set(result["values"]) == {name for name, info in METRICS.items() if info.family == family}
     return result
 
 
@@ -483,7 +485,7 @@ def test_without_genai_the_extra_is_named(tmp_path: Path) -> None:
     code: Callable[[str], str] = (
         "import sys; sys.modules['openvino_genai'] = None\n"
         "from pathlib import Path; from runner.errors import SourceError\n"
-        "from runner.metrics.generation import generator\n"
+        "from runner.model.generation import generator\n"
         "try: generator(Path({!r}))\n"
         "except SourceError as error: assert 'ovrun[genai]' in error.hint; print('named')"
     ).format

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runner import ir
+from runner.model import ir
 from tests.conftest import Ovrun
 from tests.geometry import gpt2_folder
 

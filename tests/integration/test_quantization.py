@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runner import architecture, ir
 from runner.errors import RecipeError
-from runner.inference import compile_folder
 from runner.metrics import classification, divergence, output_error
 from runner.metrics.items import items
+from runner.model import architecture, ir
+from runner.model.runtime import compile_folder
 from runner.recipe import load_recipe
 from runner.recipe.types import RUNTIME
 from runner.stages import quantize

@@ -215,7 +215,7 @@ def ask_nncf() -> None:
     """Answer for each setting what NNCF says, or a digest of the model that it makes."""
     import numpy as np
 
-    from runner import nncf_process
+    from runner.nncf import process as nncf_process
 
     nncf = nncf_process.import_nncf()
     nncf.set_log_level(logging.ERROR)
@@ -235,8 +235,8 @@ def ask_nncf() -> None:
 def _verdict(nncf: Any, model: Any, settings: Settings, dataset: Any) -> dict[str, str]:
     from dataclasses import asdict
 
-    from runner import nncf_quantization
     from runner.errors import RecipeError
+    from runner.nncf import quantization as nncf_quantization
     from runner.stages import quantize
 
     params = {**asdict(Quantization(dataset="images")), "target_device": "ANY", **settings}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from runner.plan import Stage
+from runner.plan.types import Stage
 from runner.recipe import load_recipe
 from runner.report.console import Silent
-from runner.run import Outcome, optimize
+from runner.run.one import Outcome, optimize
 from runner.store import Entry, store_of
 
 RECIPE = "digits-int8"

@@ -21,7 +21,7 @@ import pytest
 from runner.engine import forkclient, obtain
 from runner.engine.failures import OutOfMemoryError
 from runner.errors import OvrunError, StageError
-from runner.plan import Stage
+from runner.plan.types import Stage
 from tests import cheap
 
 ROOT = Path(__file__).parents[2]

@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
-import runner.files as fs
-from runner.plan import Stage, make_plan
+import runner.base.files as fs
+from runner.plan.builder import make_plan
+from runner.plan.types import Stage
 from runner.recipe import load_recipe
 from runner.recipe.types import Dataset, WeightCompression
 from runner.stages import Task
@@ -85,7 +86,7 @@ def _content(folder: Path) -> tuple[list[str], str]:
     """A model's constants in the order of its operations, and what NNCF wrote about them."""
     import hashlib
 
-    from runner import ir
+    from runner.model import ir
 
     model = ir.read(folder)
     weights = [node for node in model.get_ordered_ops() if node.get_type_name() == "Constant"]

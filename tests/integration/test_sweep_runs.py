@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from runner import resources
+from runner.base import resources
 from tests.conftest import Ovrun, command
 from tests.integration.test_interruption import model_digests, nothing_half_made, stage_begun, wait_for
 

@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 
-from runner.recipe import build, check_against_config, load
+from runner.plan.model_rules import check_against_config
+from runner.recipe import build, load
 from runner.recipe.origins import Origin
 from runner.stages import compress
 from tests.conftest import Ovrun
@@ -164,7 +165,7 @@ def ask_nncf() -> None:
     """Answer for each setting what NNCF says, or a digest of the constants and their element types."""
     import numpy as np
 
-    from runner import nncf_process
+    from runner.nncf import process as nncf_process
 
     nncf = nncf_process.import_nncf()
     nncf.set_log_level(logging.ERROR)
@@ -183,7 +184,7 @@ def ask_nncf() -> None:
 
 
 def _verdict(nncf: Any, model: Any, settings: dict[str, Any], dataset: Any) -> dict[str, Any]:
-    from runner import ir
+    from runner.model import ir
 
     arguments = dict(settings)
     advanced = {key: arguments.pop(key, None) for key in ("advanced", "group_size_fallback_mode")}
@@ -340,11 +341,11 @@ def test_awq_that_finds_nothing_to_scale_is_told(ovrun: Ovrun, tmp_path: Path) -
 @pytest.mark.parametrize("gate", [False, True])
 def test_awq_without_anything_to_scale_is_heard_of_in_the_stage(gate: bool) -> None:
     script = f"""
-from runner import nncf_process
+from runner.nncf import process
 from runner.errors import RecipeError
 from runner.stages import compress
 from tests.integration.test_weight_compression import tiny_model
-nncf = nncf_process.import_nncf()
+nncf = process.import_nncf()
 try:
     with compress._awq_heard({{"awq": True}}):
         nncf.compress_weights(tiny_model({gate}), mode=nncf.CompressWeightsMode.INT4_SYM, group_size=16, awq=True)

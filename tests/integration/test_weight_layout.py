@@ -11,7 +11,7 @@ import openvino as ov
 import pytest
 from openvino import opset13 as op
 
-from runner.weight_layout import outputs_first
+from runner.model.layout import outputs_first
 from tests.conftest import Ovrun
 
 

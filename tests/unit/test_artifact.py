@@ -14,13 +14,13 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from runner import files as fs
-from runner import resources
 from runner.artifact import record, shape
 from runner.artifact.named import named
 from runner.artifact.portable import Places
 from runner.artifact.verify import examine
 from runner.artifact.versions import digest_of, load_manifest, versions
+from runner.base import files as fs
+from runner.base import resources
 from runner.errors import SourceError, StageError, UsageError
 from runner.recipe.types import ModelSource, Recipe
 from runner.report.listing import listing

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from runner.choice import best
 from runner.metrics.gates import missed_gates
 from runner.recipe.types import Gate, Select
+from runner.run.choosing import best
 
 
 def row(size: int, divergence: float | None, drop: float = 0.0) -> dict[str, Any]:

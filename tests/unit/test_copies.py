@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.base import copies
 from runner.store import Entry, Store
 from tests import cheap

@@ -14,6 +14,7 @@ import pytest
 from runner import data
 from runner.data.npz import Arrays
 from runner.errors import SourceError
+from runner.recipe.datasets import kinds
 from runner.recipe.types import Dataset, Preprocess
 
 
@@ -88,8 +89,8 @@ def test_no_file_a_folder_and_an_unknown_format(tmp_path: Path) -> None:
 
 def test_a_dataset_says_what_it_gives(tmp_path: Path) -> None:
     dataset = text(tmp_path / "a.jsonl", '{"text": "one"}', column="text")
-    assert data.kinds(dataset) == {"text"}
-    assert data.kinds(replace(dataset, prompt="q", reply="a")) == {"text", "pairs"}
+    assert kinds(dataset) == {"text"}
+    assert kinds(replace(dataset, prompt="q", reply="a")) == {"text", "pairs"}
     with pytest.raises(SourceError, match="gives no pairs; what is needed here is a jsonl file with"):
         data.read_pairs(dataset)
     with pytest.raises(SourceError, match="gives no arrays"):

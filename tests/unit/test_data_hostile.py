@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from runner import data
-from runner.data.feed import Port, array_feed
 from runner.data.npz import Arrays
 from runner.errors import SourceError
 from runner.metrics import exact_match
+from runner.model.feed import Port, array_feed
 from runner.recipe.types import Dataset, Preprocess
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-import runner.files as fs
-from runner import keys
+import runner.base.files as fs
+from runner.base import keys
 from runner.cli import main
 from runner.store import Store
 from runner.store.collect import Rules, collect, remove

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from runner.errors import RecipeError, SourceError
-from runner.graph import Graph, make_graph, plan_points
-from runner.plan import Plan, Stage, make_plan
+from runner.plan.builder import make_plan
+from runner.plan.graph import Graph, make_graph, plan_points
+from runner.plan.types import Plan, Stage
 from runner.recipe import load_recipe, load_sweep
 from runner.store import Store
 from tests import cheap

@@ -10,7 +10,7 @@ import pytest
 from openvino import opset13 as op
 
 from runner.errors import RecipeError
-from runner.nncf_process import refuse_unmatched
+from runner.nncf.process import refuse_unmatched
 
 
 @pytest.fixture(scope="module")

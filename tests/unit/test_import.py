@@ -13,9 +13,9 @@ import yaml
 
 from runner.cli import main
 from runner.errors import RecipeError, UsageError
-from runner.imports import import_words, save
-from runner.imports.draft import PLACEHOLDER, leaves, slug
-from runner.imports.writer import write
+from runner.importers import import_words, save
+from runner.importers.draft import PLACEHOLDER, leaves, slug
+from runner.importers.writer import write
 from runner.recipe import load_recipe
 
 EXAMPLES = Path(__file__).parent.parent / "imports"

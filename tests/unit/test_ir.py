@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runner import ir
 from runner.errors import StageError
+from runner.model import ir
 
 TYPES = (np.float16, np.float32, np.float64)
 ROWS, COLUMNS = 700, 1000  # more than one piece of the file in every type

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from runner import hardware
 from runner.artifact.placing import identity_of
-from runner.plan import Plan, make_plan
+from runner.base import hardware
+from runner.plan.builder import make_plan
+from runner.plan.types import Plan
 from runner.recipe import load_recipe
 from runner.store import Store
 

@@ -15,10 +15,11 @@ import pytest
 
 from runner import embedded
 from runner.errors import SourceError
-from runner.export import check_folder
-from runner.export.safetensors import check_safetensors
+from runner.model import listing
+from runner.model.check import check_folder
+from runner.model.safetensors import check_safetensors
 from runner.recipe.types import ModelSource
-from runner.sources import Located, listing, locate
+from runner.sources import Located, locate
 from runner.sources.folder import files
 from runner.sources.onnx_data import external_files
 from tests.foreign.protobuf import wire

@@ -21,8 +21,9 @@ from runner.metrics.kld import Scores, compare, log_probabilities, statistics
 from runner.metrics.output_error import Tally
 from runner.metrics.stored import RowFile, Rows, load, save
 from runner.recipe.types import Check
+from runner.registry.metrics import LIMITS, METRICS, RELATIVE
 
-NAMES = {info.family for info in metrics.METRICS.values()}
+NAMES = {info.family for info in METRICS.values()}
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
@@ -38,14 +39,14 @@ def test_a_family_has_what_the_protocol_asks(name: str) -> None:
 def test_the_registry() -> None:
     with pytest.raises(KeyError):
         metrics.family("kl_divergence")
-    distances = {name: info.gates & metrics.RELATIVE for name, info in metrics.METRICS.items()}
+    distances = {name: info.gates & RELATIVE for name, info in METRICS.items()}
     assert {name: gates for name, gates in distances.items() if gates} == {
         "perplexity": {"max_relative_increase"},
         "exact_match": {"max_drop"},
         "accuracy": {"max_drop"},
     }
     gates = {field.name for field in fields(Check)} - {"metric", "dataset", "params"}
-    assert gates == metrics.LIMITS | metrics.RELATIVE
+    assert gates == LIMITS | RELATIVE
 
 
 def verdicts(value: float | None, own: float | None = None, **gates: float) -> list[bool]:
@@ -163,7 +164,7 @@ def test_the_statistics() -> None:
     ratio = math.log(values["perplexity"]) - base.astype(np.float64).mean()
     assert values["ln_ppl_ratio"] == pytest.approx(ratio)
     assert errors["ln_ppl_ratio"] == pytest.approx(np.std(loss.astype(np.float64) - base, ddof=1) / math.sqrt(1001))
-    assert set(values) == {name for name, info in metrics.METRICS.items() if info.family == "divergence"}
+    assert set(values) == {name for name, info in METRICS.items() if info.family == "divergence"}
     one = Scores(loss[:1], top[:1], divergence[:1])
     assert statistics(one, one)[1] == {name: 0.0 for name in errors}
 
@@ -232,7 +233,7 @@ def test_output_error_of_very_small_and_very_large_outputs(scale: float) -> None
 @pytest.mark.parametrize("value", [math.inf, -math.inf])
 def test_an_infinite_value_or_reference_passes_no_gate(gate: str, value: float) -> None:
     assert verdicts(value, 1.0, **{gate: 1e9 if gate != "min" else -1e9}) == [False]
-    if gate in metrics.RELATIVE:
+    if gate in RELATIVE:
         assert verdicts(1.0, value, **{gate: 1e9}) == [False]
 
 

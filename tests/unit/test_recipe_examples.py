@@ -11,9 +11,10 @@ import jsonschema
 import pytest
 import yaml
 
-from runner import resources
+from runner.base import resources
 from runner.errors import RecipeError
-from runner.recipe import dump_recipe, list_recipes, load_recipe, validate
+from runner.recipe import dump_recipe, list_recipes, load_recipe
+from runner.recipe.judge import validate
 
 EXAMPLES = Path(__file__).parent.parent / "recipes"
 INVALID = sorted(path.name for path in (EXAMPLES / "invalid").glob("*.yaml"))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from runner.errors import RecipeError
-from runner.recipe import load_recipe, load_sweep, yamlfile
+from runner.recipe import load_recipe, load_sweep
+from runner.recipe.read import yamlfile
 
 MODEL = "model: {source: embedded, id: dialogpt-mini}\n"
 FOLDER = "model: {source: local, task: fill-mask, path: %s}\n"

@@ -15,12 +15,17 @@ from hydra import initialize
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
-from runner import embedded, metrics, resources
-from runner.recipe import check_against_config, compose, documents, load_recipe, search
+from runner import embedded
+from runner.base import resources
+from runner.plan.model_rules import check_against_config
+from runner.recipe import load_recipe
+from runner.recipe.compose import hydra as compose
+from runner.recipe.judge.schemas import load_schema
 from runner.recipe.load import judge
 from runner.recipe.origins import Origin
-from runner.recipe.schemas import load_schema
+from runner.recipe.read import documents, search
 from runner.recipe.types import RUNTIME, Check, IgnoredScope, ModelSource, Preprocess, Quantization, WeightCompression
+from runner.registry.metrics import LIMITS, METRICS, RELATIVE
 
 EXAMPLES = Path(__file__).parent.parent / "recipes" / "valid"
 SCHEMAS = sorted(path.name for path in resources.schemas_dir().glob("*.json"))
@@ -199,7 +204,7 @@ def _plain_entries(schema: Any) -> Iterator[dict[str, Any]]:
 
 def test_enums_equal_the_registries() -> None:
     check = load_schema("accuracy.schema.json")["$defs"]["check"]
-    assert set(check["properties"]["metric"]["enum"]) == set(metrics.METRICS)
+    assert set(check["properties"]["metric"]["enum"]) == set(METRICS)
     assert set(load_schema("dataset.schema.json")["properties"]["id"]["enum"]) == set(embedded.DATASETS)
     (embedded_id,) = [
         rule["then"]["properties"]["id"]["enum"]
@@ -209,9 +214,9 @@ def test_enums_equal_the_registries() -> None:
     assert set(embedded_id) == set(embedded.MODELS)
 
 
-@pytest.mark.parametrize("metric", metrics.METRICS)
+@pytest.mark.parametrize("metric", METRICS)
 def test_gates_and_settings_are_those_of_the_registry(metric: str) -> None:
-    info = metrics.METRICS[metric]
+    info = METRICS[metric]
     dataset = {"text": "text", "pairs": "questions", "arrays": "digits", "labels": "digits"}[min(info.data)]
     config: dict[str, Any] = {
         "model": {"source": "embedded", "id": "dialogpt-mini"},
@@ -225,7 +230,7 @@ def test_gates_and_settings_are_those_of_the_registry(metric: str) -> None:
     value = 8 if info.most > 8 else 0.5
     gate = {"lower": "max", "higher": "min"}[info.better]
     for key in ("max", "min", "max_drop", "max_relative_increase", "context_length", "stride", "max_new_tokens"):
-        limit = value if key in metrics.LIMITS | metrics.RELATIVE else 8
+        limit = value if key in LIMITS | RELATIVE else 8
         check = {"metric": metric, "dataset": dataset, gate: value, key: limit}
         if not _problems({**config, "accuracy": {"checks": [check]}}):
             taken.add(key)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import resources
+from runner.base import resources
 from runner.errors import RecipeError
 from runner.recipe import list_recipes, load_recipe
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from runner import resources
+from runner.base import resources
 from runner.cli import main
-from runner.recipe.needs import Rules, needs
-from runner.reference import Entry, algorithms, entries
+from runner.recipe.keys.needs import Rules, needs
+from runner.recipe.keys.reference import Entry, algorithms, entries
 from runner.report.reference_page import page
 from tests.conftest import Ovrun
 from tests.unit.test_cli import HEAVY, imported_by
@@ -34,7 +34,7 @@ def explain(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 def test_the_page_is_current() -> None:
     current = PAGE.read_text(encoding="utf-8") == page()
-    assert current, "docs/reference.md is out of date: .venv/bin/python -m runner.reference > docs/reference.md"
+    assert current, "docs/reference.md is out of date: make reference"
 
 
 def test_every_link_of_the_page_has_one_target() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from runner import resources
+from runner.base import resources
 from runner.errors import UsageError
 from runner.report.columns import Table
 from runner.report.compare import compare, find

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from runner import hardware
-from runner.artifact import found, rebuild, reproduce
+from runner.artifact import found
 from runner.artifact.versions import load_manifest
+from runner.base import hardware
 from runner.errors import SourceError, StageError
+from runner.run import rebuild, reproduce
 from tests.artifacts import Project
 from tests.conftest import Ovrun
 

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
+from runner.artifact.card import write_card
 from runner.base import safe, streams
-from runner.errors import SourceError
-from runner.model_card import write_card
+from runner.errors import SourceError, without_secrets
 from runner.report.columns import Table
 from runner.report.console import make_console
 from runner.report.layout import aligned, cut, width
@@ -224,7 +224,7 @@ TOKEN = "hf_" + "Ab1" * 8
 )
 def test_secrets_are_taken_out(text: str, kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_API_KEY", "s3cret-value-of-a-variable")
-    for found in (safe.without_secrets(text), SourceError(text, hint=text).message, str(SourceError(text))):
+    for found in (without_secrets(text), SourceError(text, hint=text).message, str(SourceError(text))):
         assert kept in found and "pa55word" not in found and "Ab1" not in found
     assert "pa55word" not in (SourceError("x", hint=text).hint or "")
 
@@ -235,7 +235,7 @@ def test_secrets_are_taken_out(text: str, kept: str, monkeypatch: pytest.MonkeyP
 def test_what_is_no_secret_stays(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
     monkeypatch.setenv("HF_TOKEN", "")
-    assert safe.without_secrets(text) == text
+    assert without_secrets(text) == text
 
 
 def test_a_log_keeps_no_secret_and_no_escape(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.errors import StageError
 from runner.store import Entry, Store
 from tests import cheap

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.engine.estimate import Costs
 from runner.errors import StageError
 from runner.store import Entry, Store

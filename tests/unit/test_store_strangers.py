@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.errors import StageError
-from runner.run import new_log, new_logs
+from runner.run.one import new_log, new_logs
 from runner.store import Store
 from tests import cheap
 

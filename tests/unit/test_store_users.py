@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-import runner.files as fs
+import runner.base.files as fs
 from runner.store import Store
 from tests import cheap
 
@@ -29,9 +29,9 @@ needs_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0,
 WORK = """
 import os, sys
 from pathlib import Path
-import runner.files as fs
+import runner.base.files as fs
 from runner.errors import OvrunError
-from runner.run import new_log
+from runner.run.one import new_log
 from runner.store import Store
 from runner.store.runs import under_way
 from tests import cheap

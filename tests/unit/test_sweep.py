@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from runner import resources
+from runner.base import resources
 from runner.errors import RecipeError, UsageError
 from runner.recipe import Sweep, dump_recipe, list_recipes, load_recipe, load_sweep, matching_recipes
-from runner.recipe.sweep_names import LONGEST, point_name
+from runner.recipe.judge.validate import is_name
+from runner.recipe.points.names import LONGEST, point_name
 from runner.recipe.types import Gate, Select, WeightCompression
-from runner.recipe.validate import is_name
 
 WRONG = Path(__file__).parent.parent / "recipes" / "sweeps"
 GRIDS = [entry.name for entry in list_recipes() if entry.builtin and entry.points]
@@ -431,7 +431,7 @@ def test_a_long_name_is_cut_and_still_its_own() -> None:
 
 
 def test_no_two_keys_of_the_schemas_are_written_alike() -> None:
-    from runner.recipe.sweep_names import _order
+    from runner.recipe.points.names import _order
 
     last = [key.rpartition(".")[2] for key in _order()]
     assert len(last) == len(set(last))

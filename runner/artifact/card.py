@@ -1,0 +1,93 @@
+"""The README.md of an artifact: a model card with Hugging Face metadata, written from the manifest alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.base.figures import gate_text, megabytes, number
+from runner.base.safe import code, line, markdown, markdown_cell
+
+_TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
+
+_PIPELINES = {"text-generation-with-past": "text-generation"}
+
+_GENAI = """import openvino_genai
+
+pipe = openvino_genai.LLMPipeline("path/to/this/folder", "CPU")
+print(pipe.generate("…", max_new_tokens=64))"""
+
+_OPENVINO = """import openvino as ov
+
+model = ov.compile_model("path/to/this/folder/openvino_model.xml", "CPU")"""
+
+
+def write_card(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the card of the artifact that `manifest` describes."""
+    import jinja2
+    import yaml
+
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    environment.filters |= {"text": lambda text: markdown(str(text)), "cell": lambda text: markdown_cell(str(text))}
+    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    generates = str(manifest["model"]["task"]).startswith("text-generation")
+    text = template.render(
+        m=manifest,
+        metadata=yaml.safe_dump(_one_line(_metadata(manifest)), sort_keys=False, allow_unicode=True),
+        origin=_origin(manifest["model"]),
+        size=_size(manifest["size"]),
+        usage=_GENAI if generates else _OPENVINO,
+        number=number,
+        gate_text=gate_text,
+    )
+    path.write_text(text, encoding="utf-8")
+
+
+def _metadata(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    model = manifest["model"]
+    metadata: dict[str, Any] = {"library_name": "openvino", "tags": ["openvino", "nncf", "ovrun"]}
+    if model["source"] == "huggingface":
+        metadata["base_model"] = model["id"]
+        metadata["base_model_relation"] = "quantized"
+    if model["task"]:
+        metadata["pipeline_tag"] = _PIPELINES.get(model["task"], model["task"])
+    if manifest["checks"]:
+        metadata["model-index"] = [{"name": manifest["name"], "results": _results(manifest)}]
+    return metadata
+
+
+def _one_line(value: Any) -> Any:
+    """Plain data in which every text is one line, which nothing that reads the card's head can take for its end."""
+    if isinstance(value, dict):
+        return {key: _one_line(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_one_line(item) for item in value]
+    return line(value) if isinstance(value, str) else value
+
+
+def _results(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    task = _PIPELINES.get(manifest["model"]["task"], manifest["model"]["task"]) or "other"
+    return [
+        {
+            "task": {"type": task},
+            "dataset": {"type": manifest["datasets"][check["dataset"]]["source"], "name": check["dataset"]},
+            "metrics": [{"type": check["metric"], "value": check["value"]}],
+        }
+        for check in manifest["checks"]
+    ]
+
+
+def _origin(model: Mapping[str, Any]) -> str:
+    if model["source"] == "huggingface":
+        return f"{code(model['id'])} at commit {code(model['revision'])}"
+    name = model.get("id") or Path(model["path"]).name
+    return f"{code(name)} ({model['source']}, SHA-256 `{model['sha256'][:16]}…`)"
+
+
+def _size(size: Mapping[str, Any]) -> str:
+    text = f"Its model files hold {megabytes(size['optimized'])}"
+    if size["converted"]:
+        ratio = size["optimized"] / size["converted"]
+        text += f", {ratio:.2f} x the {megabytes(size['converted'])} of the converted model"
+    return text + "."

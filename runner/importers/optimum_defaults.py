@@ -1,0 +1,92 @@
+"""Optimum Intel's own settings for models that it knows by name, read from its source without importing it.
+
+optimum-cli takes them where a command states no settings but the format, so a recipe has to state them.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.base import files
+from runner.errors import StageError
+
+_LARGEST_CONFIG = 16 << 20
+
+TABLES = {
+    "int4": "_DEFAULT_4BIT_WQ_CONFIGS",
+    "int8": "_DEFAULT_8BIT_WQ_CONFIGS",
+    "quant int8": "_DEFAULT_INT8_FQ_CONFIGS",
+    "scopes": "_DEFAULT_IGNORED_SCOPE_CONFIGS",
+}
+"""What is exported -> the table of optimum/intel/openvino/configuration.py that applies."""
+
+
+def settings(model: str, table: str) -> tuple[str, Mapping[str, Any]] | None:
+    """The name that a model is known by in a table, and what the table says of it; None where it knows nothing.
+
+    As Optimum Intel, it looks for the name, then for the name in the folder's config.json, then for the folder's name.
+    """
+    known = tables()[table]
+    for name in candidates(model):
+        if name in known:
+            return name, known[name]
+    if table == "scopes":
+        return None
+    return next(((name, said) for name, said in known.items() if name.split("/")[-1] == Path(model).name), None)
+
+
+def candidates(model: str) -> list[str]:
+    """The names that a model may be known by."""
+    stated = hf_config(model).get("_name_or_path")
+    return [model, *([stated] if isinstance(stated, str) and stated else [])]
+
+
+def hf_config(model: str) -> dict[str, Any]:
+    """The config.json of a model's folder; empty where there is none."""
+    try:
+        return files.read_object(Path(model) / "config.json", _LARGEST_CONFIG)
+    except PermissionError:
+        return {}
+
+
+@functools.cache
+def tables() -> dict[str, dict[str, Any]]:
+    """All tables, as Python values; enumerations as their names in lower case."""
+    found: dict[str, Any] = {}
+    aliases: list[tuple[str, str]] = []
+    for node in ast.parse(_source().read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Name):
+            if target.id in TABLES.values():
+                found[target.id] = _value(node.value)
+            elif target.id == "model_id_aliases":
+                aliases = _value(node.value)
+    for known, alias in aliases:
+        found[TABLES["int4"]][alias] = found[TABLES["int4"]][known]
+    return {name: found.get(table, {}) for name, table in TABLES.items()}
+
+
+def _source() -> Path:
+    spec = importlib.util.find_spec("optimum")
+    folders = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
+    found = [path for folder in folders if (path := folder / "intel/openvino/configuration.py").is_file()]
+    if not found:
+        message = "Optimum Intel is not installed, and its settings for models by name can't be read"
+        raise StageError(message, hint="pip install optimum-intel")
+    return found[0]
+
+
+def _value(node: ast.expr) -> Any:
+    """A literal, in which an enumeration's member stands for its name in lower case."""
+    if isinstance(node, ast.Dict):
+        return {_value(key): _value(item) for key, item in zip(node.keys, node.values, strict=True) if key is not None}
+    if isinstance(node, ast.List | ast.Tuple):
+        items = [_value(item) for item in node.elts]
+        return items if isinstance(node, ast.List) else tuple(items)
+    if isinstance(node, ast.Attribute):
+        return node.attr.lower()
+    return ast.literal_eval(node)

@@ -1,0 +1,232 @@
+"""A quantization configuration of Optimum Intel, of whatever kind, as `compression` of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from runner.base.words import near
+from runner.importers import runtime_info
+from runner.importers.draft import Draft
+from runner.importers.optimum import (
+    COMMON,
+    FLOATS,
+    FULL,
+    OLD,
+    WEIGHTS,
+    Settings,
+    dataset,
+    others,
+    scope,
+    uses_data,
+    weights,
+    wrong,
+)
+from runner.importers.writer import flow
+from runner.recipe.origins import KeyPath, found
+
+MODEL = "openvino_model.xml"
+"""The model that Optimum Intel writes its configuration beside."""
+
+
+def steps(draft: Draft, settings: Settings) -> None:
+    """Whatever kind of configuration it is, as `compression`."""
+    values = settings.values
+    if "weight_quantization_config" in values and "full_quantization_config" in values:
+        mixed(
+            draft, settings, inner(settings, "weight_quantization_config"), inner(settings, "full_quantization_config")
+        )
+    elif "quantization_config1" in values and "quantization_config2" in values:
+        for index, name in enumerate(("quantization_config1", "quantization_config2")):
+            one(draft, ("compression", index), inner(settings, name))
+    elif "quantization_configs" in values:
+        _pipeline(draft, settings)
+    else:
+        one(draft, ("compression",), settings)
+
+
+def inner(settings: Settings, name: str) -> Settings:
+    """The settings inside a field."""
+    values = settings[name] if isinstance(settings[name], dict) else {}
+    names = {key: f"{settings.names.get(name, name)}.{key}" for key in values}
+    origins = {key: settings.origins.get(f"{name}.{key}", settings.origin(name)) for key in values}
+    deeper = {
+        place.removeprefix(f"{name}."): origin
+        for place, origin in settings.origins.items()
+        if place.startswith(f"{name}.")
+    }
+    return replace(settings, values=values, names=names, origins={**deeper, **origins}, home=settings.origin(name))
+
+
+def _pipeline(draft: Draft, settings: Settings) -> None:
+    """Configurations by the names of a pipeline's models; one model alone is what a recipe has."""
+    models = settings["quantization_configs"]
+    if isinstance(models, dict) and set(models) == {"model"} and not settings["default_config"]:
+        one(draft, ("compression",), inner(inner(settings, "quantization_configs"), "model"))
+        return
+    if models == {}:
+        _one_for_all(draft, settings)
+        return
+    named = ", ".join(models) if isinstance(models, dict) else flow(models)
+    what = f"a pipeline of several models ({named})"
+    wrong(draft, settings, "quantization_configs", what, "a recipe makes one model; write one recipe for each")
+
+
+def _one_for_all(draft: Draft, settings: Settings) -> None:
+    """One configuration for whatever models there are, of which Optimum Intel's own file keeps next to nothing."""
+    default = inner(settings, "default_config")
+    stated = {name for name, value in default.values.items() if value is not None} - {"quant_method"}
+    if stated:
+        one(draft, ("compression",), _with(default, _shared(settings), settings))
+        return
+    said = runtime_info.weights(draft.source.path.parent / MODEL)
+    if said is None:
+        what = "empty, and default_config has lost its settings: Optimum Intel writes no more of them"
+        allowed = f"keep the {MODEL} beside it that it was written with, or import the command line of optimum-cli"
+        wrong(draft, settings, "quantization_configs", what, allowed)
+        return
+    names = {name: f"{MODEL}'s {name}" for name in said}
+    draft.remark("compression", f"{draft.source.name} has lost the settings; these are in {MODEL} beside it")
+    read = replace(settings, values=said, names=names, origins={}, said=MODEL)
+    one(draft, ("compression",), _with(read, _shared(settings), settings), full=False)
+
+
+def _shared(whole: Settings) -> dict[str, Any]:
+    """What a configuration of several models or steps states for all of them."""
+    return {key: whole[key] for key in ("dataset", "num_samples", "_dataset_kwargs") if whole[key]}
+
+
+def is_full(settings: Settings) -> bool:
+    """Whether a configuration is of weights and activations, told as Optimum Intel tells it."""
+    given = set(settings.values)
+    if given & (set(WEIGHTS) - set(FULL)):
+        return False
+    only_full = (set(FULL) - set(WEIGHTS)) | {"activation_format"}
+    return bool(given & only_full) or settings["weight_only"] is False or settings["dtype"] in tuple(FLOATS)
+
+
+def one(draft: Draft, path: KeyPath, settings: Settings, full: bool | None = None) -> None:
+    """A configuration of weights alone, or of weights and activations; `full` says which where that is known."""
+    full = is_full(settings) if full is None else full
+    known = (*(FULL if full else WEIGHTS), *COMMON, "activation_format" if full else "weight_format")
+    before = len(draft.problems)
+    for key in settings.values:
+        if key not in known:
+            place = settings.origin(key)
+            guess = near(key, known)
+            allowed = f"allowed: {', '.join(known)}"
+            draft.problems.append(found((settings.names.get(key, key),), place, "unknown key", allowed, guess))
+    if len(draft.problems) == before:
+        (full_step if full else weights)(draft, path, _today(settings))
+
+
+def _today(settings: Settings) -> Settings:
+    """Earlier names of fields as today's."""
+    for old, new in OLD.items():
+        if old in settings.values:
+            values = {**{key: value for key, value in settings.values.items() if key != old}, new: settings[old]}
+            names = {**settings.names, new: settings.names.get(old, old)}
+            return replace(
+                settings, values=values, names=names, origins={**settings.origins, new: settings.origin(old)}
+            )
+    return settings
+
+
+def full_step(draft: Draft, path: KeyPath, settings: Settings) -> None:
+    """OVQuantizationConfig as `quantization`."""
+    kind = settings["dtype"] or "int8"
+    if settings["bits"] not in (None, 8) or kind not in ("int8", *FLOATS):
+        name = "bits" if settings["bits"] not in (None, 8) else "dtype"
+        allowed = "allowed: 8" if name == "bits" else f"allowed: int8, {', '.join(FLOATS)}"
+        wrong(draft, settings, name, f"{flow(settings[name])} is not known for activations", allowed)
+        return
+    draft.put((*path, "algorithm"), "quantization", "", settings.home)
+    if kind in FLOATS:
+        draft.put((*path, "mode"), FLOATS[kind], settings.was("dtype"), settings.origin("dtype"))
+    dataset(draft, path, settings)
+    _preset(draft, path, settings, kind)
+    defaults = {"model_type": "transformer", "overflow_fix": "disable"}
+    for name, own in defaults.items():
+        value = own if settings[name] is None else settings[name]
+        remark = "Optimum Intel's default" if settings[name] is None else settings.was(name)
+        draft.put((*path, name), value, remark, settings.origin(name))
+    if settings["fast_bias_correction"] is False:
+        at = settings.origin("fast_bias_correction")
+        draft.put((*path, "fast_bias_correction"), False, settings.was("fast_bias_correction"), at)
+    _smooth_quant(draft, path, settings)
+    scope(draft, path, settings)
+    others(draft, str(path[0]), settings)
+
+
+def _preset(draft: Draft, path: KeyPath, settings: Settings, kind: str) -> None:
+    if kind in FLOATS:
+        if settings["sym"] is not None:
+            draft.drop(str(path[0]), settings.name("sym"), "8-bit floats are symmetric in any case")
+        return
+    preset = "performance" if settings["sym"] else "mixed"
+    remark = "Optimum Intel's default" if settings["sym"] is None else settings.was("sym")
+    draft.put((*path, "preset"), preset, remark, settings.origin("sym"))
+
+
+def _smooth_quant(draft: Draft, path: KeyPath, settings: Settings) -> None:
+    alpha = settings["smooth_quant_alpha"]
+    if alpha == 0:
+        draft.drop(str(path[0]), settings.name("smooth_quant_alpha"), "Optimum Intel takes 0 for not stated")
+    elif alpha is not None:
+        at = (*path, "advanced", "smooth_quant_alphas", "matmul")
+        draft.put(at, alpha, settings.was("smooth_quant_alpha"), settings.origin("smooth_quant_alpha"))
+
+
+def mixed(draft: Draft, whole: Settings, first: Settings, second: Settings) -> None:
+    """OVMixedQuantizationConfig: weights first, then activations and all that the first step left."""
+    shared = _shared(whole)
+    both = [_with(part, shared, whole) for part in (first, second)]
+    if second["dtype"] in tuple(FLOATS) and first["backup_precision"] is None:
+        values = {**both[0].values, "backup_precision": "none"}
+        why = "none, the default beside 8-bit floats, which follow in the second step"
+        texts = {**both[0].texts, "backup_precision": why}
+        both[0] = replace(both[0], values=values, texts=texts)
+    left_out = whole["ignored_scope"]
+    if isinstance(left_out, dict) and any(left_out.values()):
+        both = [_ignoring(part, left_out, whole) for part in both]
+    if not uses_data(both[0]):
+        idle = ("dataset", "num_samples", "_dataset_kwargs")
+        both[0] = replace(both[0], values={key: value for key, value in both[0].values.items() if key not in idle})
+    before = len(draft.problems)
+    one(draft, ("compression", 0), both[0], full=False)
+    if len(draft.problems) == before:
+        one(draft, ("compression", 1), both[1], full=True)
+
+
+def _with(part: Settings, shared: Mapping[str, Any], whole: Settings) -> Settings:
+    """A part with what the whole states for both."""
+    own = {key: value for key, value in part.values.items() if value is not None}
+    added = {key: value for key, value in shared.items() if not own.get(key)}
+    names = {**part.names, **{key: whole.names.get(key, key) for key in added}}
+    origins = {**part.origins, **{key: whole.origin(key) for key in added}}
+    return replace(part, values={**part.values, **added}, names=names, origins=origins)
+
+
+def _ignoring(part: Settings, shared: Mapping[str, Any], whole: Settings) -> Settings:
+    own = part["ignored_scope"] if isinstance(part["ignored_scope"], dict) else {}
+    merged: dict[str, Any] = {
+        key: _joined(own.get(key), shared.get(key)) for key in dict.fromkeys([*own, *shared]) if key != "validate"
+    }
+    if False in (own.get("validate"), shared.get("validate")):
+        merged["validate"] = False
+    names = {"ignored_scope": whole.names.get("ignored_scope", "ignored_scope"), **part.names}
+    origins = {"ignored_scope": whole.origin("ignored_scope"), **part.origins}
+    return replace(part, values={**part.values, "ignored_scope": merged}, names=names, origins=origins)
+
+
+def _joined(first: Any, second: Any) -> Any:
+    """Two lists as one without repetitions; what is no list stays, for the schema to refuse."""
+    for value in (first, second):
+        if value is not None and not isinstance(value, list):
+            return value
+    joined: list[Any] = []
+    for item in (*(first or []), *(second or [])):
+        if item not in joined:
+            joined.append(item)
+    return joined

@@ -1,0 +1,204 @@
+"""Accuracy control: NNCF's search for the layers that have to stay floats, by a metric of ours and measured again."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner.base.words import plural
+from runner.errors import AccuracyError, Problem, RecipeError, SourceError
+from runner.metrics.items import Items, items
+from runner.model.runtime import Compiled, compile_folder, refuse_other_cpu
+from runner.recipe.types import Dataset
+from runner.registry.metrics import METRICS
+
+_SHOWN = 8
+_WORST = -1e30
+_RESTORER = ("max_num_iterations", "ranking_subset_size")
+
+
+@dataclass
+class Search:
+    """One search: what the unquantized model reaches, and which layers NNCF took back to floats.
+
+    Attributes:
+        control: the recipe's settings.
+        source: folder of the unquantized model.
+        out: the stage's folder, where the quantized one is written.
+        value: the metric of the unquantized model.
+        report: NNCF's own of its search; None where the first quantized model was good enough.
+    """
+
+    control: Mapping[str, Any]
+    source: Path
+    out: Path
+    items: Items
+    value: float
+    report: Any = None
+    evaluations: int = field(default=0)
+
+    @property
+    def sign(self) -> int:
+        """NNCF takes more for better."""
+        return 1 if METRICS[self.control["metric"]].better == "higher" else -1
+
+    def validate(self, model: Any, chosen: Iterable[int]) -> tuple[float, list[float]]:
+        """What NNCF asks: the metric of a compiled model over some items, and that of each of them."""
+        from runner.model.feed import ports
+
+        numbers = list(chosen)
+        self.evaluations += len(numbers)
+        found, each = self.items.measure(Compiled(self.source, model, ports(model), {}), numbers)
+        return self._more_is_better(found), [self._more_is_better(one) for one in each]
+
+    def _more_is_better(self, value: float) -> float:
+        """As NNCF compares; what is no number is worse than any."""
+        return self.sign * value if math.isfinite(value) else _WORST
+
+    def finish(self) -> tuple[dict[str, Any], str]:
+        """Measure the model as it was written, and tell what became of the search, as data and in a sentence.
+
+        Raises:
+            AccuracyError: the drop is larger than the recipe allows.
+        """
+        compiled = compile_folder(self.out, self.control["runtime"])
+        value, _ = self.items.measure(compiled, range(self.items.count))
+        shutil.rmtree(_kept(self.out))
+        drop = self.sign * (self.value - value)
+        if self.control["drop_type"] == "relative":
+            drop /= abs(self.value)
+        reverted = sorted({node.node_name for node in self.report.reverted_operations}) if self.report else []
+        if not (drop <= self.control["max_drop"] or math.isclose(drop, self.control["max_drop"], abs_tol=1e-12)):
+            raise self.missed(value, drop, len(reverted))
+        told = {
+            **{name: self.control[name] for name in ("metric", "max_drop", "drop_type")},
+            **{"reference_value": self.value, "value": value, "drop": drop, "items": self.items.count},
+            **{"evaluated_items": self.evaluations, "reverted": reverted},
+        }
+        return told, _sentence(told)
+
+    def missed(self, value: float, drop: float, reverted: int) -> AccuracyError:
+        """The limit was not kept."""
+        metric, kind = self.control["metric"], self.control["drop_type"]
+        message = (
+            f"accuracy control could not keep {metric} within max_drop {self.control['max_drop']:g} ({kind}): "
+            f"it went from {self.value:.6g} to {value:.6g}, a drop of {drop:.4g}, "
+            f"with {reverted} operations back in floats"
+        )
+        return AccuracyError(message, hint="Raise max_drop, or leave the worst layers out with `ignored_scope`.")
+
+
+def _sentence(found: Mapping[str, Any]) -> str:
+    """The outcome in words."""
+    reverted = found["reverted"]
+    names = f" ({', '.join(reverted[:_SHOWN])}{', …' if len(reverted) > _SHOWN else ''})" if reverted else ""
+    return (
+        f"accuracy control: {found['metric']} {found['reference_value']:.6g} → {found['value']:.6g}, "
+        f"{plural(len(reverted), 'operation')} taken back to floats{names}"
+    )
+
+
+def quantize(nncf: Any, model: Any, calibration: Any, arguments: Mapping[str, Any], search: Search) -> Any:
+    """Run `nncf.quantize_with_accuracy_control`.
+
+    Returns:
+        the model; once it is written, `search.finish` has to be called.
+
+    Raises:
+        AccuracyError: the limit can only be kept with nothing quantized.
+    """
+    _use_runtime(search.control["runtime"])
+    reports = _keep_reports()
+    given = dict(arguments)
+    advanced = given.pop("advanced_parameters")
+    try:
+        model = nncf.quantize_with_accuracy_control(
+            model,
+            calibration,
+            nncf.Dataset(range(search.items.count)),
+            search.validate,
+            max_drop=search.control["max_drop"],
+            drop_type=nncf.DropType(search.control["drop_type"]),
+            advanced_quantization_parameters=advanced,
+            advanced_accuracy_restorer_parameters=_restorer(search.control),
+            **given,
+        )
+    finally:
+        search.report = reports[-1] if reports else None
+    if not any(node.get_type_name() == "FakeQuantize" for node in model.get_ops()):
+        message = (
+            f"accuracy control keeps {search.control['metric']} within max_drop {search.control['max_drop']:g} "
+            "only with no layer quantized"
+        )
+        raise AccuracyError(message, hint="Raise max_drop.")
+    return model
+
+
+def begin(control: Mapping[str, Any], source: Path, validation: Dataset, out: Path) -> Search:
+    """Measure the model that is to be quantized.
+
+    Raises:
+        SourceError: the validation dataset doesn't fit the model.
+        RecipeError: a property of `accuracy.runtime` that OpenVINO refuses, or a drop relative to 0.
+    """
+    refuse_other_cpu(control["cpu"])
+    compiled = compile_folder(source, control["runtime"])
+    folder = _kept(out)
+    folder.mkdir()
+    params = {"context_length": control["context_length"]}
+    found = items(control["metric"], compiled, validation, params, folder)
+    value, _ = found.measure(compiled, range(found.count))
+    if not math.isfinite(value):
+        message = f"{source}: the unquantized model's {control['metric']} is no number; nothing can be told against it"
+        raise SourceError(message)
+    if value == 0 and control["drop_type"] == "relative":
+        what = f"the unquantized model's {control['metric']} is 0, nothing can be told relative to it"
+        raise RecipeError([Problem("", "accuracy_control.drop_type", what, "choose absolute")])
+    return Search(control, source, out, found, value)
+
+
+def _kept(out: Path) -> Path:
+    """Where the unquantized model's outputs lie while the stage runs."""
+    return out / ".reference"
+
+
+def _restorer(control: Mapping[str, Any]) -> Any:
+    from nncf.quantization.advanced_parameters import AdvancedAccuracyRestorerParameters, RestoreMode
+
+    fields = {name: control[name] for name in _RESTORER if control[name] is not None}
+    if control["restore_mode"] is not None:
+        fields["restore_mode"] = RestoreMode(control["restore_mode"])
+    return AdvancedAccuracyRestorerParameters(num_ranking_workers=1, **fields)
+
+
+def _use_runtime(runtime: Mapping[str, Any]) -> None:
+    """Have NNCF compile the models that it measures with the properties of the recipe's checks."""
+    import openvino as ov
+    from nncf.quantization.algorithms.accuracy_control import openvino_backend as backend
+
+    class Prepared(backend.OVPreparedModel):  # type: ignore[misc]
+        def __init__(self, model: Any, use_fp32_precision: bool = True) -> None:
+            self._stateful = backend.model_has_state(model)
+            self._compiled_model = ov.Core().compile_model(model, "CPU", dict(runtime))
+            self._engine = None
+
+    backend.OVPreparedModel = Prepared
+
+
+def _keep_reports() -> list[Any]:
+    """Have NNCF's report of its search, which it only writes to its log, put into the list that this returns."""
+    from nncf.quantization.algorithms.accuracy_control import algorithm
+
+    reports: list[Any] = []
+
+    class Kept(algorithm.QuantizationAccuracyRestorerReport):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            reports.append(self)
+
+    algorithm.QuantizationAccuracyRestorerReport = Kept
+    return reports

@@ -1,0 +1,78 @@
+"""A quantization step's parameters as the arguments of `nncf.quantize`; what the recipe leaves out stays NNCF's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from runner.nncf import process as nncf_process
+
+
+def arguments(nncf: Any, params: Mapping[str, Any], model_type: str | None) -> dict[str, Any]:
+    """The keyword arguments of `nncf.quantize`.
+
+    Args:
+        nncf: the library.
+        params: a step's settings by the names of the recipe, and `target_device`.
+        model_type: `transformer`, or None for any other model.
+    """
+    found: dict[str, Any] = {
+        "target_device": nncf.TargetDevice(params["target_device"]),
+        "subset_size": params["subset_size"],
+        "fast_bias_correction": params["fast_bias_correction"],
+        "advanced_parameters": nncf.AdvancedQuantizationParameters(**_advanced(nncf, params)),
+    }
+    kinds = {"mode": nncf.QuantizationMode, "preset": nncf.QuantizationPreset}
+    found |= {name: kind(params[name]) for name, kind in kinds.items() if params[name] is not None}
+    if model_type is not None:
+        found["model_type"] = nncf.ModelType(model_type)
+    if params["ignored_scope"] is not None:
+        found["ignored_scope"] = nncf_process.ignored_scope(nncf, params["ignored_scope"])
+    return found
+
+
+def _advanced(nncf: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `nncf.AdvancedQuantizationParameters`, with NNCF's own objects in them."""
+    from nncf.common.quantization.quantizer_propagation.structs import QuantizerPropagationRule
+    from nncf.quantization import advanced_parameters as nested
+
+    fields = dict(params["advanced"] or {})
+    fields["quantize_outputs"] = params["quantize_outputs"]
+    if params["overflow_fix"] is not None:
+        fields["overflow_fix"] = nested.OverflowFix(params["overflow_fix"])
+    if "quantizer_propagation_rule" in fields:
+        fields["quantizer_propagation_rule"] = QuantizerPropagationRule[fields["quantizer_propagation_rule"].upper()]
+    if "smooth_quant_alphas" in fields:
+        fields["smooth_quant_alphas"] = nested.AdvancedSmoothQuantParameters(**fields["smooth_quant_alphas"])
+    if "bias_correction_params" in fields:
+        fields["bias_correction_params"] = nested.AdvancedBiasCorrectionParameters(**fields["bias_correction_params"])
+    for side in ("activations", "weights"):
+        for name, make in (("range_estimator_params", _range), ("quantization_params", _quantizers)):
+            if f"{side}_{name}" in fields:
+                fields[f"{side}_{name}"] = make(fields[f"{side}_{name}"])
+    return fields
+
+
+def _range(given: str | Mapping[str, Any]) -> Any:
+    """A range estimator: one of NNCF's by its name, or one made of two bounds."""
+    from nncf.quantization import range_estimator as estimators
+
+    if isinstance(given, str):
+        return getattr(estimators.RangeEstimatorParametersSet, given.upper())
+    kinds = {"statistics_type": estimators.StatisticsType, "aggregator_type": estimators.AggregatorType}
+    bounds = {
+        bound: {name: kinds[name](value) if name in kinds else value for name, value in setting.items()}
+        for bound, setting in given.items()
+    }
+    made = {bound: estimators.StatisticsCollectorParameters(**setting) for bound, setting in bounds.items()}
+    return estimators.RangeEstimatorParameters(**made)
+
+
+def _quantizers(given: Mapping[str, Any]) -> Any:
+    from nncf.common.quantization.structs import QuantizationScheme
+    from nncf.quantization import advanced_parameters as nested
+
+    if "destination_type" in given:
+        return nested.FP8QuantizationParameters(nested.FP8Type(given["destination_type"]))
+    mode = {"mode": QuantizationScheme(given["mode"])} if "mode" in given else {}
+    return nested.QuantizationParameters(**{**given, **mode})

@@ -1,0 +1,1 @@
+"""Plans: which stages a recipe needs, in what order, and the key of each."""

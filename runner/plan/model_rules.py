@@ -1,0 +1,124 @@
+"""The rules of a recipe that need the model's config.json: channel counts, positions, and options without effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from runner.errors import Problem
+from runner.model import architecture
+from runner.recipe.judge import quantization_rules, weight_rules
+from runner.recipe.types import Quantization, Recipe, WeightCompression
+
+_FIXED = ("mxfp4", "mxfp8_e4m3", "nvfp4")
+"""Modes that have one group size only."""
+_USUAL = (16, 32, 64, 128, 256)
+_NO_AWQ = frozenset({"gpt2"})
+"""Model types on which NNCF's AWQ finds nothing to do: the result has the same bytes without it."""
+
+
+def check_against_config(recipe: Recipe, config: Mapping[str, Any]) -> list[Problem]:
+    """What of a recipe doesn't fit a model, told from its config.json.
+
+    Args:
+        recipe: a valid recipe.
+        config: the model's config.json; keys that it lacks are not judged.
+    """
+    return [*_compression(recipe, config), *_smoothing(recipe, config), *_positions(recipe, config)]
+
+
+def _smoothing(recipe: Recipe, config: Mapping[str, Any]) -> Iterator[Problem]:
+    """SmoothQuant is for transformers."""
+    listed = isinstance(recipe.resolved.get("compression"), list)
+    for index, step in enumerate(recipe.compression):
+        asked = isinstance(step, Quantization) and step.model_type is None and quantization_rules.smooths(asdict(step))
+        if asked and architecture.is_transformer(config) is False:
+            key = f"compression.{index}.advanced" if listed else "compression.advanced"
+            what = f"NNCF smooths transformers only, and the model is of type {config['model_type']}"
+            yield Problem(recipe.where(f"{key}.smooth_quant_alphas"), f"{key}.smooth_quant_alphas", what, "remove it")
+
+
+def _compression(recipe: Recipe, config: Mapping[str, Any]) -> Iterator[Problem]:
+    listed = isinstance(recipe.resolved.get("compression"), list)
+    for index, step in enumerate(recipe.compression):
+        if not isinstance(step, WeightCompression) or step.mode.startswith("int8"):
+            continue
+        key = f"compression.{index}" if listed else "compression"
+        yield from _group_size(recipe, step, key, config)
+        if step.awq and config.get("model_type") in _NO_AWQ:
+            what = f"AWQ does nothing on a model of type {config['model_type']}"
+            yield Problem(recipe.where(f"{key}.awq"), f"{key}.awq", what, "remove it, or try scale_estimation")
+
+
+def _group_size(recipe: Recipe, step: WeightCompression, key: str, config: Mapping[str, Any]) -> Iterator[Problem]:
+    size = weight_rules.group_size(asdict(step))
+    channels = channel_counts(config)
+    wrong = {name: count for name, count in channels.items() if size > 0 and count % size}
+    if not wrong or step.group_size_fallback_mode in ("ignore", "adjust"):
+        yield from _backup(recipe, step, key, config)
+        return
+    told = " and ".join(f"{name} = {count}" for name, count in wrong.items())
+    if step.mode in _FIXED:
+        what = f"{step.mode} has groups of {size}, which doesn't divide the model's {told}"
+        allowed = "choose another mode, or let group_size_fallback_mode ignore the layers that don't fit"
+        yield Problem(recipe.where(f"{key}.mode"), f"{key}.mode", what, allowed)
+        return
+    fitting = [str(usual) for usual in _USUAL if not any(count % usual for count in channels.values())]
+    default = " (NNCF's default)" if step.group_size is None else ""
+    what = f"{size}{default} doesn't divide the model's {told}"
+    allowed = f"allowed: {', '.join([*fitting, '-1'])} (-1: one scale a channel)"
+    yield Problem(recipe.where(f"{key}.group_size"), f"{key}.group_size", what, allowed)
+
+
+def _backup(recipe: Recipe, step: WeightCompression, key: str, config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Embeddings and the last layer get backup_mode, which has groups of its own where it is a float."""
+    backup = weight_rules.backup_mode(asdict(step))
+    size = {"mxfp8_e4m3": 32, "fp8_e4m3": weight_rules.group_size(asdict(step))}.get(backup, -1)
+    widths = {name: config[name] for name in ("hidden_size", "n_embd", "d_model") if isinstance(config.get(name), int)}
+    wrong = [f"{name} = {count}" for name, count in widths.items() if size > 0 and count % size]
+    if wrong and not step.all_layers:
+        what = f"{backup} has groups of {size}, which doesn't divide the model's {' and '.join(wrong)}"
+        yield Problem(
+            recipe.where(f"{key}.backup_mode"), f"{key}.backup_mode", what, "allowed: none, int8_sym, int8_asym"
+        )
+
+
+def channel_counts(config: Mapping[str, Any]) -> dict[str, int]:
+    """The input channels of a transformer's linear layers that its config tells, by the key that tells them."""
+    names = ("hidden_size", "n_embd", "d_model", "intermediate_size", "n_inner")
+    counts = {name: config[name] for name in names if isinstance(config.get(name), int)}
+    width = counts.get("n_embd", counts.get("hidden_size"))
+    if config.get("model_type") == "gpt2" and width and "n_inner" not in counts:
+        counts["4 * n_embd"] = 4 * width
+    heads, size = config.get("num_attention_heads"), config.get("head_dim")
+    if isinstance(heads, int) and isinstance(size, int):
+        counts["num_attention_heads * head_dim"] = heads * size
+    return counts
+
+
+def _positions(recipe: Recipe, config: Mapping[str, Any]) -> Iterator[Problem]:
+    """No window and no input may be longer than the model has positions."""
+    name = next((key for key in ("n_positions", "max_position_embeddings") if isinstance(config.get(key), int)), None)
+    if name is None:
+        return
+    limit = f"at most the model's {name}, {config[name]}"
+    for key, length in _lengths(recipe):
+        if length > config[name]:
+            yield Problem(recipe.where(key), key, f"{length} tokens are more than the model has positions", limit)
+
+
+def _lengths(recipe: Recipe) -> Iterator[tuple[str, int]]:
+    for index, check in enumerate(recipe.accuracy.checks):
+        if "context_length" in check.params:
+            yield f"accuracy.checks.{index}.context_length", check.params["context_length"]
+    steps = isinstance(recipe.resolved.get("compression"), list)
+    for index, step in enumerate(recipe.compression):
+        control = step.accuracy_control if isinstance(step, Quantization) else None
+        if control and control.context_length:
+            key = f"compression.{index}.accuracy_control" if steps else "compression.accuracy_control"
+            yield f"{key}.context_length", control.context_length
+    listed = isinstance(recipe.resolved.get("input_info"), list)
+    for index, one in enumerate(recipe.input_info):
+        if len(one.sample_size) == 2:
+            yield f"input_info.{index}.sample_size.1" if listed else "input_info.sample_size.1", one.sample_size[1]

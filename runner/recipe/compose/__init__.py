@@ -1,0 +1,1 @@
+"""From values of several files, and the command line's, to those of one recipe."""

@@ -1,0 +1,29 @@
+"""What the datasets of a recipe can give, as far as the recipe tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from runner.recipe.types import Dataset
+
+
+def kinds(dataset: Dataset) -> frozenset[str]:
+    """What the dataset can give: some of `text`, `pairs` (prompt and reply), `arrays`, `labels`."""
+    if dataset.format == "npz":
+        return frozenset({"arrays", "labels"} if dataset.labels else {"arrays"})
+    found = {"text"} if dataset.format == "txt" or dataset.column else set()
+    return frozenset(found | ({"pairs"} if dataset.prompt and dataset.reply else set()))
+
+
+def narrowed(dataset: Dataset, wanted: Iterable[str]) -> Dataset:
+    """The dataset without the columns and arrays that only kinds which are not `wanted` need.
+
+    Of text and pairs, text is read where both are wanted and given.
+    """
+    kept = kinds(dataset) & set(wanted)
+    if dataset.format == "npz":
+        return dataset if "labels" in kept else replace(dataset, labels=None)
+    if "text" in kept:
+        return replace(dataset, prompt=None, reply=None)
+    return replace(dataset, column=None) if "pairs" in kept else dataset

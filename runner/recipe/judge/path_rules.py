@@ -1,0 +1,26 @@
+"""The paths of a recipe can be those of files: a place is given where they can't, before anything looks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from runner.base.paths import refusal
+from runner.recipe import build
+from runner.recipe.judge.wording import Finding
+from runner.recipe.origins import KeyPath, Origins
+
+
+def check(config: Mapping[str, Any], origins: Origins, bad: Collection[KeyPath]) -> Iterator[Finding]:
+    """What is wrong with the paths of the model and of the datasets."""
+    for at, path in _paths(config):
+        if at not in bad and (what := refusal(build.absolute(path, at, origins))):
+            yield Finding(at, what, "allowed: a path to a file or folder")
+
+
+def _paths(config: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    datasets = config.get("datasets")
+    named = datasets.items() if isinstance(datasets, dict) else ()
+    for at, holder in [(("model",), config.get("model")), *((("datasets", name), data) for name, data in named)]:
+        if isinstance(holder, dict) and isinstance(holder.get("path"), str):
+            yield (*at, "path"), holder["path"]

@@ -1,0 +1,207 @@
+"""What a JSON Schema can't say: references between the sections of a recipe, and settings that contradict each other.
+
+The rules look at plain data that may be wrong elsewhere, so that all mistakes come at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.base.words import enumerate_names, near, shorten
+from runner.recipe import build
+from runner.recipe.datasets import kinds
+from runner.recipe.judge import legacy, path_rules, quantization_rules, weight_rules
+from runner.recipe.judge.validate import is_name, place
+from runner.recipe.judge.wording import Finding
+from runner.recipe.origins import Found, KeyPath, Origins
+from runner.recipe.types import AccuracyControl
+from runner.registry import limits
+from runner.registry.metrics import LIMITS, METRICS, RELATIVE
+
+
+def check(config: Mapping[str, Any], origins: Origins, path: Path, bad: Collection[KeyPath]) -> list[Found]:
+    """Apply the rules to all that isn't known to be `bad` already."""
+    rules = (
+        _name(config, path),
+        path_rules.check(config, origins, bad),
+        _compression(config, bad),
+        _checks(config, bad),
+        _preprocessing(config, bad),
+    )
+    return [place(finding, origins) for rule in rules for finding in rule]
+
+
+def _ok(path: KeyPath, bad: Collection[KeyPath]) -> bool:
+    """Whether neither the value at `path` nor anything in it is known to be bad."""
+    return not any(known[: len(path)] == path for known in bad)
+
+
+def _without(value: Any, at: KeyPath, bad: Collection[KeyPath]) -> Any:
+    """The value without what is known to be bad in it."""
+    if isinstance(value, dict):
+        return {key: _without(item, (*at, key), bad) for key, item in value.items() if (*at, key) not in bad}
+    if isinstance(value, list):
+        return value if _ok(at, bad) else []
+    return value
+
+
+def _mapping(config: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = config.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _name(config: Mapping[str, Any], path: Path) -> Iterator[Finding]:
+    if "name" not in config and not is_name(path.stem):
+        what = f"missing, and the file's name \"{path.stem}\" can't be one"
+        yield Finding(("name",), what, "state `name` in the recipe")
+
+
+def _reference(at: KeyPath, name: Any, datasets: Mapping[str, Any]) -> Iterator[Finding]:
+    """A dataset that is named has to be there."""
+    if isinstance(name, str) and name not in datasets:
+        there = enumerate_names(datasets) or "the recipe has no datasets"
+        yield Finding((*at, "dataset"), f'no dataset named "{shorten(name)}"', there, near(name, datasets))
+
+
+def _compression(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Finding]:
+    datasets = _mapping(config, "datasets")
+    for at, step in build.steps_of(config):
+        if not isinstance(step, dict):
+            continue
+        if legacy.is_legacy(step):
+            for key, what in legacy.convert(_without(step, at, bad), datasets).refusals:
+                yield Finding((*at, *key), what)
+        if _ok((*at, "dataset"), bad):
+            yield from _reference(at, step.get("dataset"), datasets)
+        yield from _calibration(at, step.get("dataset"), datasets, bad)
+        if step.get("algorithm") == "weight_compression" and _ok(at, bad):
+            yield from weight_rules.check(at, step)
+        elif step.get("algorithm") == "quantization" and _ok(at, bad) and not legacy.is_legacy(step):
+            task = _mapping(config, "model").get("task")
+            yield from quantization_rules.check(at, step, config.get("target_device"), task)
+        yield from _control(at, step, datasets, bad, _mapping(config, "model").get("task"))
+    yield from _repeated(config)
+
+
+def _calibration(at: KeyPath, name: Any, datasets: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Finding]:
+    """Calibration data feed the model: text or arrays."""
+    if not isinstance(name, str) or name not in datasets or not _ok(("datasets", name), bad):
+        return
+    if {"text", "arrays"}.isdisjoint(kinds(build.dataset(name, datasets[name]))):
+        needed = " or ".join(_GIVEN_BY[kind] for kind in ("text", "arrays"))
+        what = f'"{name}" holds nothing that can calibrate a model'
+        yield Finding((*at, "dataset"), what, f"needed: {needed}")
+
+
+def _control(
+    at: KeyPath, step: Mapping[str, Any], datasets: Mapping[str, Any], bad: Collection[KeyPath], task: Any
+) -> Iterator[Finding]:
+    """Accuracy control measures on its own dataset, or on that of the calibration."""
+    control = step.get("accuracy_control")
+    at = (*at, "accuracy_control")
+    if not isinstance(control, dict):
+        return
+    yield from _reference(at, control.get("dataset"), datasets)
+    name = control.get("dataset", step.get("dataset"))
+    if _ok((*at, "metric"), bad) and isinstance(name, str) and name in datasets and _ok(("datasets", name), bad):
+        yield from _fitting(at, {**control, "dataset": name}, datasets[name])
+    yield from _needs_a_generator(at, control, task)
+    info = METRICS.get(str(control.get("metric")))
+    if info and _ok(at, bad):
+        drop = AccuracyControl.max_drop, AccuracyControl.drop_type
+        wrong = limits.control_misfit(info, control.get("max_drop", drop[0]), control.get("drop_type", drop[1]))
+        if wrong:
+            yield Finding((*at, "max_drop"), *wrong)
+
+
+def _repeated(config: Mapping[str, Any]) -> Iterator[Finding]:
+    """NNCF compresses nothing twice, and no quantized weights, or quantizes twice, without a word."""
+    done: dict[str, KeyPath] = {}
+    for at, step in build.steps_of(config):
+        algorithm = step.get("algorithm") if isinstance(step, dict) else None
+        if not isinstance(algorithm, str):
+            continue
+        taken = algorithm if algorithm in done else "quantization"
+        if taken in done:
+            what = (
+                f"step {done[taken][-1]} does {taken} already, on everything that its ignored_scope doesn't leave out"
+            )
+            yield Finding((*at, "algorithm"), what, "leave operations out of that step with ignored_scope")
+        elif "ignored_scope" not in step:
+            done[algorithm] = at
+
+
+def _checks(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Finding]:
+    datasets = _mapping(config, "datasets")
+    checks = _mapping(config, "accuracy").get("checks")
+    for index, one in enumerate(checks if isinstance(checks, list) else []):
+        at = ("accuracy", "checks", index)
+        if not isinstance(one, dict):
+            continue
+        name = one.get("dataset") if _ok((*at, "dataset"), bad) else None
+        yield from _reference(at, name, datasets)
+        if isinstance(name, str) and name in datasets and _ok((*at, "metric"), bad) and _ok(("datasets", name), bad):
+            yield from _fitting(at, one, datasets[name])
+        if _ok(at, bad):
+            yield from _contradictions(at, one)
+        yield from _needs_a_generator(at, one, _mapping(config, "model").get("task"))
+        if one.get("metric") == "exact_match" and _mapping(config, "conversion").get("tokenizer") is False:
+            yield Finding((*at, "metric"), "exact_match generates text and needs `conversion.tokenizer: true`")
+
+
+_OF_GENERATORS = frozenset({"divergence", "exact_match"})
+
+
+def _needs_a_generator(at: KeyPath, one: Mapping[str, Any], task: Any) -> Iterator[Finding]:
+    """Some metrics are of models that predict the next token, and a task may say that the model is none."""
+    metric = METRICS.get(str(one.get("metric")))
+    if metric and metric.family in _OF_GENERATORS and isinstance(task, str) and not task.startswith("text-generation"):
+        what = f"{metric.name} is of models that generate text, and the model's task is {task}"
+        yield Finding((*at, "metric"), what, "use relative_l2, cosine_similarity or sqnr")
+
+
+_GIVEN_BY = {
+    "text": "a txt file, or a jsonl file with `column`",
+    "pairs": "a jsonl file with `prompt` and `reply`",
+    "arrays": "an npz file",
+    "labels": "an npz file with `labels`",
+}
+
+
+def _fitting(at: KeyPath, one: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[Finding]:
+    """A dataset has to hold what the metric works on."""
+    metric = METRICS.get(str(one.get("metric")))
+    name = str(one["dataset"])
+    if metric and metric.data.isdisjoint(kinds(build.dataset(name, dataset))):
+        needed = " or ".join(_GIVEN_BY[kind] for kind in sorted(metric.data))
+        yield Finding((*at, "dataset"), f'"{name}" doesn\'t hold what {metric.name} needs', f"needed: {needed}")
+
+
+def _contradictions(at: KeyPath, one: Mapping[str, Any]) -> Iterator[Finding]:
+    info = METRICS[one["metric"]]
+    gates = {gate: one[gate] for gate in (*LIMITS, *RELATIVE) if gate in one}
+    for gate, what, use in limits.misfits(info, gates):
+        yield Finding((*at, gate), what, use)
+    if "min" in one and "max" in one and one["min"] > one["max"]:
+        yield Finding((*at, "min"), f"{one['min']} is above max, {one['max']}; no value passes")
+    if "stride" in one and "context_length" in one and one["stride"] > one["context_length"]:
+        what = f"{one['stride']} is above context_length, {one['context_length']}; tokens would be left out"
+        yield Finding((*at, "stride"), what)
+
+
+def _preprocessing(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Finding]:
+    for name, dataset in _mapping(config, "datasets").items():
+        at = ("datasets", name, "preprocess")
+        if not isinstance(dataset, dict) or "preprocess" not in dataset or not _ok(at, bad):
+            continue
+        steps = dataset["preprocess"]
+        stored, _, wanted = steps.get("layout", "").partition("->")
+        if sorted(stored) != sorted(wanted) or len(set(stored)) != len(stored):
+            yield Finding((*at, "layout"), f'"{steps["layout"]}" doesn\'t reorder the same axes', "such as NHWC->NCHW")
+        for key in ("mean", "std"):
+            if len(build.as_list(steps.get(key))) > 1 and "C" not in stored:
+                yield Finding((*at, key), "several values need a layout with an axis C", "such as NHWC->NCHW")
+        if 0 in build.as_list(steps.get("std")):
+            yield Finding((*at, "std"), "0 can't be divided by")

@@ -1,0 +1,1 @@
+"""What each key of a recipe means, allows and needs."""

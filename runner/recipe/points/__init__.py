@@ -1,0 +1,1 @@
+"""From a recipe with lists of values to the points of a sweep."""

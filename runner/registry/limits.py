@@ -1,0 +1,55 @@
+"""Which gates make sense for a metric: none that every model passes, however bad, and none that no model passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from runner.registry.metrics import MetricInfo
+
+_TOWARDS = {"lower": ("max", "max_relative_increase"), "higher": ("min", "max_drop")}
+_BESIDE = {"min": "max", "max": "min"}
+
+
+def misfits(info: MetricInfo, gates: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """The gates that are wrong for a metric, each with what is wrong and what to use.
+
+    A `min` where less is better, or a `max` where more is, is right only beside its counterpart, as an interval.
+
+    Args:
+        info: the metric.
+        gates: gate -> limit, those that are set.
+    """
+    for gate, limit in gates.items():
+        if gate not in _TOWARDS[info.better] and _BESIDE.get(gate, gate) not in {*gates} - {gate}:
+            what = f"{info.better} {info.name} is better: this passes every model that is worse"
+            usable = [one for one in _TOWARDS[info.better] if one in info.gates]
+            yield gate, what, f"use {' or '.join(usable)}"
+        elif wrong := _beyond(info, gate, limit):
+            yield gate, f"{wrong[0]}: {'every' if wrong[1] else 'no'} model passes", _range(info)
+
+
+def _beyond(info: MetricInfo, gate: str, limit: float) -> tuple[str, bool] | None:
+    """What a limit is beyond, and whether everything passes for that."""
+    if gate in ("max", "min") and limit > info.most:
+        return f"no {info.name} is above {info.most:g}", gate == "max"
+    if gate in ("max", "min") and limit < info.least:
+        return f"no {info.name} is below {info.least:g}", gate == "min"
+    if gate == "max_drop" and limit >= info.most - info.least:
+        return f"{info.name} drops by {info.most - info.least:g} at most", True
+    return None
+
+
+def control_misfit(info: MetricInfo, max_drop: float, drop_type: str) -> tuple[str, str] | None:
+    """What is wrong with a drop that accuracy control allows, and what to use; None where it can be missed."""
+    widest = info.most - info.least if info.better == "higher" else float("inf")
+    worst = 1.0 if drop_type == "relative" and info.least == 0 and info.better == "higher" else widest
+    if max_drop < worst:
+        return None
+    return f"{info.name} drops by {worst:g} at most: every model passes", "0.01 is one percent"
+
+
+def _range(info: MetricInfo) -> str:
+    most = "" if info.most == float("inf") else f" to {info.most:g}"
+    least = f"{info.least:g}" if info.least > float("-inf") else "anything"
+    return f"{info.name} goes from {least}{most or ' up'}"
