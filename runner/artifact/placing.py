@@ -16,6 +16,7 @@ from runner.artifact import record
 from runner.artifact.card import write_card
 from runner.artifact.manifest import build_manifest
 from runner.artifact.portable import Places
+from runner.artifact.status import Status
 from runner.artifact.verify import examine
 from runner.artifact.versions import (
     LATEST,
@@ -44,12 +45,12 @@ class Placed:
     """Where an artifact is.
 
     Attributes:
-        status: `published`, `up to date` or `rejected`.
+        status: published, up to date, or rejected.
         version: its number; only versions have one.
         damaged: versions of the same content that were found damaged now, a sentence each.
     """
 
-    status: str
+    status: Status
     path: Path
     version: int | None
     damaged: tuple[str, ...] = ()
@@ -154,7 +155,7 @@ class _Placing:
                 if self.plan.recipe.publish == "copy":
                     fs.separate(folder)
                 self.news = self.news or not (self.home / LATEST).exists()
-                return Placed("up to date", folder, number, tuple(self.damaged))
+                return Placed(Status.UP_TO_DATE, folder, number, tuple(self.damaged))
         return None
 
     def _is_whole(self, number: int, folder: Path) -> bool:
@@ -189,7 +190,7 @@ class _Placing:
         self.record.versions = {n: one for n, one in self.record.versions.items() if n in kept}
         self.record.versions[number] = record.see(target, manifest)
         self.remember()
-        return Placed("published", target, number, tuple(self.damaged))
+        return Placed(Status.PUBLISHED, target, number, tuple(self.damaged))
 
     def remember(self) -> None:
         """Write down what is known of the versions, and let `latest` lead to the newest."""
@@ -227,10 +228,10 @@ class _Placing:
             manifest = read_manifest(target)
             ours = manifest is not None and manifest["identity"] == self.identity
             if ours and self._is_kept(target):
-                return Placed("rejected", target, None)
+                return Placed(Status.REJECTED, target, None)
             if ours or not os.path.lexists(target):
                 self._assemble(target, None, partial(fs.remove_tree, target))
-                return Placed("rejected", target, None)
+                return Placed(Status.REJECTED, target, None)
         message = f"{self.home / REJECTED} is full of folders that ovrun did not make"
         raise StageError(message)
 

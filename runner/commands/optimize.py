@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
+from runner.artifact.status import Status
 from runner.commands import options
 from runner.commands.loading import load_all, permit
 from runner.errors import AccuracyError, OvrunError
@@ -12,6 +13,7 @@ from runner.report.output import Output
 
 if TYPE_CHECKING:
     from runner.recipe import Recipe
+    from runner.run.outcome import Finished
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -33,7 +35,7 @@ def run(arguments: Namespace, output: Output) -> int:
         try:
             permit(recipe, arguments)
             documents.append(_optimize_one(recipe, arguments, output))
-            if documents[-1]["status"] == "rejected":
+            if documents[-1]["status"] == Status.REJECTED:
                 raise _missed(documents[-1])
         except OvrunError as error:
             output.failed(error)
@@ -45,38 +47,41 @@ def run(arguments: Namespace, output: Output) -> int:
 
 
 def _optimize_one(recipe: Recipe, arguments: Namespace, output: Output) -> dict[str, Any]:
-    from runner.report.console import RunConsole, Silent, make_console
-    from runner.run.one import optimize
+    from runner.report.console import RunConsole, make_console
+    from runner.run.lifecycle import optimize
+    from runner.run.outcome import Silent
 
     if output.form != "text":
-        outcome = optimize(recipe, arguments.outputs, Silent())
-        output.damaged(outcome.damaged)
+        finished = optimize(recipe, arguments.outputs, Silent())
+        output.damaged(finished.points[0].damaged)
         if output.form == "quiet":
-            output.lines([str(outcome.path)])
-        return _document(outcome)
+            output.lines([str(finished.points[0].path)])
+        return _document(finished)
     console = RunConsole(make_console(), recipe)
     console.heading()
     try:
-        outcome = optimize(recipe, arguments.outputs, console)
+        finished = optimize(recipe, arguments.outputs, console)
     finally:
         console.close()
-    console.summary(outcome)
-    output.damaged(outcome.damaged)
-    return _document(outcome)
+    console.summary(finished)
+    output.damaged(finished.points[0].damaged)
+    return _document(finished)
 
 
-def _document(outcome: Any) -> dict[str, Any]:
+def _document(finished: Finished) -> dict[str, Any]:
     from runner.artifact.versions import read_manifest
 
+    (outcome,) = finished.points
+    assert outcome.path is not None
     manifest = read_manifest(outcome.path) or {}
     return {
         "name": outcome.plan.recipe.name,
         "status": outcome.status,
         "path": str(outcome.path),
         "version": outcome.version,
-        "seconds": round(outcome.seconds, 3),
-        "ran": [stage.label for stage in outcome.plan.stages if stage.key in outcome.ran],
-        "log": str(outcome.log) if outcome.log else None,
+        "seconds": round(finished.seconds, 3),
+        "ran": [stage.label for stage in outcome.plan.stages if stage.key in finished.ran],
+        "log": str(finished.log) if finished.log else None,
         "size": manifest.get("size"),
         "checks": manifest.get("checks"),
         "damaged": list(outcome.damaged),

@@ -119,7 +119,8 @@ def _here(
 
 
 def _again(manifest: Mapping[str, Any], recipe: Recipe, into: Path, output: Output) -> Reproduction:
-    from runner.report.console import RunConsole, Silent, make_console
+    from runner.report.console import RunConsole, make_console
+    from runner.run.outcome import Silent
     from runner.run.reproduce import reproduce
 
     if output.form != "text":

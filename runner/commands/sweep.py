@@ -59,7 +59,7 @@ def run(arguments: Namespace, output: Output) -> int:
 
 
 def _sweep_one(sweep: Sweep, execute: Execute, arguments: Namespace, output: Output) -> int:
-    from runner.run.sweep import run_sweep
+    from runner.run.lifecycle import run_sweep
 
     observer = _observer(sweep, output)
     try:

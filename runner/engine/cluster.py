@@ -24,8 +24,8 @@ from distributed.scheduler import KilledWorker
 
 from runner.engine import failures, host, worker
 from runner.engine.estimate import Costs
-from runner.engine.failures import OutOfMemoryError
-from runner.engine.local import NotRunError, Results, blocked
+from runner.engine.failures import NotRunError, OutOfMemoryError
+from runner.engine.local import Results, blocked
 from runner.engine.settings import Cluster
 from runner.engine.shares import available_memory, memory_shares, reservations
 from runner.engine.start import connected

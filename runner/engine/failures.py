@@ -125,3 +125,18 @@ def rebuild(error: Mapping[str, Any], stage: str, log: Path) -> OvrunError:
     first = (error["message"].strip().splitlines() or ["no message"])[0]
     message = f"{stage} failed: {error['type']}: {first}"
     return StageError(message)
+
+
+class NotRunError(StageError):
+    """A stage that did not run, for what it needs failed, or because the run was given up.
+
+    Attributes:
+        cause: the error of the stage that failed.
+        given_up: whether it could have run.
+    """
+
+    def __init__(self, message: str, *, cause: OvrunError, given_up: bool = False) -> None:
+        super().__init__(message, hint=cause.hint)
+        self.given_up = given_up
+        self.cause: OvrunError = cause.cause if isinstance(cause, NotRunError) else cause
+        self.log = cause.log

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from runner.engine.failures import cannot_start
+from runner.engine.failures import NotRunError, cannot_start
 from runner.engine.forkclient import ForkServer
 from runner.engine.obtain import obtain
 from runner.engine.process import StageProcess
@@ -52,21 +52,6 @@ def blocked(stage: Stage, results: Mapping[str, OvrunError | None]) -> StageErro
         if isinstance(error, OvrunError):
             return NotRunError(f"{stage.label} did not run: {error.message}", cause=error)
     return None
-
-
-class NotRunError(StageError):
-    """A stage that did not run, for what it needs failed, or because the run was given up.
-
-    Attributes:
-        cause: the error of the stage that failed.
-        given_up: whether it could have run.
-    """
-
-    def __init__(self, message: str, *, cause: OvrunError, given_up: bool = False) -> None:
-        super().__init__(message, hint=cause.hint)
-        self.given_up = given_up
-        self.cause: OvrunError = cause.cause if isinstance(cause, NotRunError) else cause
-        self.log = cause.log
 
 
 def _given_up(results: Mapping[str, OvrunError | None]) -> StageError | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.artifact import record
 from runner.artifact.named import named
+from runner.artifact.status import Status
 from runner.artifact.versions import REJECTED, is_number
 from runner.base.figures import megabytes, number, seconds
 from runner.report.columns import Table
@@ -63,7 +64,7 @@ def compare(a: Row, b: Row) -> dict[str, Any]:
 
 def _status(row: Row) -> str:
     """Its status, and whether its files are as they were published; gates stand below."""
-    changed = row.reason if row.status != "rejected" else None
+    changed = row.reason if row.status != Status.REJECTED else None
     return f"{row.status}, {changed}" if changed else row.status
 
 

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.segment import Segment
 from rich.text import Text
 
+from runner.artifact.status import Status
 from runner.artifact.versions import read_manifest
 from runner.base import safe
 from runner.base.figures import check_lines, megabytes, seconds
@@ -19,9 +20,10 @@ from runner.base.words import plural
 
 if TYPE_CHECKING:
     from runner.errors import OvrunError
-    from runner.plan.types import Plan, Stage
+    from runner.plan.graph import Graph
+    from runner.plan.types import Stage
     from runner.recipe.types import Recipe
-    from runner.run.one import Outcome
+    from runner.run.outcome import Finished, Outcome
     from runner.store import Entry
 
 
@@ -62,10 +64,10 @@ class RunConsole:
         for note in self.recipe.notes:
             self.console.print(Text(f"  note: {safe.line(note)}", style="yellow"))
 
-    def planned(self, plan: Plan, chosen: Sequence[Stage]) -> None:
+    def planned(self, graph: Graph, needed: Sequence[Stage]) -> None:
         """How much of the plan is there already."""
-        self.width = max(len(stage.label) for stage in plan.stages)
-        done = len(plan.stages) - len(chosen)
+        self.width = max(len(stage.label) for stage in graph.stages.values())
+        done = len(graph.stages) - len(needed)
         if done:
             self._line("○", "dim", f"{plural(done, 'stage')} done before, not repeated", "")
 
@@ -102,31 +104,36 @@ class RunConsole:
         self._stop()
         self._line("✗", "red", stage.label, "")
 
+    def point(self, outcome: Outcome) -> None:
+        """Its end is told by the summary."""
+
     def close(self) -> None:
         """Leave the terminal as it was."""
         self._stop()
 
-    def summary(self, outcome: Outcome) -> None:
+    def summary(self, run: Finished) -> None:
         """What was made, how big it is, what each check measured, and where it lies."""
+        (outcome,) = run.points
+        assert outcome.path is not None
         manifest = read_manifest(outcome.path) or {}
         self.console.print()
-        self._headline(outcome)
+        self._headline(outcome.status, outcome.path, run.seconds)
         self._sizes(manifest.get("size", {}))
         for line, met in check_lines(manifest.get("checks", [])):
             text = Text(f"  {line}  ")
             self.console.print(text.append(met, style="green" if met == "met" else "bold red"))
-        if outcome.log is not None:
-            self.console.print(Text(f"  log      {shown(outcome.log)}", style="dim"))
+        if run.log is not None:
+            self.console.print(Text(f"  log      {shown(run.log)}", style="dim"))
 
-    def _headline(self, outcome: Outcome) -> None:
+    def _headline(self, status: Status, path: Path, duration: float) -> None:
         words = {
-            "published": ("Published", "bold green"),
-            "up to date": ("Up to date:", "bold green"),
-            "rejected": ("Not published, a gate was missed; kept in", "bold red"),
+            Status.PUBLISHED: ("Published", "bold green"),
+            Status.UP_TO_DATE: ("Up to date:", "bold green"),
+            Status.REJECTED: ("Not published, a gate was missed; kept in", "bold red"),
         }
-        word, style = words[outcome.status]
-        self.console.print(Text(word, style=style), Text(str(shown(outcome.path)), style="bold"), end="")
-        self.console.print(Text(f"  in {seconds(outcome.seconds)}", style="dim"))
+        word, style = words[status]
+        self.console.print(Text(word, style=style), Text(str(shown(path)), style="bold"), end="")
+        self.console.print(Text(f"  in {seconds(duration)}", style="dim"))
 
     def _sizes(self, size: dict[str, Any]) -> None:
         if not size:
@@ -144,22 +151,6 @@ class RunConsole:
         if self.bar is not None:
             self.bar.stop()
             self.bar = self.task = None
-
-
-class Silent:
-    """An observer that shows nothing."""
-
-    def planned(self, plan: Plan, chosen: Sequence[Stage]) -> None: ...
-
-    def started(self, stage: Stage, worker: str) -> None: ...
-
-    def waiting(self, stage: Stage) -> None: ...
-
-    def progress(self, stage: Stage, done: int, total: int) -> None: ...
-
-    def finished(self, stage: Stage, entry: Entry, reused: bool) -> None: ...
-
-    def failed(self, stage: Stage, error: OvrunError) -> None: ...
 
 
 def shown(path: Path) -> Path:

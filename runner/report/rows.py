@@ -12,6 +12,7 @@ from typing import Any
 import runner.base.files as fs
 from runner.artifact import record, shape
 from runner.artifact.named import homes
+from runner.artifact.status import Status
 from runner.artifact.versions import REJECTED, load_manifest
 from runner.base.words import near
 from runner.errors import Problem, SourceError, UsageError
@@ -133,7 +134,7 @@ def row_of(manifest: Mapping[str, Any], place: str) -> Row:
         name=manifest["name"],
         version=manifest["version"],
         place=place,
-        status="rejected" if rejected else "published",
+        status=Status.REJECTED if rejected else Status.PUBLISHED,
         reason=missed_gates(checks) if rejected else None,
         sweep=sweep.get("name"),
         settings=sweep.get("settings", {}),
@@ -165,7 +166,7 @@ def _records(outputs: Path, notes: list[str]) -> Iterable[Mapping[str, Any]]:
 def _point(sweep: str, point: Mapping[str, Any], versions: Mapping[str, Row]) -> Row:
     """The row of a sweep's point; from the manifest of the version that it made, where that is still there."""
     place = PurePosixPath(point["path"]).as_posix() if point["path"] else None
-    status = "published" if point["status"] == "up to date" else str(point["status"])
+    status = Status.PUBLISHED if point["status"] == Status.UP_TO_DATE else str(point["status"])
     made = versions.get(place) if place else None
     if made is not None:
         reason = point.get("reason") or made.reason

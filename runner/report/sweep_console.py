@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from runner.artifact.status import Status
 from runner.base import streams
 from runner.base.figures import megabytes, number, seconds
 from runner.base.words import plural
@@ -23,24 +24,24 @@ if TYPE_CHECKING:
     from runner.plan.graph import Graph
     from runner.plan.types import Stage
     from runner.recipe.points.sweep import Sweep
-    from runner.run.sweep import PointOutcome, SweepOutcome
+    from runner.run.outcome import Finished, Outcome
     from runner.store import Entry
 
 _MARKS = {
-    "published": ("✓", "green"),
-    "up to date": ("○", "dim"),
-    "ready": ("○", "green"),
-    "not selected": ("·", "dim"),
-    "rejected": ("✗", "yellow"),
-    "failed": ("✗", "red"),
-    "not run": ("-", "red"),
+    Status.PUBLISHED: ("✓", "green"),
+    Status.UP_TO_DATE: ("○", "dim"),
+    Status.READY: ("○", "green"),
+    Status.NOT_SELECTED: ("·", "dim"),
+    Status.REJECTED: ("✗", "yellow"),
+    Status.FAILED: ("✗", "red"),
+    Status.NOT_RUN: ("-", "red"),
 }
 _MOST_WORKERS = 12
 """Lines of the live table that workers take; the others are counted."""
 
 
 class SweepConsole:
-    """Shows one sweep to a person; a `SweepObserver`."""
+    """Shows one sweep to a person; a `Observer`."""
 
     def __init__(self, console: Console, sweep: Sweep) -> None:
         self.console, self.sweep = console, sweep
@@ -85,10 +86,10 @@ class SweepConsole:
         if error.log is not None:
             self.console.print(Text(f"    log: {error.log}", style="dim"))
 
-    def point(self, outcome: PointOutcome) -> None:
+    def point(self, outcome: Outcome) -> None:
         """The line of a point that has come to its end."""
         self.state.point(outcome)
-        if outcome.status != "not selected" and (self.live is None or outcome.status != "up to date"):
+        if outcome.status != Status.NOT_SELECTED and (self.live is None or outcome.status != Status.UP_TO_DATE):
             mark, style = _MARKS[outcome.status]
             line = Text(f"  {mark} ", style=style).append(short(outcome.point.name), style="default")
             self.console.print(line.append(f"  {outcome.status}{_result(outcome)}", style="dim"))
@@ -99,13 +100,13 @@ class SweepConsole:
             self.live.stop()
             self.live = None
 
-    def summary(self, outcome: SweepOutcome) -> None:
+    def summary(self, outcome: Finished) -> None:
         """How many points came to which end."""
         counts = ", ".join(f"{count} {status}" for status, count in self.state.statuses.most_common())
         what = f"{plural(len(outcome.points), 'point')}: {counts}"
         self.console.print()
         self.console.print(Text(what, style="bold"), end="")
-        ran = f"  in {seconds(outcome.seconds)}, {plural(outcome.ran, 'stage')} run"
+        ran = f"  in {seconds(outcome.seconds)}, {plural(len(outcome.ran), 'stage')} run"
         self.console.print(Text(ran, style="dim"))
 
     def _stage(self, stage: Stage, rest: str) -> None:
@@ -140,9 +141,9 @@ def _activity(activity: Activity) -> ProgressBar:
     return ProgressBar(total=activity.total or None, completed=activity.done, width=12, pulse=not activity.total)
 
 
-def _result(outcome: PointOutcome) -> str:
-    if outcome.row is None or outcome.status not in ("published", "rejected", "ready"):
-        told = outcome.status == "failed"  # with its stage, which other points may share
+def _result(outcome: Outcome) -> str:
+    if outcome.row is None or outcome.status not in (Status.PUBLISHED, Status.REJECTED, Status.READY):
+        told = outcome.status == Status.FAILED  # with its stage, which other points may share
         return f": {outcome.reason.splitlines()[0]}" if outcome.reason and not told else ""
     size = f"  {megabytes(outcome.row['size'])}"
     checks = {check["metric"]: check["value"] for check in outcome.row["checks"]}
@@ -151,7 +152,7 @@ def _result(outcome: PointOutcome) -> str:
 
 
 class SweepEvents:
-    """Tells a sweep as JSON, one object a line; a `SweepObserver`."""
+    """Tells a sweep as JSON, one object a line; a `Observer`."""
 
     def planned(self, graph: Graph, needed: Sequence[Stage]) -> None:
         """`planned`: counts of points and stages."""
@@ -180,7 +181,7 @@ class SweepEvents:
         log = str(error.log) if error.log else None
         self._tell("failed", _named(stage) | {"error": error.message, "exit_code": error.exit_code, "log": log})
 
-    def point(self, outcome: PointOutcome) -> None:
+    def point(self, outcome: Outcome) -> None:
         """`point`: one has come to its end."""
         document = {
             "name": outcome.point.name,
@@ -196,12 +197,12 @@ class SweepEvents:
     def close(self) -> None:
         """Nothing is left open."""
 
-    def summary(self, outcome: SweepOutcome) -> None:
+    def summary(self, outcome: Finished) -> None:
         """`end`: of one sweep."""
         counts: dict[str, int] = {}
         for one in outcome.points:
             counts[one.status] = counts.get(one.status, 0) + 1
-        end: dict[str, Any] = {"name": outcome.sweep.name, "points": counts, "ran": outcome.ran}
+        end: dict[str, Any] = {"name": outcome.name, "points": counts, "ran": len(outcome.ran)}
         self._tell("end", end | {"seconds": round(outcome.seconds, 3), "exit_code": outcome.exit_code})
 
     def _tell(self, event: str, document: dict[str, Any]) -> None:
@@ -213,7 +214,7 @@ def _named(stage: Stage) -> dict[str, Any]:
 
 
 class SweepQuiet:
-    """Tells the folder of each version, and nothing else; a `SweepObserver`."""
+    """Tells the folder of each version, and nothing else; a `Observer`."""
 
     def __init__(self, output: Output) -> None:
         self.output = output
@@ -232,11 +233,11 @@ class SweepQuiet:
         """An error is told however quiet it is."""
         self.output.failed(error)
 
-    def point(self, outcome: PointOutcome) -> None:
+    def point(self, outcome: Outcome) -> None:
         """A version is there."""
-        if outcome.path is not None and outcome.status in ("published", "up to date"):
+        if outcome.path is not None and outcome.status in (Status.PUBLISHED, Status.UP_TO_DATE):
             self.output.lines([str(outcome.path)])
 
     def close(self) -> None: ...
 
-    def summary(self, outcome: SweepOutcome) -> None: ...
+    def summary(self, outcome: Finished) -> None: ...

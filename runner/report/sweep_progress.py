@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from runner.artifact.status import Status
 from runner.plan.graph import Graph
 from runner.plan.types import Stage
-from runner.run.sweep import PointOutcome
+from runner.run.outcome import Outcome
 from runner.store import Entry
 
 _UNKNOWN = 1.0
@@ -31,7 +32,7 @@ class SweepProgress:
     """Counts of a sweep, kept by the events of its engine."""
 
     points: int = 0
-    ends: dict[str, str] = field(default_factory=dict)
+    ends: dict[str, Status] = field(default_factory=dict)
     workers: dict[str, Activity] = field(default_factory=dict)
     left: dict[str, Stage] = field(default_factory=dict)
     needed: int = 0
@@ -72,12 +73,12 @@ class SweepProgress:
         self.left.pop(stage.key, None)
         self.workers = {name: one for name, one in self.workers.items() if one.stage.key != stage.key}
 
-    def point(self, outcome: PointOutcome) -> None:
+    def point(self, outcome: Outcome) -> None:
         """A point has come to an end, or is ready to be chosen from."""
         self.ends[outcome.point.name] = outcome.status
 
     @property
-    def statuses(self) -> Counter[str]:
+    def statuses(self) -> Counter[Status]:
         """How many points have come to which end."""
         return Counter(self.ends.values())
 

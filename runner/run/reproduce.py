@@ -23,7 +23,8 @@ from runner.plan.types import Plan
 from runner.recipe import load_recipe
 from runner.recipe.dump import dump_data
 from runner.recipe.types import Recipe
-from runner.run.one import Observer, optimize
+from runner.run.lifecycle import optimize
+from runner.run.outcome import Observer
 from runner.store import store_of
 
 SAME, INPUTS, DIFFERS = "same", "inputs differ", "differs"
@@ -123,7 +124,8 @@ def reproduce(manifest: Mapping[str, Any], recipe: Recipe, into: Path, observer:
     inputs = tuple(_inputs(manifest, plan))
     if inputs:
         return Reproduction(INPUTS, None, inputs)
-    outcome = optimize(recipe, into, observer)
+    (outcome,) = optimize(recipe, into, observer).points
+    assert outcome.path is not None
     made = load_manifest(outcome.path)
     results = tuple(_results(manifest, made))
     causes = (*_surroundings(manifest), *_stages(manifest, made))

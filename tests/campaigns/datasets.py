@@ -220,7 +220,7 @@ CAMPAIGN = Campaign(
     prepare=prepare,
     warm=(
         "runner.plan.builder",
-        "runner.run.one",
+        "runner.run.lifecycle",
         "runner.data.npz",
         "runner.data.jsonl",
         "runner.data.preprocess",

@@ -18,10 +18,11 @@ from runner import data, sources
 from runner.base import files as fs
 from runner.embedded import DATASETS, MODELS
 from runner.errors import SourceError
-from runner.plan.types import Plan, Stage
+from runner.plan.types import Stage
 from runner.recipe import load_recipe
 from runner.recipe.types import Dataset, ModelSource
-from runner.run.one import Outcome, optimize
+from runner.run.lifecycle import optimize
+from runner.run.outcome import Outcome
 from tests import cheap
 
 RECIPE = """\
@@ -48,8 +49,10 @@ class Acting(cheap.Recorder):
         self.moment, self.stage, self.act = moment, stage, act
         self.acted = False
 
-    def planned(self, plan: Plan, chosen: object) -> None:
+    def planned(self, graph: object, needed: object) -> None:
         self._perhaps("planned", self.stage)
+
+    def point(self, outcome: Outcome) -> None: ...
 
     def started(self, stage: Stage, worker: str) -> None:
         super().started(stage, worker)
@@ -102,8 +105,9 @@ def swap_and_swap_back(path: Path) -> None:
     aside.replace(path)
 
 
-def run(project: Path, observer: Any) -> Outcome:
-    return optimize(load_recipe("changing.yaml"), project / "outputs", observer)
+def run(project: Path, observer: Any, outputs: str = "outputs") -> Outcome:
+    (outcome,) = optimize(load_recipe("changing.yaml"), project / outputs, observer).points
+    return outcome
 
 
 def stored(project: Path) -> set[str]:
@@ -151,7 +155,7 @@ def test_an_entry_of_the_store_that_changes_while_it_is_read_is_made_again(proje
         entry.write_bytes(b"x" + entry.read_bytes()[1:])
 
     disturbed = run(project, Acting("started", "quantize", damage))
-    undisturbed = optimize(load_recipe("changing.yaml"), project / "elsewhere", Acting())
+    undisturbed = run(project, Acting(), "elsewhere")
     weights = [fs.sha256_file(outcome.path / "openvino_model.bin") for outcome in (disturbed, undisturbed)]
     assert disturbed.status == "published" and weights[0] == weights[1]
 

@@ -9,8 +9,8 @@ import pytest
 
 from runner.plan.types import Stage
 from runner.recipe import load_recipe
-from runner.report.console import Silent
-from runner.run.one import Outcome, optimize
+from runner.run.lifecycle import optimize
+from runner.run.outcome import Finished, Outcome, Silent
 from runner.store import Entry, store_of
 
 RECIPE = "digits-int8"
@@ -31,14 +31,18 @@ class Remover(Silent):
             self.removed += 1
 
 
-def run(outputs: Path, observer: Any, *overrides: str) -> Outcome:
+def finished(outputs: Path, observer: Any, *overrides: str) -> Finished:
     return optimize(load_recipe(RECIPE, list(overrides)), outputs, observer)
+
+
+def run(outputs: Path, observer: Any, *overrides: str) -> Outcome:
+    return finished(outputs, observer, *overrides).points[0]
 
 
 def names_of(outcome: Outcome) -> dict[str, int]:
     """How many names each file of a version has."""
-    model = outcome.plan.model
-    return {name: (outcome.path / name).stat().st_nlink for name in outcome.entries[model].record["files"]}
+    model = store_of(outcome.path.parents[1]).find(outcome.plan.model)
+    return {name: (outcome.path / name).stat().st_nlink for name in model.record["files"]}
 
 
 @pytest.mark.parametrize(("when", "what"), [("evaluate", "quantize"), ("quantize", "convert")])
@@ -56,8 +60,9 @@ def test_an_edit_of_a_version_is_found_and_a_copy_is_independent(tmp_path: Path)
     content = weights.read_bytes()
     weights.chmod(0o644)
     weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    second = run(tmp_path, Silent())
-    assert second.version == 2 and "quantize" in {second.plan.stage(key).name for key in second.ran}
+    again = finished(tmp_path, Silent())
+    (second,) = again.points
+    assert second.version == 2 and "quantize" in {second.plan.stage(key).name for key in again.ran}
     assert (second.path / "openvino_model.bin").read_bytes() == content
 
     third = run(tmp_path, Silent(), "publish=copy")
@@ -68,8 +73,9 @@ def test_an_edit_of_a_version_is_found_and_a_copy_is_independent(tmp_path: Path)
     weights = third.path / "openvino_model.bin"
     weights.chmod(0o644)
     weights.write_bytes(bytes(len(content)))
-    fourth = run(tmp_path, Silent(), "publish=copy")
-    assert fourth.version == 3 and not fourth.ran, "the store's own file is as it was"
+    again = finished(tmp_path, Silent(), "publish=copy")
+    (fourth,) = again.points
+    assert fourth.version == 3 and not again.ran, "the store's own file is as it was"
     assert set(names_of(fourth).values()) == {1}
     assert (fourth.path / "openvino_model.bin").read_bytes() == content
     assert not (fourth.path / "openvino_model.bin").stat().st_mode & 0o222

@@ -10,7 +10,7 @@ import pytest
 
 import runner.base.files as fs
 from runner.errors import StageError
-from runner.run.one import new_log, new_logs
+from runner.run.logs import new_log, new_logs
 from runner.store import Store
 from tests import cheap
 

@@ -31,7 +31,7 @@ import os, sys
 from pathlib import Path
 import runner.base.files as fs
 from runner.errors import OvrunError
-from runner.run.one import new_log
+from runner.run.logs import new_log
 from runner.store import Store
 from runner.store.runs import under_way
 from tests import cheap

@@ -1,0 +1,45 @@
+"""What a stage found wrong, told with the place in the recipe that it stems from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import runner.base.files as fs
+from runner.errors import OvrunError, Problem, RecipeError
+from runner.plan.builder import refuse_misfit
+from runner.plan.types import Plan, Stage
+from runner.recipe.judge.schemas import load_schema
+from runner.recipe.types import Recipe
+from runner.store import Entry
+
+
+def check_fetched(plan: Plan, stage: Stage, entry: Entry) -> None:
+    """Hold a fetched model's config.json against the recipe, as early as it can be known.
+
+    Raises:
+        RecipeError: the recipe does not fit the model.
+    """
+    if stage.name == "fetch":
+        refuse_misfit(plan.recipe, fs.read_json(entry.files / "config.json"))
+
+
+def placed(error: OvrunError, recipe: Recipe, stage: Stage) -> OvrunError:
+    """A stage does not know where a recipe's value was written; the recipe does."""
+    if not isinstance(error, RecipeError):
+        return error
+    problems = []
+    for problem in error.problems:
+        given: dict[str, Any] = vars(problem)
+        if not problem.where:
+            key = _whole_key(problem.key, stage)
+            given = {**given, "where": recipe.where(key), "key": key}
+        problems.append(Problem(**given))
+    whole = RecipeError(problems, hint=error.hint)
+    whole.log = error.log
+    return whole
+
+
+def _whole_key(key: str, stage: Stage) -> str:
+    """A key as the recipe has it: one that starts with no section of a recipe lies in the stage's own."""
+    known = load_schema("recipe.schema.json")["properties"]
+    return key if key.partition(".")[0] in known else ".".join(part for part in (stage.section, key) if part)

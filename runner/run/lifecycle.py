@@ -1,0 +1,288 @@
+"""The one lifecycle of a run: plan, make what is missing, judge, choose, publish. A recipe is a sweep of one point.
+
+A point is published as soon as its last stage is done, unless the sweep selects one of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from runner.artifact import placing
+from runner.artifact.manifest import check_record
+from runner.artifact.status import Status
+from runner.engine.failures import NotRunError
+from runner.engine.watcher import Execute
+from runner.errors import AccuracyError, OvrunError, StageError
+from runner.metrics.gates import Judged, missed_gates
+from runner.plan.builder import make_plan
+from runner.plan.graph import make_graph, plan_points
+from runner.plan.types import Plan, Stage
+from runner.recipe.points.sweep import Point, Sweep
+from runner.recipe.types import Recipe
+from runner.run import record
+from runner.run.choosing import best
+from runner.run.faults import check_fetched, placed
+from runner.run.judging import judge_all
+from runner.run.logs import new_log, new_logs
+from runner.run.outcome import Finished, Observer, Outcome
+from runner.store import Entry, Store, cannot_write, store_of
+from runner.store.runs import under_way
+
+_ATTEMPTS = 3
+"""How often a run makes what vanishes from the store under its hands."""
+
+
+def optimize(recipe: Recipe, outputs: Path, observer: Observer) -> Finished:
+    """Take a recipe from plan to published artifact.
+
+    Raises:
+        OvrunError: with the exit code of what went wrong; finished stages stay in the store. A missed gate is no error.
+    """
+    start = time.monotonic()
+    store = store_of(outputs)
+    placing.refuse_foreign(outputs / recipe.name)
+    outcome = Outcome(Point(recipe.name, {}, recipe), make_plan(recipe, store))
+    run = _Run(Sweep(recipe.name, (), [outcome.point]), [outcome], store, outputs, observer)
+    with under_way(store, (stage.key for stage in outcome.plan.stages)):
+        run.execute(None, fail_fast=True)
+    if outcome.error is not None:
+        raise outcome.error
+    return run.finished(start)
+
+
+def run_sweep(
+    sweep: Sweep, outputs: Path, observer: Observer, execute: Execute | None = None, *, fail_fast: bool = False
+) -> Finished:
+    """Take every point of a sweep from plan to published artifact; a point that fails does not stop the others.
+
+    Args:
+        execute: the engine; `runner.engine.local.execute` by default.
+
+    Raises:
+        RecipeError: points do not fit their models; nothing has run.
+        SourceError: models or data can't be had; nothing has run.
+        StageError: the outputs folder can't be written.
+        KeyboardInterrupt: what has finished is kept and recorded.
+    """
+    start = time.monotonic()
+    store = store_of(outputs)
+    for point in sweep.points:
+        placing.refuse_foreign(outputs / point.name)
+    plans = plan_points(sweep, store)
+    points = [Outcome(point, plan) for point, plan in zip(sweep.points, plans, strict=True)]
+    run = _Run(sweep, points, store, outputs, observer, recorded=True)
+    with under_way(store, (stage.key for plan in plans for stage in plan.stages)):
+        try:
+            run.execute(execute, fail_fast)
+            run.select()
+        finally:
+            record.write(sweep, points, outputs, len(run.ran), time.monotonic() - start)
+    return run.finished(start)
+
+
+class _Run:
+    """The state of one run; `recorded` runs are those of sweeps."""
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        points: list[Outcome],
+        store: Store,
+        outputs: Path,
+        observer: Observer,
+        *,
+        recorded: bool = False,
+    ) -> None:
+        self.sweep, self.points, self.store, self.outputs, self.observer = sweep, points, store, outputs, observer
+        self.recorded = recorded
+        self.ran: set[str] = set()
+        self.log: Path | None = None
+        self.missing: dict[str, set[str]] = {}
+        self.users: dict[str, list[Outcome]] = {}
+        self.again: set[str] = set()
+
+    def finished(self, start: float) -> Finished:
+        """The end of a run that began at `start` of the monotonic clock."""
+        ran = frozenset(self.ran)
+        return Finished(self.sweep.name, self.points, self.sweep.select, ran, self.log, time.monotonic() - start)
+
+    def execute(self, execute: Execute | None, fail_fast: bool) -> None:
+        """Run what is missing; what somebody removes from the store meanwhile is made again."""
+        waiting = self.points
+        for attempt in range(_ATTEMPTS):
+            graph = make_graph([outcome.plan for outcome in waiting])
+            needed = graph.needed(self.store)
+            if attempt == 0:
+                self.observer.planned(graph, needed)
+            self._await(waiting, needed)
+            self._execute(needed, execute, fail_fast)
+            waiting = [outcome for outcome in waiting if _is_open(outcome)]
+            if not waiting:
+                break
+        for outcome in waiting:
+            message = f"entries of {self.store.root} vanish as soon as they are made"
+            self._fail(outcome, StageError(message, hint="Something else removes or changes files there."))
+        if self.ran:
+            self.store.tidy()
+
+    def _await(self, points: Sequence[Outcome], needed: Sequence[Stage]) -> None:
+        """Note which stages each point waits for; finish those that wait for none."""
+        keys = {stage.key for stage in needed}
+        self.users, self.again = {}, set()
+        for outcome in points:
+            mine = {stage.key for stage in outcome.plan.stages} & keys
+            self.missing[outcome.point.name] = mine
+            for key in mine:
+                self.users.setdefault(key, []).append(outcome)
+            if not mine:
+                self._finish(outcome)
+
+    def _execute(self, needed: Sequence[Stage], execute: Execute | None, fail_fast: bool) -> None:
+        """Fetch models first, hold them against their points, then run all that is left."""
+        if not needed:
+            return
+        self.store.check_writable()
+        log_of = self._logs()
+        if execute is None:
+            from runner.engine import local
+
+            execute = local.execute
+        for fetches in (True, False):
+            stages = [stage for stage in needed if (stage.name == "fetch") is fetches and self._wanted(stage)]
+            if stages:
+                results = execute(stages, self.store, log_of, _Following(self), fail_fast=fail_fast)
+                for stage in stages:
+                    if error := results.get(stage.key):
+                        self.lost(stage, error)
+
+    def _logs(self) -> Callable[[Stage], Path]:
+        """One log for a recipe's stages, one each for a sweep's."""
+        if not self.recorded:
+            log = self.log = self.log or new_log(self.outputs, self.sweep.name)
+            return lambda stage: log
+        folder = self.log = self.log or new_logs(self.outputs, self.sweep.name)
+        return lambda stage: folder / f"{stage.name}-{stage.key[:12]}.log"
+
+    def _wanted(self, stage: Stage) -> bool:
+        return any(_is_open(outcome) for outcome in self.users[stage.key])
+
+    def done(self, stage: Stage, entry: Entry, reused: bool) -> None:
+        """A stage is in the store: judge and publish the points that waited for it alone."""
+        if not reused:
+            self.ran.add(stage.key)
+        for outcome in self.users.get(stage.key, ()):
+            self.missing[outcome.point.name].discard(stage.key)
+            if not _is_open(outcome):
+                continue
+            try:
+                check_fetched(outcome.plan, stage, entry)
+            except OvrunError as error:
+                self._fail(outcome, error)
+                continue
+            if not self.missing[outcome.point.name]:
+                self._finish(outcome)
+
+    def lost(self, stage: Stage, error: OvrunError) -> None:
+        """A stage could not be made: neither can the points that need it, unless what it reads has vanished."""
+        if not isinstance(error, NotRunError) and not all(self.store.has(key) for key in stage.after.values()):
+            self.again.update(outcome.point.name for outcome in self.users[stage.key])
+        for outcome in self.users[stage.key]:
+            if _is_open(outcome) and outcome.point.name not in self.again:
+                self._fail(outcome, placed(error, outcome.point.recipe, stage))
+
+    def _fail(self, outcome: Outcome, error: OvrunError) -> None:
+        if isinstance(error, AccuracyError):  # a stage that may not lose more than it was allowed
+            outcome.status = Status.REJECTED
+        else:
+            given_up = isinstance(error, NotRunError) and error.given_up
+            outcome.status = Status.NOT_RUN if given_up else Status.FAILED
+        outcome.error, outcome.reason = error, error.message
+        self.observer.point(outcome)
+
+    def _finish(self, outcome: Outcome) -> None:
+        """Judge a point whose results are all there, and publish it unless one is to be selected."""
+        plan = outcome.plan
+        entries = self._entries(plan)
+        if entries is None:
+            return
+        outcome.checks = judge_all(plan, entries)
+        if self.recorded:
+            outcome.row = record.row(plan, self.store, entries, outcome.checks)
+        if not all(judged.passed for judged in outcome.checks):
+            outcome.status = Status.REJECTED
+            outcome.reason = missed_gates(check_record(judged) for judged in outcome.checks)
+        elif self.sweep.select is not None:
+            outcome.status = Status.READY
+            self.observer.point(outcome)
+            return
+        self._place(outcome, entries, outcome.checks)
+
+    def _place(self, outcome: Outcome, entries: Mapping[str, Entry], checks: Sequence[Judged]) -> None:
+        plan, name = outcome.plan, outcome.point.name
+        said = {"name": self.sweep.name, "settings": dict(outcome.point.settings)} if self.recorded else None
+        try:
+            self.store.remember_recent(name, {stage.label: stage.document for stage in plan.stages}, plan.recipe.path)
+            at = placing.place(plan, self.store, entries, checks, self.outputs, said)
+        except OSError as error:
+            raise cannot_write(self.outputs, error) from error
+        outcome.status, outcome.path, outcome.version, outcome.damaged = at.status, at.path, at.version, at.damaged
+        self.observer.point(outcome)
+
+    def _entries(self, plan: Plan) -> dict[str, Entry] | None:
+        """The entries of a plan's targets, or None if one of them has vanished."""
+        entries = {key: self.store.find(key) for key in plan.targets}
+        whole = {key: entry for key, entry in entries.items() if entry is not None}
+        return whole if len(whole) == len(entries) else None
+
+    def select(self) -> None:
+        """Publish the best of the points that could be published."""
+        if self.sweep.select is None:
+            return
+        ready = [outcome for outcome in self.points if outcome.status == Status.READY]
+        chosen, reasons = best(self.sweep.select, [outcome.row or {} for outcome in ready])
+        for index, outcome in enumerate(ready):
+            if index == chosen:
+                self._publish_chosen(outcome)
+            else:
+                outcome.status = Status.REJECTED if reasons[index] is not None else Status.NOT_SELECTED
+                outcome.reason = reasons[index]
+                self.observer.point(outcome)
+
+    def _publish_chosen(self, outcome: Outcome) -> None:
+        entries = self._entries(outcome.plan)
+        if entries is None:
+            self._fail(outcome, StageError(f"entries of {self.store.root} vanished before the best point was chosen"))
+        else:
+            self._place(outcome, entries, outcome.checks)
+
+
+def _is_open(outcome: Outcome) -> bool:
+    """Whether a point's end is not known yet."""
+    return outcome.status == Status.NOT_RUN and outcome.error is None
+
+
+class _Following:
+    """Passes on what an engine tells, and lets the run act on it."""
+
+    def __init__(self, run: _Run) -> None:
+        self.run, self.observer = run, run.observer
+
+    def started(self, stage: Stage, worker: str) -> None:
+        self.observer.started(stage, worker)
+
+    def waiting(self, stage: Stage) -> None:
+        self.observer.waiting(stage)
+
+    def progress(self, stage: Stage, done: int, total: int) -> None:
+        self.observer.progress(stage, done, total)
+
+    def finished(self, stage: Stage, entry: Entry, reused: bool) -> None:
+        self.observer.finished(stage, entry, reused)
+        self.run.done(stage, entry, reused)
+
+    def failed(self, stage: Stage, error: OvrunError) -> None:
+        (first, *_) = self.run.users[stage.key]
+        self.observer.failed(stage, placed(error, first.point.recipe, stage))
+        self.run.lost(stage, error)
