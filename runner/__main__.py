@@ -2,7 +2,7 @@
 
 import sys
 
-from runner.engine.python import leave_current_folder
+from runner.base.python import leave_current_folder
 
 leave_current_folder()
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from runner.engine import python
+from runner.base import python
 from runner.engine.forkserver import FORK, TEMPLATE
 
 _QUIET = {

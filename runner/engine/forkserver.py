@@ -28,6 +28,7 @@ from types import FrameType
 from typing import NoReturn
 
 from runner.base import streams
+from runner.base.python import without_telemetry
 
 FORK, TEMPLATE = b"f", b"t"
 _SENT = {FORK: 4, TEMPLATE: 1}
@@ -148,7 +149,7 @@ def _noted(number: int, frame: FrameType | None) -> None:
 
 def _warm() -> None:
     """Import what nearly every stage needs; a stage that can't import it says so itself, in its own log."""
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # OpenVINO takes its own stub, and sends nothing
+    without_telemetry()
     from runner.engine import child  # noqa: F401
 
     if sys.platform == "linux":  # elsewhere system libraries don't bear a fork once they are in use

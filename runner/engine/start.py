@@ -22,8 +22,8 @@ from distributed.security import Security
 from distributed.versions import VersionMismatchWarning
 
 import runner.base.files as fs
-from runner.base import safe
-from runner.engine import python, slurm
+from runner.base import python, safe
+from runner.engine import slurm
 from runner.engine.failures import cannot_start
 from runner.engine.process import open_log
 from runner.engine.settings import Cluster

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from runner.base.python import without_telemetry
+
 # transformers imports these for assisted decoding and for the losses of detection models.
 _UNUSED = ("sklearn", "scipy")
 # These would take code from a hub or a cache, and run it, where a model's configuration asks for that.
@@ -34,7 +36,7 @@ def import_exporter() -> None:
     """
     os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
     os.environ.update(dict.fromkeys(("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"), f"{os.devnull}/none"))
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # OpenVINO then takes its own stub
+    without_telemetry()
     sys.modules.update(dict.fromkeys(_NEVER))  # type: ignore[arg-type]
     gc.disable()  # nothing that an import makes is garbage: collecting finds none, and takes a tenth of the time
     postpone_compiler()

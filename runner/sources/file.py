@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def locate(model: ModelSource, memory: Memory) -> Located:
     path = _model_file(model)
     root = folder_of(path)
     read = files(path)
+    _refuse_damaged_settings(root, read)
     digest = fs.digest_paths({_role(path, name): file for name, file in read.items()}, memory(str(path)))
     identity = {"source": model.source, "path": str(path), "sha256": digest}
     return Located(
@@ -45,6 +47,18 @@ def locate(model: ModelSource, memory: Memory) -> Located:
         task=model.task,
         config=_config(root) if model.source == "openvino" else None,
     )
+
+
+_SETTINGS_BYTES = 1 << 20
+"""A larger JSON file is a vocabulary, which its reader checks."""
+
+
+def _refuse_damaged_settings(root: Path, files: Mapping[str, Path]) -> None:
+    """Settings beside an IR are JSON: OpenVINO GenAI takes what is none for an empty text, or fails late."""
+    read = listing.reader(root)
+    for name, file in files.items():
+        if name.endswith(".json") and file.stat().st_size <= _SETTINGS_BYTES:
+            read(name)
 
 
 def folder_of(path: Path) -> Path:

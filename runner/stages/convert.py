@@ -93,6 +93,7 @@ def _read_file(source: Path, out: Path, params: Mapping[str, Any]) -> dict[str, 
     import openvino as ov
 
     from runner.model.listing import view
+    from runner.model.tokenizer_trial import refuse_broken_tokenizer
     from runner.sources.file import companions, files
 
     found = files(source)
@@ -106,6 +107,7 @@ def _read_file(source: Path, out: Path, params: Mapping[str, Any]) -> dict[str, 
         ov.save_model(model, out / ir.MODEL, compress_to_fp16=params["precision"] == "fp16")
         for name in companions(source):
             fs.copy_file(found[name], out / name)
+    refuse_broken_tokenizer(out, source)
     return {"steps": {}}
 
 

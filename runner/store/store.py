@@ -17,6 +17,7 @@ import runner.base.files as fs
 from runner.base.trouble import cannot_read, cannot_write
 from runner.errors import StageError
 from runner.store import recent
+from runner.store.files import findings, finished, is_whole, remember
 from runner.store.record import Entry, fault_of, misfits, sealed
 
 MADE = re.compile(r"([0-9a-f]{64})\.[0-9a-f]{8}")
@@ -60,7 +61,7 @@ class Store:
         entry, _ = self.read(key)
         if entry is None:
             return None
-        if self._whole(entry):
+        if is_whole(entry):
             self._note_use(entry)
             return entry
         self.drop(key)
@@ -69,7 +70,7 @@ class Store:
     def damaged(self, key: str) -> bool:
         """Whether there is an entry whose bytes are not what was published. Changes no entry."""
         entry, fault = self.read(key)
-        return fault is not None or (entry is not None and not self._whole(entry))
+        return fault is not None or (entry is not None and not is_whole(entry))
 
     def read(self, key: str) -> tuple[Entry | None, str | None]:
         """The entry of `key`, its files unseen, or what is wrong with its record; neither where there is none.
@@ -94,7 +95,8 @@ class Store:
             StageError: the store can't be read.
         """
         for key in self.keys():
-            yield key, self._findings(key)
+            entry, fault = self.read(key)
+            yield key, findings(entry) if entry else [fault] if fault else []
 
     def keys(self) -> Iterator[str]:
         """The keys of all entries, damaged ones too.
@@ -178,7 +180,7 @@ class Store:
             OSError: it can't be written.
         """
         files = folder / "files"
-        tree = _finished(files, str(record.get("label", key)))
+        tree = finished(files, str(record.get("label", key)))
         fs.make_read_only(files, tree)
         seen = {name: fs.stat_of(files / name) for name in sorted(tree.files)}
         listing = {name: {"sha256": fs.sha256_file(files / name), "size": stat[0]} for name, stat in seen.items()}
@@ -188,7 +190,7 @@ class Store:
             message = f"{record.get('label', key)} gave a result that is not plain data: {error}"
             raise StageError(message) from error
         fs.write_json(folder / "entry.json", document)
-        _remember(folder, seen)
+        remember(folder, seen)
         target = self.room("entries", key[:2], make=True) / key
         self.drop(key)  # whatever lies there could not be read as an entry
         folder.rename(target)
@@ -225,7 +227,7 @@ class Store:
         with contextlib.suppress(OSError):
             tree = fs.scan(entry.files)
             if not any(misfits(tree, entry.record["files"])):
-                _remember(entry.files.parent, {name: fs.stamps(info) for name, info in tree.files.items()})
+                remember(entry.files.parent, {name: fs.stamps(info) for name, info in tree.files.items()})
 
     def recent(self, recipe: str) -> dict[str, Any]:
         """Label -> key document of each stage in the last run of a recipe."""
@@ -268,88 +270,9 @@ class Store:
     def _entry(self, key: str) -> Path:
         return self.room("entries", key[:2], key)
 
-    def _whole(self, entry: Entry) -> bool:
-        """Whether an entry's files are those of its record, and nothing lies beside them."""
-        listing, folder = entry.record["files"], entry.files.parent
-        known = fs.recall(folder / "stat.json")
-        try:
-            tree = fs.scan(entry.files)
-            if any(misfits(tree, listing)):
-                return False
-            seen = {name: fs.stamps(info) for name, info in tree.files.items()}
-            suspect = [name for name, stat in seen.items() if list(stat) != known.get(name)]
-            if any(fs.sha256_file(entry.files / name) != listing[name]["sha256"] for name in suspect):
-                return False
-        except PermissionError as error:
-            raise cannot_read(entry.files, error) from error
-        except OSError:
-            return False
-        if suspect:
-            _remember(folder, seen)
-        return True
-
-    def _findings(self, key: str) -> list[str]:
-        entry, fault = self.read(key)
-        if entry is None:
-            return [fault] if fault else []
-        listing = entry.record["files"]
-        try:
-            tree = fs.scan(entry.files)
-            found = list(misfits(tree, listing))
-            for name in sorted(listing.keys() & tree.files.keys()):
-                if fs.sha256_file(entry.files / name) != listing[name]["sha256"]:
-                    found.append(f"{name} was changed: its SHA-256 does not fit")
-        except PermissionError as error:
-            raise cannot_read(entry.files, error) from error
-        except OSError as error:
-            return [f"files: {error.strerror or error}"]
-        return found
-
     def _note_use(self, entry: Entry) -> None:
         """Let the time of the entry's folder tell the day of its last use."""
         with contextlib.suppress(OSError):
             folder = entry.files.parent
             if folder.stat().st_mtime < time.time() - _DAY:
                 os.utime(folder)
-
-
-def _finished(files: Path, label: str) -> fs.Tree:
-    """What a stage made: files in folders, with names that can be written down; empty folders are removed.
-
-    Raises:
-        StageError: there is something else.
-    """
-    tree = fs.scan(files)
-    for name, kind in tree.others.items():
-        message = f"{label} made {kind}, {name!r}, where only files can be kept"
-        raise StageError(message)
-    for name in (*tree.files, *tree.folders):
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            message = f"{label} made a file whose name is not UTF-8: {os.fsencode(name)!r}"
-            raise StageError(message) from None
-    kept = {parent for name in tree.files for parent in _parents(name)}
-    for name in sorted(tree.folders - kept, reverse=True):
-        (files / name).rmdir()
-    tree.folders &= kept
-    return tree
-
-
-def _parents(name: str) -> Iterator[str]:
-    while name := name.rpartition("/")[0]:
-        yield name
-
-
-def _remember(folder: Path, seen: Mapping[str, fs.Stat]) -> None:
-    """Write stat.json: what tells the next use that a file need not be read again."""
-    now = time.time_ns()
-    kept = {name: stat for name, stat in seen.items() if _settled(stat, now)}
-    with contextlib.suppress(OSError):  # only a memory: without it the files are read again
-        fs.write_json(folder / "stat.json", kept)
-
-
-def _settled(stat: fs.Stat, now: int) -> bool:
-    """As `files.settled`; but a fine change time that our own chmod and links made young says nothing."""
-    fine = stat[2] % 1_000_000_000 != 0
-    return fs.settled((stat[0], stat[1], stat[1] if fine else stat[2], stat[3]), now)

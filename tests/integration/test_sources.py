@@ -270,3 +270,34 @@ def test_an_input_that_nobody_could_fill_is_refused(tmp_path: Path) -> None:
     path.write_text(text.replace("<dim>-1</dim>", "<dim>100000000</dim>").replace('"?,16"', '"100000000,16"'))
     with pytest.raises(SourceError, match=r"its input x has the shape \[100000000,16\]"):
         converted(path, tmp_path / "out" / "files")
+
+
+def damaged_copy(folder: Path, to: Path, name: str, content: Callable[[bytes], bytes]) -> ModelSource:
+    """A published version as the source of another, one of its files changed."""
+    to.mkdir()
+    for path in folder.iterdir():
+        if path.is_file():
+            (to / path.name).write_bytes(path.read_bytes())
+    (to / name).write_bytes(content((to / name).read_bytes()))
+    return ModelSource("openvino", path=to / "openvino_model.xml")
+
+
+@pytest.mark.parametrize("name", ["openvino_tokenizer.bin", "openvino_tokenizer.xml", "openvino_detokenizer.xml"])
+def test_a_damaged_tokenizer_is_the_models_fault(name: str, published: Callable[..., Path], tmp_path: Path) -> None:
+    pytest.importorskip("openvino_genai")
+    folder = published("dialogpt-mini-int8")
+    broken = damaged_copy(folder, tmp_path / "broken", name, lambda content: b"\xff" * len(content))
+    with pytest.raises(SourceError, match=r"tokenizer beside the model .* can't be used"):
+        converted(Path(str(broken.path)), tmp_path / "out" / "files")
+    whole = damaged_copy(folder, tmp_path / "whole", name, lambda content: content)
+    assert name in converted(Path(str(whole.path)), tmp_path / "again" / "files")
+
+
+@pytest.mark.parametrize("content", [b"\x80{}", b'{"a": ', b""])
+def test_damaged_settings_beside_an_ir_are_found_at_once(
+    content: bytes, published: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = published("dialogpt-mini-int8")
+    model = damaged_copy(folder, tmp_path / "model", "tokenizer_config.json", lambda _: content)
+    with pytest.raises(SourceError, match=r"tokenizer_config\.json"):
+        locate(model, lambda name: tmp_path / "memory")

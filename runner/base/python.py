@@ -36,6 +36,11 @@ def safe_path() -> dict[str, str]:
     return {"PYTHONSAFEPATH": "1", **named}
 
 
+def without_telemetry() -> None:
+    """Keep OpenVINO from sending anything and from writing below the home folder: it takes its own stub."""
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+
+
 def leave_current_folder() -> None:
     """Take the current folder off the module path, where `python -m` or an empty part of PYTHONPATH put it.
 
