@@ -1,4 +1,4 @@
-"""The families of metrics: a module each, imported when it is used."""
+"""What measures the families of metrics; `families` declares them, and imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -8,28 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from runner.base.progress import Progress
-from runner.registry.metrics import FAMILIES
+from runner.registry.metrics import Family
 
 if TYPE_CHECKING:
     from runner.recipe.types import Dataset
 
 
-class Family(Protocol):
-    """What a family's module has.
+class Measuring(Protocol):
+    """What measures a family: its module.
 
     `model` is a complete model folder. `params` are a check's settings, `runtime` the OpenVINO properties.
     `progress(done, total)` is called now and then, and at the end with done == total.
     """
-
-    REVISION: int
-    """Goes up when the family's results change."""
-
-    LIBRARIES: tuple[str, ...]
-    """Distributions whose versions shape the results."""
-
-    NEEDS_REFERENCE: bool
-    """Whether `evaluate` compares with stored outputs. With False there is no `reference` function: a reference value
-    is what `evaluate` measures on the uncompressed model, and `reference` is None."""
 
     def reference(
         self,
@@ -68,12 +58,7 @@ class Family(Protocol):
         """
 
 
-def family(name: str) -> Family:
-    """The module of a family.
-
-    Raises:
-        KeyError: there is no such family.
-    """
-    if name not in FAMILIES:
-        raise KeyError(name)
-    return cast(Family, importlib.import_module(f"runner.metrics.{name}"))
+def measuring(family: Family) -> Measuring:
+    """What measures a family; it imports what it needs."""
+    module = importlib.import_module(family.module)
+    return cast(Measuring, module.Rowwise(family) if family.function else module)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
     from runner.data.npz import Arrays
     from runner.recipe.types import Dataset
-
-REVISION = 2
-LIBRARIES = ("openvino", "numpy")
-NEEDS_REFERENCE = False
 
 
 def evaluate(
@@ -60,18 +56,37 @@ def right_items(compiled: Compiled, dataset: Dataset, arrays: Arrays, progress: 
         SourceError: the dataset doesn't fit the model.
         StageError: the runtime fails.
     """
-    labels = _labels(dataset, arrays)
+    labels = labels_of(dataset, arrays)
     right = np.zeros(len(labels))
-    done = 0
-    for outputs in item_outputs(compiled, arrays, dataset.name, progress):
-        scores = _scores(compiled, dataset, outputs[0], labels)
-        here = slice(done, done + len(scores))
+    for here, scores in class_scores(compiled, dataset, arrays, progress):
         right[here] = np.where(np.isfinite(scores.max(-1)), scores.argmax(-1) == labels[here], np.nan)
-        done += len(scores)
     return right
 
 
-def _labels(dataset: Dataset, arrays: Arrays) -> NDArray[Any]:
+def class_scores(
+    compiled: Compiled, dataset: Dataset, arrays: Arrays, progress: Progress
+) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """The scores [rows, classes] of a model's first output, a batch at a time, and which rows of `arrays` they are of.
+
+    The next batch overwrites them.
+
+    Raises:
+        SourceError: the dataset doesn't fit the model.
+        StageError: the runtime fails.
+    """
+    labels, done = labels_of(dataset, arrays), 0
+    for outputs in item_outputs(compiled, arrays, dataset.name, progress):
+        scores = _scores(compiled, dataset, outputs[0], labels)
+        yield slice(done, done + len(scores)), scores
+        done += len(scores)
+
+
+def labels_of(dataset: Dataset, arrays: Arrays) -> NDArray[Any]:
+    """The class numbers [rows].
+
+    Raises:
+        SourceError: there are none.
+    """
     if arrays.labels is None:
         message = f"dataset {dataset.name} has no labels, and accuracy needs them"
         raise SourceError(message, hint="Name the array of class numbers in the dataset: `labels: <array>`.")

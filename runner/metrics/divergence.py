@@ -27,9 +27,6 @@ from runner.model.runtime import compile_folder, refuse_other_runtime
 if TYPE_CHECKING:
     from runner.recipe.types import Dataset
 
-REVISION = 3
-LIBRARIES = ("openvino", "tokenizers", "numpy")
-NEEDS_REFERENCE = True
 
 _LOG_PROBABILITIES = "log_probabilities.npy"
 _LOSS = "loss.npy"

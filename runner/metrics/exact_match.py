@@ -12,14 +12,10 @@ from runner.data import read_pairs
 from runner.errors import SourceError
 from runner.model.generation import Generator, generator, greedy, told
 from runner.model.runtime import effective
-from runner.registry.metrics import METRICS, settings
 
 if TYPE_CHECKING:
     from runner.recipe.types import Dataset
 
-REVISION = 2
-LIBRARIES = ("openvino", "openvino-genai", "openvino-tokenizers")
-NEEDS_REFERENCE = False
 
 _BATCH = 32
 _SHOWN = 5
@@ -40,11 +36,7 @@ def evaluate(
         RecipeError: a property that OpenVINO refuses.
         StageError: the generation fails.
     """
-    pairs = read_pairs(dataset)
-    _refuse_empty(dataset, [prompt for prompt, _ in pairs])
-    limit = int(settings(METRICS["exact_match"], params)["max_new_tokens"])
-    generate = generator(model, runtime)
-    replies = _replies(generate, [prompt for prompt, _ in pairs], limit, progress)
+    pairs, replies, protocol = answered(model, dataset, int(params["max_new_tokens"]), runtime, progress)
     wrong = [
         {"prompt": prompt, "expected": expected, "got": reply}
         for (prompt, expected), reply in zip(pairs, replies, strict=True)
@@ -53,9 +45,24 @@ def evaluate(
     return {
         "values": {"exact_match": (len(pairs) - len(wrong)) / len(pairs)},
         "reference_values": {},
-        "protocol": _protocol(generate, len(pairs), limit, runtime),
+        "protocol": protocol,
         "details": {"matches": len(pairs) - len(wrong), "mismatches": wrong[:_SHOWN]},
     }
+
+
+def answered(
+    model: Path, dataset: Dataset, limit: int, runtime: Mapping[str, Any], progress: Progress
+) -> tuple[list[tuple[str, str]], list[str], dict[str, Any]]:
+    """The (prompt, expected) pairs of a dataset, the model's greedy reply to each prompt, and the protocol.
+
+    Raises:
+        as `evaluate`.
+    """
+    pairs = read_pairs(dataset)
+    _refuse_empty(dataset, [prompt for prompt, _ in pairs])
+    generate = generator(model, runtime)
+    replies = _replies(generate, [prompt for prompt, _ in pairs], limit, progress)
+    return pairs, replies, _protocol(generate, len(pairs), limit, runtime)
 
 
 def _refuse_empty(dataset: Dataset, prompts: list[str]) -> None:

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
     from runner.recipe.types import Dataset
 
-REVISION = 2
-LIBRARIES = ("openvino", "tokenizers", "numpy")
-NEEDS_REFERENCE = True
 
 _RESOLUTION = 2.0**-24
 _PART = 1 << 16

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from runner import metrics, stages
+from runner import stages
 from runner.base import hardware, keys
 from runner.errors import Problem, RecipeError
 from runner.nncf.process import as_params
@@ -21,7 +21,7 @@ from runner.plan.model_rules import check_against_config
 from runner.plan.types import Measurement, Plan, Stage
 from runner.recipe.datasets import narrowed
 from runner.recipe.types import AccuracyControl, Check, Dataset, ModelSource, Quantization, Recipe, WeightCompression
-from runner.registry.metrics import METRICS, settings
+from runner.registry.metrics import METRICS, family_of, settings
 from runner.sources import Located
 from runner.store import Store
 
@@ -190,11 +190,11 @@ def _statistics(
 
 def _control(recipe: Recipe, control: AccuracyControl) -> dict[str, Any]:
     """Accuracy control's own part of the parameters; its dataset's digest is in the key besides."""
-    family = METRICS[control.metric].family
+    family = family_of(control.metric)
     return {
         **{name: value for name, value in asdict(control).items() if name != "dataset"},
-        "family": family,
-        "family_revision": metrics.family(family).REVISION,
+        "family": family.name,
+        "family_revision": family.revision,
         "runtime": dict(recipe.accuracy.runtime),
         "cpu": hardware.arithmetic(),
     }
@@ -207,18 +207,18 @@ def _sequence_length(recipe: Recipe) -> int | None:
 
 def _measure(builder: _Builder, recipe: Recipe, check: Check, position: int, converted: str, model: str) -> Measurement:
     info = METRICS[check.metric]
-    family = metrics.family(info.family)
+    family = family_of(check.metric)
     dataset = {"data": narrowed(recipe.datasets[check.dataset], info.data)}
     section = f"accuracy.checks.{position}"
     params = {
         "family": info.family,
-        "family_revision": family.REVISION,
+        "family_revision": family.revision,
         "params": settings(info, check.params),
         "runtime": dict(recipe.accuracy.runtime),
         "cpu": hardware.arithmetic(),
     }
     what = f"{info.family.replace('_', ' ')} on {check.dataset}"
-    if family.NEEDS_REFERENCE:
+    if family.needs_reference:
         after = {"model": converted}
         reference = builder.add("reference", f"reference for {what}", section, params, after=after, datasets=dataset)
         after = {"model": model, "reference": reference}

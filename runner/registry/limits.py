@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from runner.registry.metrics import MetricInfo
+from runner.registry.metrics import Metric
 
 _TOWARDS = {"lower": ("max", "max_relative_increase"), "higher": ("min", "max_drop")}
 _BESIDE = {"min": "max", "max": "min"}
 
 
-def misfits(info: MetricInfo, gates: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def misfits(info: Metric, gates: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """The gates that are wrong for a metric, each with what is wrong and what to use.
 
     A `min` where less is better, or a `max` where more is, is right only beside its counterpart, as an interval.
@@ -29,7 +29,7 @@ def misfits(info: MetricInfo, gates: Mapping[str, Any]) -> Iterator[tuple[str, s
             yield gate, f"{wrong[0]}: {'every' if wrong[1] else 'no'} model passes", _range(info)
 
 
-def _beyond(info: MetricInfo, gate: str, limit: float) -> tuple[str, bool] | None:
+def _beyond(info: Metric, gate: str, limit: float) -> tuple[str, bool] | None:
     """What a limit is beyond, and whether everything passes for that."""
     if gate in ("max", "min") and limit > info.most:
         return f"no {info.name} is above {info.most:g}", gate == "max"
@@ -40,7 +40,7 @@ def _beyond(info: MetricInfo, gate: str, limit: float) -> tuple[str, bool] | Non
     return None
 
 
-def control_misfit(info: MetricInfo, max_drop: float, drop_type: str) -> tuple[str, str] | None:
+def control_misfit(info: Metric, max_drop: float, drop_type: str) -> tuple[str, str] | None:
     """What is wrong with a drop that accuracy control allows, and what to use; None where it can be missed."""
     widest = info.most - info.least if info.better == "higher" else float("inf")
     worst = 1.0 if drop_type == "relative" and info.least == 0 and info.better == "higher" else widest
@@ -49,7 +49,7 @@ def control_misfit(info: MetricInfo, max_drop: float, drop_type: str) -> tuple[s
     return f"{info.name} drops by {worst:g} at most: every model passes", "0.01 is one percent"
 
 
-def _range(info: MetricInfo) -> str:
+def _range(info: Metric) -> str:
     most = "" if info.most == float("inf") else f" to {info.most:g}"
     least = f"{info.least:g}" if info.least > float("-inf") else "anything"
     return f"{info.name} goes from {least}{most or ' up'}"

@@ -1,94 +1,218 @@
-"""The metrics that a check can name: what a recipe may say about each. A metric's family measures it."""
+"""The metrics that a check can name, by family: a family's metrics come out of one pass of a model over a dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from runner.registry.declared import Declaration, Declared
+
+Better = Literal["lower", "higher"]
+Rows = Literal["class scores", "replies"]
 
 LIMITS = frozenset({"max", "min"})
 RELATIVE = frozenset({"max_drop", "max_relative_increase"})
+_DISTANCE = {"lower": "max_relative_increase", "higher": "max_drop"}
+
+INFINITE = float("inf")
+FROM_0 = (0.0, INFINITE)
+SHARE = (0.0, 1.0)
+ANY = (-INFINITE, INFINITE)
 
 
 @dataclass(frozen=True)
-class MetricInfo:
+class Metric:
     """What a recipe may say about a metric.
 
     Attributes:
         name: as checks name it.
-        family: the module that measures it.
         better: which direction is better.
+        span: no value is below the first, or above the second.
         unit: of the value; "" for a share or a ratio.
-        gates: the gates that it takes; those that compare with the reference only where it has a value there.
-        params: the settings that a check may give.
+        own_value: whether the uncompressed model has a value of its own, so that a gate can be on the distance from it;
+            else the metric is a distance itself.
+        controls: whether accuracy control can search by it.
+        family: the family that measures it; filled in by that.
         data: the kinds of data that it works on, any of them, as `runner.recipe.datasets.kinds` tells them.
-        least: no value is below.
-        most: no value is above.
+        params: the settings that a check may give.
     """
 
     name: str
-    family: str
-    better: Literal["lower", "higher"]
-    unit: str
-    gates: frozenset[str]
-    params: frozenset[str]
-    data: frozenset[str]
-    least: float
-    most: float
+    better: Better
+    span: tuple[float, float] = ANY
+    unit: str = ""
+    own_value: bool = False
+    controls: bool = False
+    family: str = ""
+    data: frozenset[str] = frozenset()
+    params: frozenset[str] = frozenset()
+
+    @property
+    def least(self) -> float:
+        """No value is below."""
+        return self.span[0]
+
+    @property
+    def most(self) -> float:
+        """No value is above."""
+        return self.span[1]
+
+    @property
+    def gates(self) -> frozenset[str]:
+        """The gates that it takes."""
+        return LIMITS | {_DISTANCE[self.better]} if self.own_value else LIMITS
 
 
-_CONTEXT = frozenset({"context_length", "stride"})
-_OWN_VALUE = frozenset({"perplexity", "exact_match", "accuracy"})
-_DISTANCE = {"lower": "max_relative_increase", "higher": "max_drop"}
-_INFINITE = float("inf")
-_FROM_0 = (0.0, _INFINITE)
-_SHARE = (0.0, 1.0)
+@dataclass(frozen=True)
+class Family(Declaration):
+    """A way of measuring, and the metrics that come out of it.
 
-FAMILIES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
-    "divergence": (_CONTEXT, frozenset({"text"})),
-    "exact_match": (frozenset({"max_new_tokens"}), frozenset({"pairs"})),
-    "classification": (frozenset(), frozenset({"labels"})),
-    "output_error": (frozenset({"context_length"}), frozenset({"text", "arrays"})),
-}
+    Attributes:
+        metrics: what one pass gives.
+        data: the kinds of data that it works on, any of them.
+        needs: of the dataset and the recipe, in words.
+        settings: name -> JSON Schema, of those that a check may give.
+        generates: whether the model writes text, for which it needs its tokenizer.
+        of_generators: whether it is of models that predict the next token.
+        needs_reference: whether it compares with stored outputs of the uncompressed model.
+        revision: goes up when the same pass gives other results.
+        libraries: distributions whose versions shape the results.
+        module: dotted name of the module that measures, as `runner.metrics.Module` says; or
+        function: what `metric` decorates, and
+        rows: what it is given.
+    """
 
+    metrics: tuple[Metric, ...] = ()
+    data: frozenset[str] = frozenset()
+    needs: str = ""
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    generates: bool = False
+    of_generators: bool = False
+    needs_reference: bool = False
+    revision: int = 1
+    libraries: tuple[str, ...] = ()
+    module: str = ""
+    function: Callable[..., Any] | None = None
+    rows: Rows | None = None
 
-def _metric(
-    family: str, name: str, better: Literal["lower", "higher"], span: tuple[float, float], unit: str = ""
-) -> MetricInfo:
-    params, data = FAMILIES[family]
-    gates = LIMITS | {_DISTANCE[better]} if name in _OWN_VALUE else LIMITS
-    return MetricInfo(name, family, better, unit, gates, params, data, *span)
-
-
-METRICS: Mapping[str, MetricInfo] = {
-    info.name: info
-    for info in (
-        _metric("divergence", "kl_divergence", "lower", _FROM_0, "nats"),
-        _metric("divergence", "kl_divergence_median", "lower", _FROM_0, "nats"),
-        _metric("divergence", "kl_divergence_p95", "lower", _FROM_0, "nats"),
-        _metric("divergence", "kl_divergence_p99", "lower", _FROM_0, "nats"),
-        _metric("divergence", "kl_divergence_p999", "lower", _FROM_0, "nats"),
-        _metric("divergence", "kl_divergence_max", "lower", _FROM_0, "nats"),
-        _metric("divergence", "same_top_token", "higher", _SHARE),
-        _metric("divergence", "ln_ppl_ratio", "lower", (-_INFINITE, _INFINITE)),
-        _metric("divergence", "perplexity", "lower", (1.0, _INFINITE)),
-        _metric("exact_match", "exact_match", "higher", _SHARE),
-        _metric("classification", "accuracy", "higher", _SHARE),
-        _metric("output_error", "relative_l2", "lower", _FROM_0),
-        _metric("output_error", "cosine_similarity", "higher", (-1.0, 1.0)),
-        _metric("output_error", "sqnr", "higher", (-_INFINITE, 144.5), "dB"),
-    )
-}
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """All distributions whose versions shape the results, the one that declares it among them."""
+        return (*self.libraries, *([self.distribution] if self.distribution else []))
 
 
-_MAX_NEW_TOKENS = 64
+_IN_WINDOWS = "the metrics that read text in windows of tokens"
+_CONTEXT = {
+    "description": "Tokens in a window.", "x-only": _IN_WINDOWS,
+    "type": "integer", "minimum": 2, "maximum": 1000000000, "examples": [256],
+}  # fmt: skip
+_STRIDE = {
+    "description": "Tokens from a window's start to the next; at most context_length.", "x-only": _IN_WINDOWS,
+    "type": "integer", "minimum": 1, "maximum": 1000000000, "examples": [256],
+}  # fmt: skip
+MAX_NEW_TOKENS = {
+    "description": "Longest reply, in tokens.", "x-only": "the metrics that generate text",
+    "x-source": "openvino_genai.GenerationConfig",
+    "type": "integer", "minimum": 1, "maximum": 1000000000, "default": 64, "examples": [32],
+}  # fmt: skip
+WINDOWS = {"context_length": _CONTEXT, "stride": _STRIDE}
+"""The settings of passes over text in windows of tokens."""
 
 
-def settings(info: MetricInfo, given: Mapping[str, Any]) -> dict[str, Any]:
+def metric(
+    name: str,
+    *,
+    better: Better,
+    rows: Rows,
+    help: str,
+    span: tuple[float, float] = SHARE,
+    unit: str = "",
+    revision: int = 1,
+) -> Callable[[Callable[..., Any]], Family]:
+    """Declare a metric that is the mean of a number a row, by the function that gives these numbers.
+
+    Args:
+        rows: what the function is given. `class scores`: (scores [rows, classes], labels [rows]) of an npz file with
+            labels. `replies`: (replies, expected), two lists of texts, of a jsonl file with prompts and replies. Both
+            come as a whole. The function gives an array [rows]; what is no number fails the check. Its keyword-only
+            parameters are settings of a check, with their types and limits: `k: Annotated[int, Minimum(1)] = 5`.
+        span: no value is below the first number, or above the second.
+        revision: raise it when the function gives other numbers for the same rows.
+    """
+
+    def declare(function: Callable[..., Any]) -> Family:
+        from runner.registry.settings import schemas  # imports inspect, of which nobody else has a need
+
+        generates = rows == "replies"
+        settings = schemas(function)
+        return Family(
+            name,
+            help,
+            metrics=(Metric(name, better, span, unit, own_value=True),),
+            data=frozenset({"pairs" if generates else "labels"}),
+            needs="a jsonl file with `prompt` and `reply`, and `conversion.tokenizer: true`"
+            if generates
+            else "an npz file with `labels`",
+            settings={**settings, "max_new_tokens": MAX_NEW_TOKENS} if generates else settings,
+            generates=generates,
+            of_generators=generates,
+            revision=revision,
+            libraries=("openvino", "openvino-genai", "openvino-tokenizers") if generates else ("openvino", "numpy"),
+            module="runner.metrics.rowwise",
+            function=function,
+            rows=rows,
+        )
+
+    return declare
+
+
+FAMILIES: Declared[Family] = Declared(Family, "runner.metrics.families", "ovrun.metrics")
+
+
+class _Metrics(typing.Mapping[str, Metric]):
+    """Name -> metric, in the order of the families."""
+
+    def __getitem__(self, name: str) -> Metric:
+        return self._all()[name]
+
+    def __iter__(self) -> typing.Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def _all(self) -> dict[str, Metric]:
+        found = vars(self).get("found")
+        if found is None:
+            found = {}
+            for one in FAMILIES.values():
+                params = frozenset(one.settings)
+                for known in one.metrics:
+                    found[known.name] = replace(known, family=one.name, data=one.data, params=params)
+            self.found = found
+        return found
+
+
+METRICS = _Metrics()
+
+
+def family_of(metric: str) -> Family:
+    """The family that measures a metric.
+
+    Raises:
+        KeyError: there is no such metric.
+    """
+    return FAMILIES[METRICS[metric].family]
+
+
+def settings(info: Metric, given: Mapping[str, Any]) -> dict[str, Any]:
     """A check's settings in one form: a default that is stated is as one that is not."""
     found = {name: value for name, value in given.items() if value is not None}
-    if "max_new_tokens" in info.params:
-        found.setdefault("max_new_tokens", _MAX_NEW_TOKENS)
+    for name, schema in FAMILIES[info.family].settings.items():
+        if "default" in schema:
+            found.setdefault(name, schema["default"])
     if "stride" in found and found["stride"] == found.get("context_length"):
         del found["stride"]
     return found

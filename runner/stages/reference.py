@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runner import metrics
 from runner.base.progress import Progress
+from runner.metrics import measuring
+from runner.registry.metrics import FAMILIES
 from runner.stages import Task
 
 REVISION = 1
@@ -14,7 +15,7 @@ REVISION = 1
 
 def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
     """The metric family's own."""
-    return tuple(metrics.family(params["family"]).LIBRARIES)
+    return FAMILIES[params["family"]].versions
 
 
 def prepare(params: Mapping[str, Any]) -> None:
@@ -22,7 +23,7 @@ def prepare(params: Mapping[str, Any]) -> None:
     from runner.model import runtime as inference
 
     inference.import_runtimes()
-    metrics.family(params["family"])
+    measuring(FAMILIES[params["family"]])
 
 
 def run(task: Task, progress: Progress) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
     from runner.model.runtime import refuse_other_cpu
 
     refuse_other_cpu(task.params["cpu"])
-    family = metrics.family(task.params["family"])
+    family = measuring(FAMILIES[task.params["family"]])
     family.reference(
         task.inputs["model"], task.datasets["data"], task.params["params"], task.params["runtime"], task.out, progress
     )

@@ -22,11 +22,12 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import models as tokenizer_models
 from tokenizers import pre_tokenizers, processors
 
-from runner import metrics, stages
+from runner import stages
 from runner.base import resources
 from runner.data.calibration import calibration_items
 from runner.data.tokens import Tokenizer, passage
 from runner.errors import RecipeError, SourceError, StageError
+from runner.metrics import measuring
 from runner.metrics.items import items
 from runner.metrics.kld import Scores, log_probabilities
 from runner.metrics.passes import scored_tokens
@@ -34,7 +35,7 @@ from runner.model.feed import ports
 from runner.model.runtime import Compiled, compile_folder, effective, logits
 from runner.model.smoke import smoke
 from runner.recipe.types import RUNTIME, Dataset, Preprocess
-from runner.registry.metrics import METRICS
+from runner.registry.metrics import FAMILIES, METRICS
 from runner.stages import Task
 
 VOCABULARY = 64
@@ -93,7 +94,7 @@ def words(path: Path, count: int, seed: int = 0) -> Dataset:
 def measure(
     family: str, base: Path, model: Path, dataset: Dataset, out: Path, params: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    module = metrics.family(family)
+    module = measuring(FAMILIES[family])
     out.mkdir()
     module.reference(base, dataset, params or {}, RUNTIME, out, silent)
     result = module.evaluate(model, dataset, params or {}, RUNTIME, out, silent)
@@ -156,7 +157,7 @@ def test_divergence_of_a_model_whose_probabilities_are_known(tmp_path: Path, tab
 
 def test_the_reference_belongs_to_its_text_and_vocabulary(tmp_path: Path, table: np.ndarray[Any, Any]) -> None:
     base = bigram(tmp_path / "base", table)
-    family, out = metrics.family("divergence"), tmp_path / "ref"
+    family, out = measuring(FAMILIES["divergence"]), tmp_path / "ref"
     out.mkdir()
     family.reference(base, words(tmp_path / "a.txt", 50), {}, RUNTIME, out, silent)
     with pytest.raises(StageError, match=r"other tokens \(tokens_sha256 differ\)"):
@@ -172,7 +173,7 @@ def test_infinite_logits_give_nan_and_not_a_pass(tmp_path: Path, table: np.ndarr
     broken = bigram(tmp_path / "model", np.where(np.eye(VOCABULARY), np.nan, table))
     out, dataset = tmp_path / "ref", words(tmp_path / "a.txt", 50)
     out.mkdir()
-    family = metrics.family("divergence")
+    family = measuring(FAMILIES["divergence"])
     family.reference(bigram(tmp_path / "base", table), dataset, {}, RUNTIME, out, silent)
     values = family.evaluate(broken, dataset, {}, RUNTIME, out, silent)["values"]
     assert math.isnan(values["kl_divergence"])
@@ -300,7 +301,7 @@ def test_accuracy_is_the_share_of_right_labels(tmp_path: Path, weights: np.ndarr
     labels[:7] = (labels[:7] + 1) % 5
     dataset = pictures(tmp_path / "b.npz", 70, labels)
     seen: list[tuple[int, int]] = []
-    family = metrics.family("classification")
+    family = measuring(FAMILIES["classification"])
     folder = net(tmp_path / "net", weights, batch)
     result = family.evaluate(folder, dataset, {}, RUNTIME, None, lambda *done: seen.append(done))
     assert result["values"] == {"accuracy": 0.9}
@@ -309,7 +310,7 @@ def test_accuracy_is_the_share_of_right_labels(tmp_path: Path, weights: np.ndarr
 
 
 def test_labels_fit_the_classes(tmp_path: Path, weights: np.ndarray[Any, Any]) -> None:
-    folder, family = net(tmp_path / "net", weights), metrics.family("classification")
+    folder, family = net(tmp_path / "net", weights), measuring(FAMILIES["classification"])
     with pytest.raises(SourceError, match="labels go from 0 to 5; the model has 5 classes, 0 to 4"):
         family.evaluate(folder, pictures(tmp_path / "a.npz", 6, np.arange(6)), {}, RUNTIME, None, silent)
     with pytest.raises(SourceError, match="has no labels"):
@@ -468,7 +469,7 @@ def test_exact_match(talker: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     dataset = Dataset("qa", "file", path, "jsonl", prompt="q", reply="a")
-    family = metrics.family("exact_match")
+    family = measuring(FAMILIES["exact_match"])
     results = [family.evaluate(talker, dataset, {"max_new_tokens": 6}, RUNTIME, None, silent) for _ in range(2)]
     assert results[0] == results[1]
     assert results[0]["values"] == {"exact_match": 39 / 40}
@@ -478,7 +479,7 @@ def test_exact_match(talker: Path, tmp_path: Path) -> None:
     assert results[0]["protocol"]["runtime"]["INFERENCE_PRECISION_HINT"] == "f32"
     assert smoke(talker)["by"] == ["openvino", "openvino_genai"]
     with pytest.raises(RecipeError, match="no OpenVINO property"):
-        family.evaluate(talker, dataset, {}, {"NO_SUCH": 1}, None, silent)
+        family.evaluate(talker, dataset, {"max_new_tokens": 6}, {"NO_SUCH": 1}, None, silent)
 
 
 def test_without_genai_the_extra_is_named(tmp_path: Path) -> None:
@@ -510,9 +511,9 @@ def test_a_reference_of_another_precision_is_not_compared_with(
         ("output_error", net(tmp_path / "net", weights), images),
     ):
         (out := tmp_path / family).mkdir()
-        metrics.family(family).reference(base, dataset, {}, RUNTIME, out, silent)
+        measuring(FAMILIES[family]).reference(base, dataset, {}, RUNTIME, out, silent)
         with pytest.raises(StageError, match="EXECUTION_MODE_HINT PERFORMANCE there and ACCURACY here"):
-            metrics.family(family).evaluate(base, dataset, {}, other, out, silent)
+            measuring(FAMILIES[family]).evaluate(base, dataset, {}, other, out, silent)
 
 
 @pytest.mark.parametrize("stage", ["reference", "evaluate"])
@@ -552,7 +553,7 @@ def test_exact_match_takes_only_the_stop_tokens_of_a_models_own_generation_confi
     folder = tmp_path / "own"
     shutil.copytree(talker, folder)
     (folder / "generation_config.json").write_text(json.dumps({**OWN_CONFIG, "eos_token_id": list(stops)}))
-    found = metrics.family("exact_match").evaluate(folder, dataset, {"max_new_tokens": 8}, RUNTIME, None, silent)
+    found = measuring(FAMILIES["exact_match"]).evaluate(folder, dataset, {"max_new_tokens": 8}, RUNTIME, None, silent)
     assert found["values"] == {"exact_match": 1.0}, found["details"]
     config = found["protocol"]["generation_config"]
     assert (config["stop_token_ids"], config["repetition_penalty"], config["min_new_tokens"]) == (sorted(stops), 1.0, 0)
@@ -585,7 +586,7 @@ def test_a_generator_whose_logits_are_no_numbers_is_found(talker: Path, tmp_path
     (tmp_path / "a.jsonl").write_text(json.dumps({"q": "w5 w6", "a": "w7"}) + "\n")
     dataset = Dataset("qa", "file", tmp_path / "a.jsonl", "jsonl", prompt="q", reply="a")
     with pytest.raises(StageError, match="logits has values that aren't finite"):
-        metrics.family("exact_match").evaluate(broken, dataset, {}, RUNTIME, None, silent)
+        measuring(FAMILIES["exact_match"]).evaluate(broken, dataset, {"max_new_tokens": 8}, RUNTIME, None, silent)
 
 
 def test_an_uncompressed_model_without_numbers_is_no_reference(
@@ -596,10 +597,10 @@ def test_an_uncompressed_model_without_numbers_is_no_reference(
     text = words(tmp_path / "a.txt", 5000)
     for family in ("divergence", "output_error"):
         with pytest.raises(SourceError, match=r"uncompressed model's .*logits aren't finite numbers"):
-            metrics.family(family).reference(broken, text, {}, RUNTIME, out, silent)
+            measuring(FAMILIES[family]).reference(broken, text, {}, RUNTIME, out, silent)
     blank = net(tmp_path / "net", np.full_like(weights, np.nan))
     labelled = pictures(tmp_path / "b.npz", 4, np.zeros(4, np.int64))
-    found = metrics.family("classification").evaluate(blank, labelled, {}, RUNTIME, None, silent)
+    found = measuring(FAMILIES["classification"]).evaluate(blank, labelled, {}, RUNTIME, None, silent)
     assert math.isnan(found["values"]["accuracy"])
     assert found["details"] == {"right": 0, "items_without_numbers": 4}
 
@@ -693,7 +694,7 @@ def test_output_errors_leave_padding_out(tmp_path: Path, kind: str) -> None:
 def test_divergence_is_of_causal_models(tmp_path: Path) -> None:
     (out := tmp_path / "out").mkdir()
     text = words(tmp_path / "a.txt", 50)
-    reference = metrics.family("divergence").reference
+    reference = measuring(FAMILIES["divergence"]).reference
     with pytest.raises(SourceError, match="isn't causal"):
         reference(encoder(tmp_path / "open", -1), text, {}, RUNTIME, out, silent)
     with pytest.raises(SourceError, match="takes 24 tokens, and windows"):

@@ -14,6 +14,7 @@ from runner.base import resources
 from runner.cli import main
 from runner.recipe.keys.needs import Rules, needs
 from runner.recipe.keys.reference import Entry, algorithms, entries
+from runner.registry.schema import written
 from runner.report.reference_page import page
 from tests.conftest import Ovrun
 from tests.unit.test_cli import HEAVY, imported_by
@@ -92,8 +93,8 @@ def test_algorithms_have_meanings_of_their_own() -> None:
         ("datasets.NAME.prompt", None, "needs `reply`"),
         ("datasets.NAME.preprocess", None, "only for arrays (npz)"),
         ("accuracy.checks.max", None, "one of `max`, `min`, `max_drop` or `max_relative_increase` is required"),
-        ("accuracy.checks.max_drop", None, "only where `metric` is `perplexity`, `exact_match` or `accuracy`"),
-        ("accuracy.checks.metric", None, "needs an npz file with `labels` for accuracy"),
+        ("accuracy.checks.max_drop", None, "only where `metric` is `accuracy`, `perplexity` or `exact_match`"),
+        ("accuracy.checks.metric", None, "needs an npz file with `labels`, for accuracy"),
     ],
 )
 def test_conditions_become_sentences(key: str, algorithm: str | None, sentence: str) -> None:
@@ -185,3 +186,9 @@ def test_explain_as_json(ovrun: Ovrun) -> None:
 def test_explain_imports_nothing_heavy(tmp_path: Path) -> None:
     loaded = imported_by("from runner.cli import main\nassert main(['explain', 'seed']) == 0", tmp_path)
     assert not loaded & {*HEAVY, "hydra", "rich", "numpy"}
+
+
+def test_the_schemas_hold_what_is_declared() -> None:
+    for file, text in written().items():
+        current = (resources.schemas_dir() / file).read_text(encoding="utf-8") == text
+        assert current, f"schemas/{file} is out of date: make reference"

@@ -18,7 +18,7 @@ from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import Found, KeyPath, Origins
 from runner.recipe.types import AccuracyControl
 from runner.registry import limits
-from runner.registry.metrics import LIMITS, METRICS, RELATIVE
+from runner.registry.metrics import FAMILIES, LIMITS, METRICS, RELATIVE
 
 
 def check(config: Mapping[str, Any], origins: Origins, path: Path, bad: Collection[KeyPath]) -> list[Found]:
@@ -147,17 +147,20 @@ def _checks(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Fin
         if _ok(at, bad):
             yield from _contradictions(at, one)
         yield from _needs_a_generator(at, one, _mapping(config, "model").get("task"))
-        if one.get("metric") == "exact_match" and _mapping(config, "conversion").get("tokenizer") is False:
-            yield Finding((*at, "metric"), "exact_match generates text and needs `conversion.tokenizer: true`")
+        if _generates(one) and _mapping(config, "conversion").get("tokenizer") is False:
+            yield Finding((*at, "metric"), f"{one['metric']} generates text and needs `conversion.tokenizer: true`")
 
 
-_OF_GENERATORS = frozenset({"divergence", "exact_match"})
+def _generates(one: Mapping[str, Any]) -> bool:
+    metric = METRICS.get(str(one.get("metric")))
+    return metric is not None and FAMILIES[metric.family].generates
 
 
 def _needs_a_generator(at: KeyPath, one: Mapping[str, Any], task: Any) -> Iterator[Finding]:
     """Some metrics are of models that predict the next token, and a task may say that the model is none."""
     metric = METRICS.get(str(one.get("metric")))
-    if metric and metric.family in _OF_GENERATORS and isinstance(task, str) and not task.startswith("text-generation"):
+    of_generators = metric is not None and FAMILIES[metric.family].of_generators
+    if metric and of_generators and isinstance(task, str) and not task.startswith("text-generation"):
         what = f"{metric.name} is of models that generate text, and the model's task is {task}"
         yield Finding((*at, "metric"), what, "use relative_l2, cosine_similarity or sqnr")
 

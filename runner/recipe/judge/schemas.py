@@ -13,14 +13,16 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from runner.base import resources
+from runner.base.distributions import entry_points
 from runner.base.values import plain
+from runner.registry.schema import complete
 
 
 @functools.cache
 def load_schema(name: str) -> dict[str, Any]:
-    """One schema file by its name, such as `compression.schema.json`."""
+    """One schema file by its name, such as `compression.schema.json`, with what other packages declare."""
     schema: dict[str, Any] = json.loads((resources.schemas_dir() / name).read_text(encoding="utf-8"))
-    return schema
+    return complete(name, schema) if entry_points("ovrun.") else schema
 
 
 def inline(schema: Any, file: str) -> Any:

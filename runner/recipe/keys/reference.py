@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runner.base import resources
 from runner.recipe.judge import wording
+from runner.recipe.judge.schemas import load_schema
 from runner.recipe.keys.needs import Rules, needs
 
 ANY = "NAME"
@@ -59,7 +59,7 @@ class _Node:
 @functools.cache
 def _load(file: str) -> dict[str, Any]:
     """A schema file, in which every `$ref` names its file, so that a part of it can be read anywhere."""
-    text = (resources.schemas_dir() / file).read_text(encoding="utf-8")
+    text = json.dumps(load_schema(file))
     schema: dict[str, Any] = json.loads(text.replace('"$ref": "#', f'"$ref": "{file}#'))
     return schema
 

@@ -1,0 +1,14 @@
+"""Classification: the share of items whose highest score is that of their label (top-1 accuracy)."""
+
+from runner.registry.metrics import SHARE, Family, Metric
+
+CLASSIFICATION = Family(
+    "classification",
+    "classes",
+    metrics=(Metric("accuracy", "higher", SHARE, own_value=True, controls=True),),
+    data=frozenset({"labels"}),
+    needs="an npz file with `labels`",
+    revision=2,
+    libraries=("openvino", "numpy"),
+    module="runner.metrics.classification",
+)

@@ -1,0 +1,27 @@
+"""Divergence of a language model from the uncompressed one, and perplexity: one pass over text."""
+
+from runner.registry.metrics import ANY, FROM_0, SHARE, WINDOWS, Family, Metric
+
+DIVERGENCE = Family(
+    "divergence",
+    "one pass over text",
+    metrics=(
+        Metric("kl_divergence", "lower", FROM_0, "nats", controls=True),
+        Metric("kl_divergence_median", "lower", FROM_0, "nats"),
+        Metric("kl_divergence_p95", "lower", FROM_0, "nats"),
+        Metric("kl_divergence_p99", "lower", FROM_0, "nats"),
+        Metric("kl_divergence_p999", "lower", FROM_0, "nats"),
+        Metric("kl_divergence_max", "lower", FROM_0, "nats"),
+        Metric("same_top_token", "higher", SHARE, controls=True),
+        Metric("ln_ppl_ratio", "lower", ANY),
+        Metric("perplexity", "lower", (1.0, float("inf")), own_value=True, controls=True),
+    ),
+    data=frozenset({"text"}),
+    needs="text: a txt file, or a jsonl file with `column`",
+    settings=WINDOWS,
+    of_generators=True,
+    needs_reference=True,
+    revision=3,
+    libraries=("openvino", "tokenizers", "numpy"),
+    module="runner.metrics.divergence",
+)
