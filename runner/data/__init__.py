@@ -9,23 +9,18 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from runner.base.keys import version_of
 from runner.base.words import missing
 from runner.data.opening import open_file
 from runner.errors import SourceError
 from runner.recipe.datasets import kinds
+from runner.registry.formats import FORMATS, givers
 
 if TYPE_CHECKING:
     from runner.data.npz import Arrays
     from runner.recipe.types import Dataset, Preprocess
-
-FORMATS = {
-    "txt": "runner.data.text",
-    "jsonl": "runner.data.jsonl",
-    "npz": "runner.data.npz",
-}
 
 _SHAPING = ("format", "column", "prompt", "reply", "inputs", "labels", "limit", "preprocess")
 _BLOCK = 1 << 20
@@ -41,6 +36,9 @@ def digest(dataset: Dataset) -> str:
     """
     shape: dict[str, Any] = {key: getattr(dataset, key) for key in _SHAPING} | {"inputs": dict(dataset.inputs)}
     shape["preprocess"] = dataset.preprocess and _steps(dataset.preprocess)
+    if declared := FORMATS.get(dataset.format):
+        shape |= {"revision": declared.revision} if declared.revision > 1 else {}
+        shape |= {"by": [declared.distribution, version_of(declared.distribution)]} if declared.distribution else {}
     total = hashlib.sha256(json.dumps(shape, sort_keys=True).encode(errors="surrogatepass"))
     with open_file(dataset) as file:
         while block := file.read(_BLOCK):
@@ -72,8 +70,8 @@ def check(dataset: Dataset) -> None:
     reader(dataset).check(dataset)
 
 
-def reader(dataset: Dataset) -> ModuleType:
-    """The module that reads the dataset's format.
+def reader(dataset: Dataset) -> Any:
+    """What reads the dataset's format.
 
     Raises:
         SourceError: there is no such format.
@@ -81,7 +79,9 @@ def reader(dataset: Dataset) -> ModuleType:
     if dataset.format not in FORMATS:
         message = f"dataset {dataset.name}: {missing('format', dataset.format, FORMATS)}"
         raise SourceError(message)
-    return importlib.import_module(FORMATS[dataset.format])
+    declared = FORMATS[dataset.format]
+    module = importlib.import_module(declared.module)
+    return module.reader(declared) if declared.function else module
 
 
 def read_text(dataset: Dataset) -> list[str]:
@@ -90,7 +90,7 @@ def read_text(dataset: Dataset) -> list[str]:
     Raises:
         SourceError: the dataset holds no text, or can't be read.
     """
-    rows: list[str] = _read(dataset, "text", "a txt file, or a jsonl file with `column`")
+    rows: list[str] = _read(dataset, "text")
     return rows
 
 
@@ -100,7 +100,7 @@ def read_pairs(dataset: Dataset) -> list[tuple[str, str]]:
     Raises:
         SourceError: the dataset holds no pairs, or can't be read.
     """
-    pairs: list[tuple[str, str]] = _read(dataset, "pairs", "a jsonl file with `prompt` and `reply`")
+    pairs: list[tuple[str, str]] = _read(dataset, "pairs")
     return pairs
 
 
@@ -110,12 +110,12 @@ def read_arrays(dataset: Dataset) -> Arrays:
     Raises:
         SourceError: the dataset holds no arrays, or can't be read.
     """
-    arrays: Arrays = _read(dataset, "arrays", "an npz file")
+    arrays: Arrays = _read(dataset, "arrays")
     return arrays
 
 
-def _read(dataset: Dataset, kind: str, needed: str) -> Any:
+def _read(dataset: Dataset, kind: str) -> Any:
     if kind not in kinds(dataset):
-        message = f"dataset {dataset.name} ({dataset.path.name}) gives no {kind}; what is needed here is {needed}"
+        message = f"dataset {dataset.name} ({dataset.path.name}) gives no {kind}; what is needed here is {givers(kind)}"
         raise SourceError(message)
     return getattr(reader(dataset), f"read_{kind}")(dataset)

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from runner.recipe.types import Dataset
+from runner.registry.formats import FORMATS
 
 
 def kinds(dataset: Dataset) -> frozenset[str]:
     """What the dataset can give: some of `text`, `pairs` (prompt and reply), `arrays`, `labels`."""
-    if dataset.format == "npz":
+    shape = _shape(dataset)
+    if shape == "arrays":
         return frozenset({"arrays", "labels"} if dataset.labels else {"arrays"})
-    found = {"text"} if dataset.format == "txt" or dataset.column else set()
+    found = {"text"} if shape == "text" or dataset.column else set()
     return frozenset(found | ({"pairs"} if dataset.prompt and dataset.reply else set()))
 
 
@@ -22,8 +24,13 @@ def narrowed(dataset: Dataset, wanted: Iterable[str]) -> Dataset:
     Of text and pairs, text is read where both are wanted and given.
     """
     kept = kinds(dataset) & set(wanted)
-    if dataset.format == "npz":
+    if _shape(dataset) == "arrays":
         return dataset if "labels" in kept else replace(dataset, labels=None)
     if "text" in kept:
         return replace(dataset, prompt=None, reply=None)
     return replace(dataset, column=None) if "pairs" in kept else dataset
+
+
+def _shape(dataset: Dataset) -> str:
+    declared = FORMATS.get(dataset.format)
+    return declared.shape if declared else ""

@@ -283,4 +283,4 @@ def test_nothing_is_generated_from_an_empty_prompt(tmp_path: Path, prompt: str) 
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     dataset = Dataset("d", "file", tmp_path / "a.jsonl", "jsonl", prompt="q", reply="a")
     with pytest.raises(SourceError, match="dataset d: the prompt of row 2 is empty"):
-        exact_match.evaluate(tmp_path, dataset, {}, {}, None, lambda done, total: None)
+        exact_match.evaluate(tmp_path, dataset, {"max_new_tokens": 8}, {}, None, lambda done, total: None)

@@ -18,6 +18,7 @@ from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import Found, KeyPath, Origins
 from runner.recipe.types import AccuracyControl
 from runner.registry import limits
+from runner.registry.formats import givers
 from runner.registry.metrics import FAMILIES, LIMITS, METRICS, RELATIVE
 
 
@@ -90,7 +91,7 @@ def _calibration(at: KeyPath, name: Any, datasets: Mapping[str, Any], bad: Colle
     if not isinstance(name, str) or name not in datasets or not _ok(("datasets", name), bad):
         return
     if {"text", "arrays"}.isdisjoint(kinds(build.dataset(name, datasets[name]))):
-        needed = " or ".join(_GIVEN_BY[kind] for kind in ("text", "arrays"))
+        needed = " or ".join(givers(kind) for kind in ("text", "arrays"))
         what = f'"{name}" holds nothing that can calibrate a model'
         yield Finding((*at, "dataset"), what, f"needed: {needed}")
 
@@ -165,20 +166,12 @@ def _needs_a_generator(at: KeyPath, one: Mapping[str, Any], task: Any) -> Iterat
         yield Finding((*at, "metric"), what, "use relative_l2, cosine_similarity or sqnr")
 
 
-_GIVEN_BY = {
-    "text": "a txt file, or a jsonl file with `column`",
-    "pairs": "a jsonl file with `prompt` and `reply`",
-    "arrays": "an npz file",
-    "labels": "an npz file with `labels`",
-}
-
-
 def _fitting(at: KeyPath, one: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[Finding]:
     """A dataset has to hold what the metric works on."""
     metric = METRICS.get(str(one.get("metric")))
     name = str(one["dataset"])
     if metric and metric.data.isdisjoint(kinds(build.dataset(name, dataset))):
-        needed = " or ".join(_GIVEN_BY[kind] for kind in sorted(metric.data))
+        needed = " or ".join(givers(kind) for kind in sorted(metric.data))
         yield Finding((*at, "dataset"), f'"{name}" doesn\'t hold what {metric.name} needs', f"needed: {needed}")
 
 
