@@ -28,7 +28,7 @@ _PROGRESS_EVERY = 0.1
 
 def main(requests: BinaryIO, events: IO[str]) -> NoReturn:
     """Run the one task that is given, and end the process."""
-    task: Task | None = None
+    task: Task[Any] | None = None
     try:
         name, params = pickle.load(requests)
         start = time.monotonic()
@@ -92,7 +92,7 @@ def _reporter(events: IO[str]) -> Any:
     return progress
 
 
-def _told(error: BaseException, task: Task | None) -> dict[str, Any]:
+def _told(error: BaseException, task: Task[Any] | None) -> dict[str, Any]:
     """What a library's failure was: the disk's or a limit's, or its own."""
     number = trouble.refused(task.out, error) if task else 0
     return _refused(number, os.strerror(number)) if number else {"type": type(error).__name__, "message": str(error)}

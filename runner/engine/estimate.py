@@ -95,7 +95,7 @@ class Costs:
                 fs.write_json(self.path, self.known)
 
     def _like(self, stage: Stage) -> str:
-        kind = [stage.name, self._source(stage.key), _kind(stage.params), sorted(stage.datasets)]
+        kind = [stage.name, self._source(stage.key), _kind(stage.document.get("params")), sorted(stage.datasets)]
         return fs.sha256_json(kind)[:24]
 
     def _source(self, key: str) -> str:

@@ -97,7 +97,7 @@ def _record(stage: Stage, measured: Measured) -> dict[str, Any]:
     }
 
 
-def _task(stage: Stage, store: Store, out: Path) -> Task:
+def _task(stage: Stage, store: Store, out: Path) -> Task[Any]:
     read: dict[str, Path] = dict(stage.files)
     read |= {role: store.folder(key) / "files" for role, key in stage.after.items()}
     return Task(stage.name, stage.params, out.resolve(), _absolute(read), stage.datasets, stage.seed)

@@ -87,7 +87,7 @@ class StageProcess:
             raise cannot_start(error, log) from error
         self._give((module, dict(params)))
 
-    def run(self, task: Task, progress: Progress) -> Measured:
+    def run(self, task: Task[Any], progress: Progress) -> Measured:
         """Run the task to its end.
 
         Raises:

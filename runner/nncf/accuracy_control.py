@@ -13,7 +13,8 @@ from runner.base.words import plural
 from runner.errors import AccuracyError, Problem, RecipeError, SourceError
 from runner.metrics.items import Items, items
 from runner.model.runtime import Compiled, compile_folder, refuse_other_cpu
-from runner.recipe.types import Dataset
+from runner.nncf.control import Control
+from runner.recipe.types import AccuracyControl, Dataset
 from runner.registry.metrics import METRICS
 
 _SHOWN = 8
@@ -26,14 +27,14 @@ class Search:
     """One search: what the unquantized model reaches, and which layers NNCF took back to floats.
 
     Attributes:
-        control: the recipe's settings.
+        control: what is asked for.
         source: folder of the unquantized model.
         out: the stage's folder, where the quantized one is written.
         value: the metric of the unquantized model.
         report: NNCF's own of its search; None where the first quantized model was good enough.
     """
 
-    control: Mapping[str, Any]
+    control: Control
     source: Path
     out: Path
     items: Items
@@ -42,9 +43,14 @@ class Search:
     evaluations: int = field(default=0)
 
     @property
+    def settings(self) -> AccuracyControl:
+        """The recipe's."""
+        return self.control.settings
+
+    @property
     def sign(self) -> int:
         """NNCF takes more for better."""
-        return 1 if METRICS[self.control["metric"]].better == "higher" else -1
+        return 1 if METRICS[self.settings.metric].better == "higher" else -1
 
     def validate(self, model: Any, chosen: Iterable[int]) -> tuple[float, list[float]]:
         """What NNCF asks: the metric of a compiled model over some items, and that of each of them."""
@@ -65,17 +71,17 @@ class Search:
         Raises:
             AccuracyError: the drop is larger than the recipe allows.
         """
-        compiled = compile_folder(self.out, self.control["runtime"])
+        compiled = compile_folder(self.out, self.control.runtime)
         value, _ = self.items.measure(compiled, range(self.items.count))
         shutil.rmtree(_kept(self.out))
         drop = self.sign * (self.value - value)
-        if self.control["drop_type"] == "relative":
+        if self.settings.drop_type == "relative":
             drop /= abs(self.value)
         reverted = sorted({node.node_name for node in self.report.reverted_operations}) if self.report else []
-        if not (drop <= self.control["max_drop"] or math.isclose(drop, self.control["max_drop"], abs_tol=1e-12)):
+        if not (drop <= self.settings.max_drop or math.isclose(drop, self.settings.max_drop, abs_tol=1e-12)):
             raise self.missed(value, drop, len(reverted))
         told = {
-            **{name: self.control[name] for name in ("metric", "max_drop", "drop_type")},
+            **{name: getattr(self.settings, name) for name in ("metric", "max_drop", "drop_type")},
             **{"reference_value": self.value, "value": value, "drop": drop, "items": self.items.count},
             **{"evaluated_items": self.evaluations, "reverted": reverted},
         }
@@ -83,9 +89,9 @@ class Search:
 
     def missed(self, value: float, drop: float, reverted: int) -> AccuracyError:
         """The limit was not kept."""
-        metric, kind = self.control["metric"], self.control["drop_type"]
+        metric, kind = self.settings.metric, self.settings.drop_type
         message = (
-            f"accuracy control could not keep {metric} within max_drop {self.control['max_drop']:g} ({kind}): "
+            f"accuracy control could not keep {metric} within max_drop {self.settings.max_drop:g} ({kind}): "
             f"it went from {self.value:.6g} to {value:.6g}, a drop of {drop:.4g}, "
             f"with {reverted} operations back in floats"
         )
@@ -111,7 +117,7 @@ def quantize(nncf: Any, model: Any, calibration: Any, arguments: Mapping[str, An
     Raises:
         AccuracyError: the limit can only be kept with nothing quantized.
     """
-    _use_runtime(search.control["runtime"])
+    _use_runtime(search.control.runtime)
     reports = _keep_reports()
     given = dict(arguments)
     advanced = given.pop("advanced_parameters")
@@ -121,42 +127,43 @@ def quantize(nncf: Any, model: Any, calibration: Any, arguments: Mapping[str, An
             calibration,
             nncf.Dataset(range(search.items.count)),
             search.validate,
-            max_drop=search.control["max_drop"],
-            drop_type=nncf.DropType(search.control["drop_type"]),
+            max_drop=search.settings.max_drop,
+            drop_type=nncf.DropType(search.settings.drop_type),
             advanced_quantization_parameters=advanced,
-            advanced_accuracy_restorer_parameters=_restorer(search.control),
+            advanced_accuracy_restorer_parameters=_restorer(search.settings),
             **given,
         )
     finally:
         search.report = reports[-1] if reports else None
     if not any(node.get_type_name() == "FakeQuantize" for node in model.get_ops()):
         message = (
-            f"accuracy control keeps {search.control['metric']} within max_drop {search.control['max_drop']:g} "
+            f"accuracy control keeps {search.settings.metric} within max_drop {search.settings.max_drop:g} "
             "only with no layer quantized"
         )
         raise AccuracyError(message, hint="Raise max_drop.")
     return model
 
 
-def begin(control: Mapping[str, Any], source: Path, validation: Dataset, out: Path) -> Search:
+def begin(control: Control, source: Path, validation: Dataset, out: Path) -> Search:
     """Measure the model that is to be quantized.
 
     Raises:
         SourceError: the validation dataset doesn't fit the model.
         RecipeError: a property of `accuracy.runtime` that OpenVINO refuses, or a drop relative to 0.
     """
-    refuse_other_cpu(control["cpu"])
-    compiled = compile_folder(source, control["runtime"])
+    settings = control.settings
+    refuse_other_cpu(control.cpu)
+    compiled = compile_folder(source, control.runtime)
     folder = _kept(out)
     folder.mkdir()
-    params = {"context_length": control["context_length"]}
-    found = items(control["metric"], compiled, validation, params, folder)
+    params = {"context_length": settings.context_length}
+    found = items(settings.metric, compiled, validation, params, folder)
     value, _ = found.measure(compiled, range(found.count))
     if not math.isfinite(value):
-        message = f"{source}: the unquantized model's {control['metric']} is no number; nothing can be told against it"
+        message = f"{source}: the unquantized model's {settings.metric} is no number; nothing can be told against it"
         raise SourceError(message)
-    if value == 0 and control["drop_type"] == "relative":
-        what = f"the unquantized model's {control['metric']} is 0, nothing can be told relative to it"
+    if value == 0 and settings.drop_type == "relative":
+        what = f"the unquantized model's {settings.metric} is 0, nothing can be told relative to it"
         raise RecipeError([Problem("", "accuracy_control.drop_type", what, "choose absolute")])
     return Search(control, source, out, found, value)
 
@@ -166,12 +173,12 @@ def _kept(out: Path) -> Path:
     return out / ".reference"
 
 
-def _restorer(control: Mapping[str, Any]) -> Any:
+def _restorer(settings: AccuracyControl) -> Any:
     from nncf.quantization.advanced_parameters import AdvancedAccuracyRestorerParameters, RestoreMode
 
-    fields = {name: control[name] for name in _RESTORER if control[name] is not None}
-    if control["restore_mode"] is not None:
-        fields["restore_mode"] = RestoreMode(control["restore_mode"])
+    fields = {name: getattr(settings, name) for name in _RESTORER if getattr(settings, name) is not None}
+    if settings.restore_mode is not None:
+        fields["restore_mode"] = RestoreMode(settings.restore_mode)
     return AdvancedAccuracyRestorerParameters(num_ranking_workers=1, **fields)
 
 

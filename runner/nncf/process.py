@@ -82,35 +82,33 @@ def _reporting(bar: type[Any], progress: Progress) -> type[Any]:
     return Reporting
 
 
-def ignored_scope(nncf: Any, scope: dict[str, Any] | None) -> Any:
-    """The `nncf.IgnoredScope` of a stage's parameters."""
-    if scope is None:
-        return None
+def ignored_scope(nncf: Any, scope: IgnoredScope) -> Any:
+    """The `nncf.IgnoredScope` of a recipe's."""
     return nncf.IgnoredScope(
-        names=list(scope["names"]),
-        patterns=list(scope["patterns"]),
-        types=list(scope["types"]),
-        validate=scope["validate"],
+        names=list(scope.names),
+        patterns=list(scope.patterns),
+        types=list(scope.types),
+        validate=scope.validate,
     )
 
 
-def refuse_unmatched(scope: dict[str, Any] | None, model: Any) -> None:
+def refuse_unmatched(scope: IgnoredScope | None, model: Any) -> None:
     """Refuse what an ignored scope names and the model does not have, before any work.
 
     Raises:
         RecipeError: for each name and pattern that matches no operation, unless the scope has `validate: false`.
     """
-    if scope is None or not scope["validate"]:
+    if scope is None or not scope.validate:
         return
     there = [node.get_friendly_name() for node in model.get_ops()]
     known = set(there)
     problems: list[Problem] = []
-    for name in scope["names"]:
+    for name in scope.names:
         if name not in known:
             suggestion = near(name, there) if len(problems) < MOST_NAMES else None
             what = f'the model has no operation called "{name}"'
             problems.append(Problem("", "ignored_scope.names", what, suggestion=suggestion))
-    for pattern in scope["patterns"]:
+    for pattern in scope.patterns:
         if not any(re.match(pattern, name) for name in there):
             what = f'no operation of the model matches "{pattern}"'
             allowed = f"a pattern matches from the start of a name, such as {there[len(there) // 2]}"
@@ -133,15 +131,3 @@ def refusals_worded(nncf: Any) -> Iterator[None]:
         text = str(error).strip()
         key = "ignored_scope" if text.startswith("Ignored nodes") else ""
         raise RecipeError([Problem("", key, f"NNCF refuses this: {text}")]) from error
-
-
-def as_params(scope: IgnoredScope | None) -> dict[str, Any] | None:
-    """An ignored scope as plain data for a stage's parameters."""
-    if scope is None:
-        return None
-    return {
-        "names": list(scope.names),
-        "patterns": list(scope.patterns),
-        "types": list(scope.types),
-        "validate": scope.validate,
-    }

@@ -6,40 +6,42 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.nncf import process as nncf_process
+from runner.recipe.types import Quantization
 
 
-def arguments(nncf: Any, params: Mapping[str, Any], model_type: str | None) -> dict[str, Any]:
+def arguments(nncf: Any, step: Quantization, target_device: str, model_type: str | None) -> dict[str, Any]:
     """The keyword arguments of `nncf.quantize`.
 
     Args:
         nncf: the library.
-        params: a step's settings by the names of the recipe, and `target_device`.
+        step: of the recipe.
+        target_device: as the recipe names it.
         model_type: `transformer`, or None for any other model.
     """
     found: dict[str, Any] = {
-        "target_device": nncf.TargetDevice(params["target_device"]),
-        "subset_size": params["subset_size"],
-        "fast_bias_correction": params["fast_bias_correction"],
-        "advanced_parameters": nncf.AdvancedQuantizationParameters(**_advanced(nncf, params)),
+        "target_device": nncf.TargetDevice(target_device),
+        "subset_size": step.subset_size,
+        "fast_bias_correction": step.fast_bias_correction,
+        "advanced_parameters": nncf.AdvancedQuantizationParameters(**_advanced(nncf, step)),
     }
     kinds = {"mode": nncf.QuantizationMode, "preset": nncf.QuantizationPreset}
-    found |= {name: kind(params[name]) for name, kind in kinds.items() if params[name] is not None}
+    found |= {name: kind(getattr(step, name)) for name, kind in kinds.items() if getattr(step, name) is not None}
     if model_type is not None:
         found["model_type"] = nncf.ModelType(model_type)
-    if params["ignored_scope"] is not None:
-        found["ignored_scope"] = nncf_process.ignored_scope(nncf, params["ignored_scope"])
+    if step.ignored_scope is not None:
+        found["ignored_scope"] = nncf_process.ignored_scope(nncf, step.ignored_scope)
     return found
 
 
-def _advanced(nncf: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+def _advanced(nncf: Any, step: Quantization) -> dict[str, Any]:
     """The fields of `nncf.AdvancedQuantizationParameters`, with NNCF's own objects in them."""
     from nncf.common.quantization.quantizer_propagation.structs import QuantizerPropagationRule
     from nncf.quantization import advanced_parameters as nested
 
-    fields = dict(params["advanced"] or {})
-    fields["quantize_outputs"] = params["quantize_outputs"]
-    if params["overflow_fix"] is not None:
-        fields["overflow_fix"] = nested.OverflowFix(params["overflow_fix"])
+    fields = dict(step.advanced or {})
+    fields["quantize_outputs"] = step.quantize_outputs
+    if step.overflow_fix is not None:
+        fields["overflow_fix"] = nested.OverflowFix(step.overflow_fix)
     if "quantizer_propagation_rule" in fields:
         fields["quantizer_propagation_rule"] = QuantizerPropagationRule[fields["quantizer_propagation_rule"].upper()]
     if "smooth_quant_alphas" in fields:

@@ -33,7 +33,7 @@ class Stage:
     section: str
     key: str
     document: Mapping[str, Any]
-    params: Mapping[str, Any]
+    params: Any
     after: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
     datasets: Mapping[str, Dataset] = field(default_factory=dict)

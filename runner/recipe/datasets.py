@@ -31,6 +31,11 @@ def narrowed(dataset: Dataset, wanted: Iterable[str]) -> Dataset:
     return replace(dataset, column=None) if "pairs" in kept else dataset
 
 
+def calibrating(dataset: Dataset) -> Dataset:
+    """What calibration reads of a dataset: text, or else pairs, or arrays without labels."""
+    return narrowed(dataset, ("text", "pairs", "arrays"))
+
+
 def _shape(dataset: Dataset) -> str:
     declared = FORMATS.get(dataset.format)
     return declared.shape if declared else ""

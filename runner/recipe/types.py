@@ -234,6 +234,11 @@ class Recipe:
     origins: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def calibration_length(self) -> int | None:
+        """The calibration length in tokens that NNCF's `input_info` asks for."""
+        return self.input_info[0].sample_size[-1] if self.input_info else None
+
     def where(self, key: str) -> str:
         """The place of `key`, or of its nearest parent that has one: `file:line:col` or `command line: key=value`."""
         while key and key not in self.origins:

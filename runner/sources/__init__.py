@@ -28,6 +28,22 @@ SOURCES = {
 
 
 @dataclass(frozen=True)
+class Fetch:
+    """What brings a hub model's files into the store.
+
+    Attributes:
+        commit: 40 hex digits.
+        files: names; empty where they are not known before the download.
+    """
+
+    id: str
+    commit: str
+    allow_pickle: bool
+    trust_remote_code: bool
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Located:
     """What is known of a model before any work.
 
@@ -36,7 +52,7 @@ class Located:
         path: the folder or file, or None while it has to be fetched.
         digest: SHA-256 over the files that are read, or None while they have to be fetched.
         files: name -> file, for those.
-        fetch: parameters of the fetch stage, or None.
+        fetch: what has to be fetched first, or None.
         task: the Optimum task, or None for models that OpenVINO reads.
         config: the model's config.json, or None where there is none yet.
         identity: what a manifest says of the model's origin.
@@ -47,7 +63,7 @@ class Located:
     path: Path | None = None
     digest: str | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
-    fetch: Mapping[str, Any] | None = None
+    fetch: Fetch | None = None
     task: str | None = None
     config: Mapping[str, Any] | None = None
 

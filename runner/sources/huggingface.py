@@ -10,7 +10,7 @@ import contextlib
 import io
 import os
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from runner.base.progress import Progress
 from runner.errors import SourceError
 from runner.model import listing
 from runner.recipe.types import ModelSource
-from runner.sources import Located, Memory
+from runner.sources import Fetch, Located, Memory
 from runner.sources.blobs import refuse_damaged
 from runner.sources.folder import inferred_task
 
@@ -45,13 +45,7 @@ def locate(model: ModelSource, memory: Memory) -> Located:
     return Located(
         reader="transformers",
         identity={"source": "huggingface", "id": model.id, "revision": commit, "requested_revision": revision},
-        fetch={
-            "id": model.id,
-            "commit": commit,
-            "allow_pickle": model.allow_pickle,
-            "trust_remote_code": model.trust_remote_code,
-            "files": files,
-        },
+        fetch=Fetch(model.id, commit, model.allow_pickle, model.trust_remote_code, tuple(files or ())),
         task=model.task or _task(model.id, config),
         config=config,
     )
@@ -137,7 +131,7 @@ def _has_weights(snapshot: Path, there: Collection[str], model: ModelSource) -> 
     return not main.endswith(".index.json") or set(listing.shards(main, _reader(snapshot)(main))) <= {*there}
 
 
-def fetch(params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str, Any]:
+def fetch(wanted: Fetch, out: Path, progress: Progress) -> dict[str, Any]:
     """Bring one commit's needed files into `out`.
 
     Weights share their bytes with the hub's cache where that is possible, by a hard link if need be: they may be many
@@ -148,13 +142,13 @@ def fetch(params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str,
     """
     model = ModelSource(
         source="huggingface",
-        id=params["id"],
-        revision=params["commit"],
-        allow_pickle=params["allow_pickle"],
-        trust_remote_code=params["trust_remote_code"],
+        id=wanted.id,
+        revision=wanted.commit,
+        allow_pickle=wanted.allow_pickle,
+        trust_remote_code=wanted.trust_remote_code,
     )
-    snapshot = _snapshot(params["id"], params["commit"])
-    names = params["files"]
+    snapshot = _snapshot(wanted.id, wanted.commit)
+    names: Sequence[str] = wanted.files
     _bring(model, snapshot, names or [listing.CONFIG], progress)
     names = names or _without_shards(snapshot, _repository(model), model)
     main = listing.main_weights(names, listing.reader(snapshot), model.allow_pickle)
@@ -171,7 +165,7 @@ def fetch(params: Mapping[str, Any], out: Path, progress: Progress) -> dict[str,
     from runner.model.check import check_folder
 
     check_folder(out, model.allow_pickle, code=model.trust_remote_code)
-    return {"id": params["id"], "commit": params["commit"], "files": names}
+    return {"id": wanted.id, "commit": wanted.commit, "files": list(names)}
 
 
 def _snapshot(repo: str, commit: str) -> Path:

@@ -1,13 +1,15 @@
 """The stages: one module each, run in a process of its own by the engine.
 
-A stage is a pure function from input folders and parameters to one output folder. Its module has
+A stage is a pure function from input folders and parameters to one output folder. Its module owns it whole:
 
     REVISION: int                                   raised when the same inputs give another output
+    Params                                          a frozen dataclass, part of the key
+    plan(build, ...) -> key                         how a recipe becomes them, and what the stage reads
     libraries(params) -> tuple[str, ...]            distributions whose version shapes the output
     prepare(params)                                 imports what `run` will need, while the stage before still runs
     PREPARE_ONCE: bool                              if true, `prepare` takes no notice of params and starts no thread:
                                                     it runs once for all such stages of a run, which fork from it
-    run(task: Task, progress: Progress) -> dict     fills `task.out`, returns what it has to tell
+    run(task, progress) -> dict                     fills `task.out`, returns what it has to tell
 
 To add one: write the module, add its line to `STAGES`, and let `runner.plan.builder` ask for it.
 """
@@ -18,10 +20,11 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from runner.base.progress import Progress
-from runner.recipe.types import Dataset
+from runner.recipe.types import Dataset, ModelSource, Recipe
+from runner.sources import Located
 
 STAGES = {
     "fetch": "runner.stages.fetch",
@@ -34,13 +37,20 @@ STAGES = {
     "evaluate": "runner.stages.evaluate",
 }
 
+P = TypeVar("P")
+
 
 @dataclass(frozen=True)
-class Task:
+class NoParams:
+    """Of a stage that needs none."""
+
+
+@dataclass(frozen=True)
+class Task(Generic[P]):
     """All that a stage may know.
 
     Attributes:
-        params: plain data, part of the key.
+        params: the stage's own dataclass, part of the key.
         inputs: role -> folder of another stage's files, or a source's path.
         datasets: role -> dataset; content and reading are part of the key.
         out: the empty folder to fill.
@@ -48,23 +58,55 @@ class Task:
     """
 
     stage: str
-    params: Mapping[str, Any]
+    params: P
     out: Path
     inputs: Mapping[str, Path] = field(default_factory=dict)
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
     seed: int = 0
 
 
+class Build(Protocol):
+    """The plan of one recipe while it is made: what a stage's `plan` may look at, and to what it adds itself."""
+
+    recipe: Recipe
+    located: Located
+
+    def add(
+        self,
+        name: str,
+        label: str,
+        section: str,
+        params: Any,
+        *,
+        after: Mapping[str, str] | None = None,
+        files: Mapping[str, tuple[Path, str]] | None = None,
+        datasets: Mapping[str, Dataset] | None = None,
+        models: Mapping[str, ModelSource] | None = None,
+    ) -> str:
+        """Add a stage, and give its key.
+
+        Args:
+            name: of `STAGES`.
+            label: what a person sees.
+            section: the recipe's key that it stems from, to place an error.
+            params: the stage's own dataclass.
+            after: role -> key of a stage whose folder it reads.
+            files: role -> path outside the store that it reads, and its digest.
+            datasets: role -> dataset that it reads.
+            models: role -> the source of which that path is.
+        """
+
+
 class StageModule(Protocol):
-    """What every module in this package looks like."""
+    """What every module in this package looks like to the engine."""
 
     REVISION: int
 
-    def libraries(self, params: Mapping[str, Any]) -> tuple[str, ...]: ...
+    def libraries(self, params: Any) -> tuple[str, ...]: ...
 
-    def prepare(self, params: Mapping[str, Any]) -> None: ...
+    def prepare(self, params: Any) -> None: ...
 
-    def run(self, task: Task, progress: Progress) -> dict[str, Any]: ...
+    def run(self, task: Task[Any], progress: Progress) -> dict[str, Any]: ...
 
 
 def load(name: str) -> StageModule:

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runner.base.progress import Progress
@@ -13,8 +14,10 @@ from runner.errors import Problem, RecipeError
 from runner.model import ir
 from runner.model.layout import outputs_first
 from runner.nncf import process as nncf_process
+from runner.recipe.datasets import calibrating
 from runner.recipe.judge.weight_rules import backup_mode, codebook_size, group_size
-from runner.stages import Task
+from runner.recipe.types import WeightCompression
+from runner.stages import Build, Task
 
 REVISION = 3
 PREPARE_ONCE = True
@@ -23,34 +26,78 @@ STATISTICS = "statistics"
 _PLAIN = ("ratio", "group_size", "all_layers", "awq", "scale_estimation", "gptq", "lora_correction")
 
 
-def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
+_OFF_BY_DEFAULT = ("all_layers", "awq", "scale_estimation", "gptq", "lora_correction")
+
+
+@dataclass(frozen=True)
+class Params:
+    """A step of weight compression.
+
+    Attributes:
+        step: of the recipe; its dataset is named by its role.
+        sequence_length: tokens of a calibration sample, where the recipe states it.
+        after_other: whether another step of the recipe compressed the model before.
+    """
+
+    step: WeightCompression
+    sequence_length: int | None
+    after_other: bool
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The step as a recipe has it: what is not stated is not there."""
+        return {name: value for name, value in vars(self.step).items() if value is not None}
+
+
+def plan(build: Build, step: WeightCompression, section: str, position: int, model: str) -> str:
+    """The stages of a step: statistics where it has data, and the compression.
+
+    Args:
+        position: of the step in the recipe.
+        model: key of the model that it compresses.
+    """
+    from runner.stages import statistics
+
+    length, after_other = build.recipe.calibration_length, position > 0
+    datasets = {"calibration": calibrating(build.recipe.datasets[step.dataset])} if step.dataset else {}
+    stated: dict[str, Any] = {name: None for name in _OFF_BY_DEFAULT if getattr(step, name) is False}
+    params = Params(replace(step, dataset="calibration" if datasets else None, **stated), length, after_other)
+    after = {"model": model}
+    if step.dataset:
+        wanted = statistics.Params(step.subset_size, length, after_other)
+        after["statistics"] = statistics.plan(build, wanted, section, step.dataset, model, datasets)
+    read = datasets if step.gptq else {}  # GPTQ's own sums are of the data; what the others need is in the statistics
+    return build.add("compress", f"compress to {step.mode}", section, params, after=after, datasets=read)
+
+
+def libraries(params: Params) -> tuple[str, ...]:
     """NumPy's BLAS does the sums of data-aware methods; of these, only GPTQ reads the data itself."""
-    if params["gptq"]:
+    if params.step.gptq:
         return ("nncf", "numpy", "openvino", "tokenizers")
-    return ("nncf", "numpy", "openvino") if params["dataset"] else ("nncf", "openvino")
+    return ("nncf", "numpy", "openvino") if params.step.dataset else ("nncf", "openvino")
 
 
-def prepare(params: Mapping[str, Any]) -> None:
+def prepare(params: Params) -> None:
     """Import NNCF."""
     nncf_process.import_nncf()
 
 
-def run(task: Task, progress: Progress) -> dict[str, Any]:
+def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
     """Fill `task.out` with the compressed model and everything else of its input's folder."""
     nncf = nncf_process.load(progress)
-    source = task.inputs["model"]
+    source, step = task.inputs["model"], task.params.step
     model = ir.read(source)
-    if not task.params["after_other"]:
-        refuse_compressed(model, task.params["mode"])
-    nncf_process.refuse_unmatched(task.params["ignored_scope"], model)
+    if not task.params.after_other:
+        refuse_compressed(model, step.mode)
+    nncf_process.refuse_unmatched(step.ignored_scope, model)
     before = ir.constants(model)
-    if task.params["scale_estimation"] or task.params["gptq"]:
+    if step.scale_estimation or step.gptq:
         outputs_first(model)
-    with _worded(nncf, task.params), _awq_heard(task.params):
+    with _worded(nncf, task.params.settings), _awq_heard(step):
         nncf.compress_weights(model, **_arguments(nncf, task, model))
     _forget_path(model, task)
     counted = ir.constants(model)
-    _require_effect(before, counted, task.params)
+    _require_effect(before, counted, task.params.settings)
     ir.write(model, source, task.out)
     return {"constants": counted}
 
@@ -72,7 +119,7 @@ def _worded(nncf: Any, params: Mapping[str, Any]) -> Iterator[None]:
 
 
 @contextmanager
-def _awq_heard(params: Mapping[str, Any]) -> Iterator[None]:
+def _awq_heard(step: WeightCompression) -> Iterator[None]:
     """Fail when NNCF finds nothing that AWQ could scale: it says so in its log alone, and goes on."""
     heard: list[str] = []
 
@@ -86,40 +133,38 @@ def _awq_heard(params: Mapping[str, Any]) -> Iterator[None]:
         yield
     finally:
         log.removeHandler(listener)
-    if params["awq"] and any(
-        message.startswith("No matching patterns were found for applying AWQ") for message in heard
-    ):
+    if step.awq and any(message.startswith("No matching patterns were found for applying AWQ") for message in heard):
         what = "AWQ finds nothing in this model that it could scale, and would change nothing"
         raise RecipeError([Problem("", "awq", what, "remove it, or try scale_estimation")])
 
 
-def _arguments(nncf: Any, task: Task, model: Any) -> dict[str, Any]:
+def _arguments(nncf: Any, task: Task[Params], model: Any) -> dict[str, Any]:
     """The keyword arguments of `nncf.compress_weights`; what the recipe leaves out stays NNCF's own default."""
-    params = task.params
-    arguments: dict[str, Any] = {name: params[name] for name in _PLAIN if params[name] is not None}
-    arguments["mode"] = nncf.CompressWeightsMode(params["mode"])
-    if params["backup_mode"] is not None:
-        arguments["backup_mode"] = nncf.BackupMode(params["backup_mode"])
-    if params["sensitivity_metric"] is not None:
-        arguments["sensitivity_metric"] = nncf.SensitivityMetric(params["sensitivity_metric"])
-    if params["ignored_scope"] is not None:
-        arguments["ignored_scope"] = nncf_process.ignored_scope(nncf, params["ignored_scope"])
-    advanced = _advanced(nncf, params)
+    step = task.params.step
+    arguments: dict[str, Any] = {name: getattr(step, name) for name in _PLAIN if getattr(step, name) is not None}
+    arguments["mode"] = nncf.CompressWeightsMode(step.mode)
+    if step.backup_mode is not None:
+        arguments["backup_mode"] = nncf.BackupMode(step.backup_mode)
+    if step.sensitivity_metric is not None:
+        arguments["sensitivity_metric"] = nncf.SensitivityMetric(step.sensitivity_metric)
+    if step.ignored_scope is not None:
+        arguments["ignored_scope"] = nncf_process.ignored_scope(nncf, step.ignored_scope)
+    advanced = _advanced(nncf, step)
     if "statistics" in task.inputs:
         advanced["statistics_path"] = _statistics_path(task)
     if advanced:
         arguments["advanced_parameters"] = nncf.AdvancedCompressionParameters(**advanced)
-    if params["dataset"]:
+    if step.dataset:
         arguments["dataset"] = nncf.Dataset(_calibration(task, model))
-        arguments["subset_size"] = params["subset_size"]
+        arguments["subset_size"] = step.subset_size
     return arguments
 
 
-def _statistics_path(task: Task) -> str:
+def _statistics_path(task: Task[Params]) -> str:
     return str(task.inputs["statistics"] / STATISTICS)
 
 
-def _forget_path(model: Any, task: Task) -> None:
+def _forget_path(model: Any, task: Task[Params]) -> None:
     """Where the statistics lay is nothing to keep in a model: with it, equal models would differ by their .xml."""
     where = ["nncf", "weight_compression", "advanced_parameters"]
     if "statistics" in task.inputs and model.has_rt_info(where):
@@ -129,13 +174,13 @@ def _forget_path(model: Any, task: Task) -> None:
         )
 
 
-def _advanced(nncf: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+def _advanced(nncf: Any, step: WeightCompression) -> dict[str, Any]:
     """The fields of `nncf.AdvancedCompressionParameters`, with NNCF's own objects in them."""
     from nncf.quantization import advanced_parameters as nested
 
-    fields = dict(params["advanced"] or {})
-    if params["group_size_fallback_mode"] is not None:
-        fields["group_size_fallback_mode"] = nested.GroupSizeFallbackMode(params["group_size_fallback_mode"])
+    fields = dict(step.advanced or {})
+    if step.group_size_fallback_mode is not None:
+        fields["group_size_fallback_mode"] = nested.GroupSizeFallbackMode(step.group_size_fallback_mode)
     kinds = {
         "awq_params": nested.AdvancedAWQParameters,
         "scale_estimation_params": nested.AdvancedScaleEstimationParameters,
@@ -162,7 +207,7 @@ def _typed(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, "value_type": TensorDataType[settings["value_type"]]}
 
 
-def _calibration(task: Task, model: Any) -> list[dict[str, Any]]:
+def _calibration(task: Task[Params], model: Any) -> list[dict[str, Any]]:
     """What NNCF reads itself; with statistics at hand, that is nothing unless for GPTQ."""
     if "calibration" not in task.datasets:
         return []
@@ -172,9 +217,9 @@ def _calibration(task: Task, model: Any) -> list[dict[str, Any]]:
         task.datasets["calibration"],
         model,
         task.inputs["model"],
-        task.params["subset_size"],
+        task.params.step.subset_size,
         task.seed,
-        task.params["sequence_length"],
+        task.params.sequence_length,
     )
 
 

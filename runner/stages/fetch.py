@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from runner.base.progress import Progress
-from runner.stages import Task
+from runner.sources import Fetch
+from runner.stages import Build, Task
 
 REVISION = 2
+Params = Fetch
 
 
-def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
+def plan(build: Build, wanted: Fetch) -> str:
+    """The stage of a model that is elsewhere."""
+    return build.add("fetch", f"fetch {wanted.id}", "model", wanted)
+
+
+def libraries(params: Params) -> tuple[str, ...]:
     """The commit and the names of its files tell what is fetched."""
     return ()
 
 
-def prepare(params: Mapping[str, Any]) -> None:
+def prepare(params: Params) -> None:
     """Nothing: what is in the cache needs no library."""
 
 
-def run(task: Task, progress: Progress) -> dict[str, Any]:
+def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
     """Download what is not in the hub's local cache, and link the files into the output folder."""
     from runner.sources import huggingface
 

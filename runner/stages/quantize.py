@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import runner.base.files as fs
+from runner.base import hardware
 from runner.base.progress import Progress
 from runner.errors import Problem, RecipeError
 from runner.model import architecture, ir
 from runner.nncf import process as nncf_process
 from runner.nncf import quantization as nncf_quantization
+from runner.nncf.control import Control
+from runner.recipe.datasets import calibrating, narrowed
 from runner.recipe.judge.quantization_rules import NO_SLOW_CORRECTION, smooths
-from runner.stages import Task
+from runner.recipe.types import AccuracyControl, Quantization, WeightCompression
+from runner.registry.metrics import METRICS, family_of
+from runner.stages import Build, Task
 
 REVISION = 2
 PREPARE_ONCE = True
@@ -21,40 +27,91 @@ _UNEVEN = ("Elu", "Gelu", "HSigmoid", "HSwish", "Mish", "PRelu", "Selu", "SoftPl
 """Activation functions whose values do not start at 0 as those of ReLU do."""
 
 
-def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Params:
+    """A step of quantization.
+
+    Attributes:
+        step: of the recipe; its datasets are named by their roles, and its accuracy control is
+        control: what it has to keep, or None.
+        target_device: as the recipe names it.
+        sequence_length: tokens of a calibration sample, where the recipe states it.
+        after_weight_compression: whether a step of the recipe compressed weights before.
+    """
+
+    step: Quantization
+    control: Control | None
+    target_device: str
+    sequence_length: int | None
+    after_weight_compression: bool
+
+
+def plan(build: Build, step: Quantization, section: str, position: int, model: str) -> str:
+    """The stage of a step.
+
+    Args:
+        position: of the step in the recipe.
+        model: key of the model that it quantizes.
+    """
+    recipe, label = build.recipe, f"quantize to {step.mode or 'int8'}"
+    datasets = {"calibration": calibrating(recipe.datasets[step.dataset])}
+    control = None
+    if step.accuracy_control is not None:
+        control = _control(step.accuracy_control, recipe.accuracy.runtime)
+        validation = recipe.datasets[step.accuracy_control.dataset]
+        datasets["validation"] = narrowed(validation, METRICS[step.accuracy_control.metric].data)
+        label += f", {step.accuracy_control.metric} controlled"
+    params = Params(
+        step=replace(step, dataset="calibration", accuracy_control=None),
+        control=control,
+        target_device=recipe.target_device,
+        sequence_length=recipe.calibration_length,
+        after_weight_compression=any(isinstance(one, WeightCompression) for one in recipe.compression[:position]),
+    )
+    return build.add("quantize", label, section, params, after={"model": model}, datasets=datasets)
+
+
+def _control(settings: AccuracyControl, runtime: Mapping[str, Any]) -> Control:
+    """Accuracy control's own part; its dataset's digest is in the key besides."""
+    family = family_of(settings.metric)
+    named = replace(settings, dataset="validation")
+    return Control(named, family.name, family.revision, dict(runtime), tuple(hardware.arithmetic()))
+
+
+def libraries(params: Params) -> tuple[str, ...]:
     """Calibration runs the model and, for text, its tokenizer."""
     return ("nncf", "numpy", "openvino", "tokenizers")
 
 
-def prepare(params: Mapping[str, Any]) -> None:
+def prepare(params: Params) -> None:
     """Import NNCF."""
     nncf_process.import_nncf()
 
 
-def run(task: Task, progress: Progress) -> dict[str, Any]:
+def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
     """Fill `task.out` with the quantized model and everything else of its input's folder."""
     from runner.data.calibration import calibration_items
 
     nncf = nncf_process.load(progress)
-    params, source = task.params, task.inputs["model"]
+    params, step, source = task.params, task.params.step, task.inputs["model"]
     model = ir.read(source)
     _refuse_compressed(model, params)
-    nncf_process.refuse_unmatched(params["ignored_scope"], model)
-    model_type = _model_type(params, source, model)
-    _refuse_in_vain(model, params, model_type)
+    nncf_process.refuse_unmatched(step.ignored_scope, model)
+    model_type = _model_type(step, source, model)
+    _refuse_in_vain(model, step, model_type)
     items = calibration_items(
-        task.datasets["calibration"], model, source, params["subset_size"], task.seed, params["sequence_length"]
+        task.datasets["calibration"], model, source, step.subset_size, task.seed, params.sequence_length
     )
-    arguments = nncf_quantization.arguments(nncf, params, model_type)
-    notes = _advice(model, params, model_type)
+    arguments = nncf_quantization.arguments(nncf, step, params.target_device, model_type)
+    notes = _advice(model, step, model_type)
     search = None
     with nncf_process.refusals_worded(nncf):
-        if params["accuracy_control"] is None:
+        if params.control is None:
             model = nncf.quantize(model, nncf.Dataset(items), **arguments)
         else:
             from runner.nncf import accuracy_control
 
-            search = accuracy_control.begin(params["accuracy_control"], source, task.datasets["validation"], task.out)
+            search = accuracy_control.begin(params.control, source, task.datasets["validation"], task.out)
             model = accuracy_control.quantize(nncf, model, nncf.Dataset(items), arguments, search)
     result: dict[str, Any] = {
         "constants": ir.constants(model),
@@ -69,28 +126,28 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
     return result | {"notes": notes}
 
 
-def _refuse_compressed(model: Any, params: Mapping[str, Any]) -> None:
+def _refuse_compressed(model: Any, params: Params) -> None:
     before = ir.compressed_by(model)
-    if before and not (before == "weight_compression" and params["after_weight_compression"]):
+    if before and not (before == "weight_compression" and params.after_weight_compression):
         what = f"the model went through NNCF's {before} before; quantizing it again would only add error"
         raise RecipeError([Problem("", "algorithm", what, "start from an uncompressed model")])
 
 
-def _model_type(params: Mapping[str, Any], source: Any, model: Any) -> str | None:
+def _model_type(step: Quantization, source: Any, model: Any) -> str | None:
     """What the recipe says, else what the model's configuration or its operations show."""
-    if params["model_type"] is not None:
-        return None if params["model_type"] == "none" else str(params["model_type"])
+    if step.model_type is not None:
+        return None if step.model_type == "none" else step.model_type
     config = source / "config.json"
     known = architecture.is_transformer(fs.read_json(config)) if config.is_file() else None
     return "transformer" if known or ir.has_attention(model) else None
 
 
-def _refuse_in_vain(model: Any, params: Mapping[str, Any], model_type: str | None) -> None:
+def _refuse_in_vain(model: Any, step: Quantization, model_type: str | None) -> None:
     """Refuse what NNCF would not do to this model, or would ignore without a word."""
     from runner.model.feed import fixed_batch, keeps_state, ports
 
-    problems, advanced, kinds = [], params["advanced"] or {}, ir.kinds(model)
-    if smooths(params) and model_type is None:
+    problems, advanced, kinds = [], step.advanced or {}, ir.kinds(model)
+    if smooths({"advanced": step.advanced}) and model_type is None:
         what = "NNCF smooths transformers only, and this model has no attention"
         problems.append(
             Problem("", "advanced.smooth_quant_alphas", what, "remove it, or state `model_type: transformer`")
@@ -101,7 +158,7 @@ def _refuse_in_vain(model: Any, params: Mapping[str, Any], model_type: str | Non
     if advanced.get("batchwise_statistics") and (fixed_batch(ports(model)) or 1) == 1:
         what = "does nothing: this model is calibrated with one item at a time, it has no fixed batch size above 1"
         problems.append(Problem("", "advanced.batchwise_statistics", what, "remove it"))
-    if not params["fast_bias_correction"] and ("If" in kinds or keeps_state(ports(model))):
+    if not step.fast_bias_correction and ("If" in kinds or keeps_state(ports(model))):
         without = "NNCF has the slower bias correction only for models without If operations"
         what = NO_SLOW_CORRECTION if keeps_state(ports(model)) else without
         problems.append(Problem("", "fast_bias_correction", what, "remove it"))
@@ -109,11 +166,11 @@ def _refuse_in_vain(model: Any, params: Mapping[str, Any], model_type: str | Non
         raise RecipeError(problems)
 
 
-def _advice(model: Any, params: Mapping[str, Any], model_type: str | None) -> list[str]:
+def _advice(model: Any, step: Quantization, model_type: str | None) -> list[str]:
     """What might serve this model better, for the person to decide."""
-    if params["mode"] or params["preset"] == "mixed" or (model_type and params["preset"] is None):
+    if step.mode or step.preset == "mixed" or (model_type and step.preset is None):
         return []
-    asked = ((params["advanced"] or {}).get("activations_quantization_params") or {}).get("mode")
+    asked = ((step.advanced or {}).get("activations_quantization_params") or {}).get("mode")
     found = sorted(ir.kinds(model) & set(_UNEVEN))
     if not found or asked:
         return []

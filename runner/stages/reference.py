@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from runner.base.progress import Progress
 from runner.metrics import measuring
+from runner.recipe.types import Dataset
 from runner.registry.metrics import FAMILIES
-from runner.stages import Task
+from runner.stages import Build, Task
+from runner.stages.evaluate import Params, libraries, prepare
+
+__all__ = ["Params", "libraries", "plan", "prepare", "run"]
 
 REVISION = 1
 
 
-def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
-    """The metric family's own."""
-    return FAMILIES[params["family"]].versions
+def plan(build: Build, what: str, section: str, params: Params, data: Dataset, converted: str) -> str:
+    """The stage for what is measured on one dataset, of the uncompressed model of key `converted`."""
+    label = f"reference for {what}"
+    return build.add("reference", label, section, params, after={"model": converted}, datasets={"data": data})
 
 
-def prepare(params: Mapping[str, Any]) -> None:
-    """Import the runtimes and the metric family."""
-    from runner.model import runtime as inference
-
-    inference.import_runtimes()
-    measuring(FAMILIES[params["family"]])
-
-
-def run(task: Task, progress: Progress) -> dict[str, Any]:
+def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
     """Fill `task.out` with the outputs, in the metric family's own form."""
     from runner.model.runtime import refuse_other_cpu
 
-    refuse_other_cpu(task.params["cpu"])
-    family = measuring(FAMILIES[task.params["family"]])
-    family.reference(
-        task.inputs["model"], task.datasets["data"], task.params["params"], task.params["runtime"], task.out, progress
-    )
+    params = task.params
+    refuse_other_cpu(params.cpu)
+    family = measuring(FAMILIES[params.family])
+    family.reference(task.inputs["model"], task.datasets["data"], params.params, params.runtime, task.out, progress)
     return {}

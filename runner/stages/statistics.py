@@ -9,38 +9,66 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from runner.base.progress import Progress
 from runner.data.calibration import calibration_items
 from runner.model import ir
 from runner.nncf import process as nncf_process
-from runner.stages import Task
+from runner.recipe.types import Dataset
+from runner.stages import Build, Task
 from runner.stages.compress import STATISTICS, refuse_compressed
 
 REVISION = 1
 PREPARE_ONCE = True
 
 
-def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Params:
+    """What of the data is looked at.
+
+    Attributes:
+        subset_size: samples.
+        sequence_length: tokens of each, where the recipe states it.
+        after_other: whether another step of the recipe compressed the model before.
+    """
+
+    subset_size: int
+    sequence_length: int | None
+    after_other: bool
+
+
+def plan(build: Build, params: Params, section: str, name: str, model: str, datasets: Mapping[str, Dataset]) -> str:
+    """The stage for a model and its calibration data; the same for all settings of a compression.
+
+    Args:
+        name: of the dataset in the recipe.
+        model: key of the model.
+    """
+    label = f"collect statistics on {name}"
+    return build.add("statistics", label, section, params, after={"model": model}, datasets=datasets)
+
+
+def libraries(params: Params) -> tuple[str, ...]:
     """Calibration runs the model and, for text, its tokenizer."""
     return ("nncf", "numpy", "openvino", "tokenizers")
 
 
-def prepare(params: Mapping[str, Any]) -> None:
+def prepare(params: Params) -> None:
     """Import NNCF."""
     nncf_process.import_nncf()
 
 
-def run(task: Task, progress: Progress) -> dict[str, Any]:
+def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
     """Fill `task.out` with a folder of statistics that the stage `compress` gives to NNCF."""
     nncf = nncf_process.load(progress)
     source, params = task.inputs["model"], task.params
     model = ir.read(source)
-    if not params["after_other"]:
+    if not params.after_other:
         refuse_compressed(model, "compressing its weights")
     items = calibration_items(
-        task.datasets["calibration"], model, source, params["subset_size"], task.seed, params["sequence_length"]
+        task.datasets["calibration"], model, source, params.subset_size, task.seed, params.sequence_length
     )
     from nncf.openvino.graph.model_utils import remove_friendly_name_duplicates
     from nncf.quantization.statistics_caching import cache_weight_compression_statistics
@@ -49,7 +77,7 @@ def run(task: Task, progress: Progress) -> dict[str, Any]:
     graph = nncf.build_graph(model)
     with _without_outputs(model):
         cache_weight_compression_statistics(
-            model, graph, nncf.Dataset(items), params["subset_size"], task.out / STATISTICS
+            model, graph, nncf.Dataset(items), params.subset_size, task.out / STATISTICS
         )
     return {"calibration_items": len(items)}
 

@@ -36,7 +36,7 @@ from runner.model.runtime import Compiled, compile_folder, effective, logits
 from runner.model.smoke import smoke
 from runner.recipe.types import RUNTIME, Dataset, Preprocess
 from runner.registry.metrics import FAMILIES, METRICS
-from runner.stages import Task
+from runner.stages import Task, evaluate
 
 VOCABULARY = 64
 CACHES = ("stateful", "past", "none")
@@ -518,7 +518,7 @@ def test_a_reference_of_another_precision_is_not_compared_with(
 
 @pytest.mark.parametrize("stage", ["reference", "evaluate"])
 def test_a_processor_that_computes_otherwise_measures_nothing_under_the_plans_key(tmp_path: Path, stage: str) -> None:
-    params = {"family": "output_error", "params": {}, "runtime": dict(RUNTIME), "cpu": ["x86_64", "avx2"]}
+    params = evaluate.Params("output_error", 2, {}, dict(RUNTIME), ("x86_64", "avx2"))
     task = Task(stage, params, tmp_path, {"model": tmp_path}, {"data": Dataset("a", "file", tmp_path / "a.npz", "npz")})
     with pytest.raises(StageError, match="planned on a processor with x86_64 avx2; this one has"):
         stages.module(stage).run(task, silent)

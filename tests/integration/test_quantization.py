@@ -20,7 +20,7 @@ from runner.metrics.items import items
 from runner.model import architecture, ir
 from runner.model.runtime import compile_folder
 from runner.recipe import load_recipe
-from runner.recipe.types import RUNTIME
+from runner.recipe.types import RUNTIME, Quantization
 from runner.stages import quantize
 from tests.conftest import Ovrun
 from tests.integration.test_quantization_table import tiny_model
@@ -283,19 +283,18 @@ def test_attention_is_seen_in_the_operations() -> None:
     ],
 )
 def test_advice_on_activation_functions(changes: dict[str, Any], model_type: str | None, told: bool) -> None:
-    params = {"mode": None, "preset": None, "advanced": None, **changes}
-    notes = quantize._advice(tiny_model(), params, model_type)
+    notes = quantize._advice(tiny_model(), Quantization("images", **changes), model_type)
     assert ["Swish" in note for note in notes] == [True] * told
 
 
 def test_what_would_be_in_vain_is_refused_where_the_model_shows_it() -> None:
-    params = {"fast_bias_correction": True, "advanced": {"batchwise_statistics": True}}
+    params = Quantization("images", advanced={"batchwise_statistics": True})
     batches = tiny_model()
     batches.reshape([4, 3, 4, 4])
     quantize._refuse_in_vain(batches, params, None)
     with pytest.raises(RecipeError, match="one item at a time"):
         quantize._refuse_in_vain(tiny_model(), params, None)
-    smooth = {"fast_bias_correction": True, "advanced": {"smooth_quant_alphas": {"convolution": 0.5}}}
+    smooth = Quantization("images", advanced={"smooth_quant_alphas": {"convolution": 0.5}})
     quantize._refuse_in_vain(tiny_model(), smooth, "transformer")
     with pytest.raises(RecipeError, match="transformers only"):
         quantize._refuse_in_vain(tiny_model(), smooth, None)

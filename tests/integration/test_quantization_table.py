@@ -233,21 +233,20 @@ def ask_nncf() -> None:
 
 
 def _verdict(nncf: Any, model: Any, settings: Settings, dataset: Any) -> dict[str, str]:
-    from dataclasses import asdict
-
     from runner.errors import RecipeError
     from runner.nncf import quantization as nncf_quantization
     from runner.stages import quantize
 
-    params = {**asdict(Quantization(dataset="images")), "target_device": "ANY", **settings}
+    given = {name: value for name, value in settings.items() if name != "target_device"}
+    step, device = Quantization(**{"dataset": "images", **given}), settings.get("target_device", "ANY")
     model_type = "transformer" if settings["model_type"] == "transformer" else None
     answer = {}
     try:
-        quantize._refuse_in_vain(model, params, model_type)
+        quantize._refuse_in_vain(model, step, model_type)
     except RecipeError as error:
         answer["stage"] = str(error)
     try:
-        done = nncf.quantize(model, dataset, **nncf_quantization.arguments(nncf, params, model_type))
+        done = nncf.quantize(model, dataset, **nncf_quantization.arguments(nncf, step, device, model_type))
     except Exception as error:
         return {**answer, "error": f"{type(error).__name__}: {str(error)[:200]}"}
     digest = hashlib.sha256()

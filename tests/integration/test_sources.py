@@ -205,7 +205,7 @@ def test_a_saved_model_may_be_stated_by_its_graph(tmp_path: Path) -> None:
 def converted(source: Path, out: Path, shapes: tuple[Any, ...] = ()) -> list[str]:
     """The names of what the stage makes of a model file, in this process."""
     out.mkdir(parents=True)
-    params = {"reader": "openvino", "precision": "fp32", "shapes": [*shapes]}
+    params = convert.Params("openvino", 1, "fp32", shapes=shapes)
     convert.run(Task("convert", params, out, {"source": source}), lambda done, total: None)
     assert [path.name for path in out.parent.iterdir()] == [out.name], "nothing is left beside it"
     return sorted(path.name for path in out.iterdir())

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,13 @@ import runner.base.files as fs
 from runner.plan.builder import make_plan
 from runner.plan.types import Stage
 from runner.recipe import load_recipe
-from runner.recipe.types import Dataset, WeightCompression
-from runner.stages import Task
+from runner.recipe.types import Dataset, IgnoredScope, WeightCompression
+from runner.stages import Task, compress, statistics
 from runner.store import store_of
 from tests.conftest import Ovrun
 
 SAMPLES = 12
-SCOPE = {"names": [], "patterns": [".*MatMul_1.*"], "types": [], "validate": False}
+SCOPE = IgnoredScope(patterns=(".*MatMul_1.*",), validate=False)
 METRICS = (
     "hessian_input_activation",
     "mean_activation_variance",
@@ -58,10 +58,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def _params(**settings: Any) -> dict[str, Any]:
-    """The parameters of the stages as a plan gives them."""
-    step = asdict(WeightCompression(mode="int4_sym", group_size=16, dataset="samples", subset_size=SAMPLES))
-    return {**step, "dataset": True, "sequence_length": None, "after_other": False, **settings}
+def _params(*, after_other: bool = False, **settings: Any) -> compress.Params:
+    """The parameters of the stage `compress` as a plan gives them."""
+    step = WeightCompression(mode="int4_sym", group_size=16, dataset="calibration", subset_size=SAMPLES)
+    return compress.Params(replace(step, **settings), None, after_other)
 
 
 def _samples(folder: Path) -> dict[str, Dataset]:
@@ -76,8 +76,10 @@ def _no_progress(done: int, total: int) -> None:
     """Nobody watches."""
 
 
-def _run(stage: Any, out: Path, inputs: Mapping[str, Path], params: dict[str, Any], datasets: Any) -> Path:
+def _run(stage: Any, out: Path, inputs: Mapping[str, Path], params: Any, datasets: Any) -> Path:
     out.mkdir()
+    if stage is statistics:
+        params = statistics.Params(SAMPLES, None, params.after_other)
     stage.run(Task(stage.__name__, params, out, inputs, datasets), _no_progress)
     return out
 
@@ -99,7 +101,6 @@ def compress_all(work: Path) -> dict[str, Any]:
     import openvino as ov
 
     from runner.errors import RecipeError
-    from runner.stages import compress, statistics
     from tests.integration.test_weight_compression import tiny_model
 
     datasets = _samples(work)
@@ -108,9 +109,9 @@ def compress_all(work: Path) -> dict[str, Any]:
     ov.save_model(tiny_model(), model / "openvino_model.xml", compress_to_fp16=True)
     answers: dict[str, Any] = {}
 
-    def compare(name: str, source: Path, shared: Path, params: dict[str, Any]) -> Path:
+    def compare(name: str, source: Path, shared: Path, params: compress.Params) -> Path:
         bare = _run(compress, work / f"{name} bare", {"model": source}, params, datasets)
-        data = datasets if params["gptq"] else {}
+        data = datasets if params.step.gptq else {}
         mine = _run(compress, work / name, {"model": source, "statistics": shared}, params, data)
         answers[name] = _content(bare) == _content(mine)
         return mine

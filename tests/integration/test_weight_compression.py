@@ -23,6 +23,7 @@ import pytest
 from runner.plan.model_rules import check_against_config
 from runner.recipe import build, load
 from runner.recipe.origins import Origin
+from runner.recipe.types import WeightCompression
 from runner.stages import compress
 from tests.conftest import Ovrun
 
@@ -188,7 +189,7 @@ def _verdict(nncf: Any, model: Any, settings: dict[str, Any], dataset: Any) -> d
 
     arguments = dict(settings)
     advanced = {key: arguments.pop(key, None) for key in ("advanced", "group_size_fallback_mode")}
-    fields = compress._advanced(nncf, advanced)
+    fields = compress._advanced(nncf, WeightCompression(settings["mode"], **advanced))
     if fields:
         arguments["advanced_parameters"] = nncf.AdvancedCompressionParameters(**fields)
     for key, kind in (("backup_mode", nncf.BackupMode), ("sensitivity_metric", nncf.SensitivityMetric)):
@@ -343,11 +344,12 @@ def test_awq_without_anything_to_scale_is_heard_of_in_the_stage(gate: bool) -> N
     script = f"""
 from runner.nncf import process
 from runner.errors import RecipeError
+from runner.recipe.types import WeightCompression
 from runner.stages import compress
 from tests.integration.test_weight_compression import tiny_model
 nncf = process.import_nncf()
 try:
-    with compress._awq_heard({{"awq": True}}):
+    with compress._awq_heard(WeightCompression("int4_sym", awq=True)):
         nncf.compress_weights(tiny_model({gate}), mode=nncf.CompressWeightsMode.INT4_SYM, group_size=16, awq=True)
     print("went on")
 except RecipeError as error:

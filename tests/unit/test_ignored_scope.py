@@ -11,6 +11,7 @@ from openvino import opset13 as op
 
 from runner.errors import RecipeError
 from runner.nncf.process import refuse_unmatched
+from runner.recipe.types import IgnoredScope
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +21,8 @@ def model() -> Any:
     return ov.Model([op.result(op.relu(first, name="layers.0.relu"))], [x], "tiny")
 
 
-def scope(**given: Any) -> dict[str, Any]:
-    return {"names": [], "patterns": [], "types": [], "validate": True} | given
+def scope(**given: Any) -> IgnoredScope:
+    return IgnoredScope(**given)
 
 
 def test_each_name_and_pattern_that_matches_nothing_is_told(model: Any) -> None:

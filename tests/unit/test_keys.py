@@ -110,7 +110,7 @@ def test_a_check_says_only_what_it_changes_of_the_runtime(tmp_path: Path) -> Non
     found = plan(tmp_path, RECIPE, ("accuracy/runtime", {"NUM_STREAMS": 1, "KV_CACHE_PRECISION": "default"}))
     params = found.stage(found.measurements[0].key).params
     pinned = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0, "NUM_STREAMS": 1}
-    assert params["runtime"] == pinned
+    assert params.runtime == pinned
 
 
 def test_processors_that_compute_otherwise_share_no_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

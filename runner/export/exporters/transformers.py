@@ -1,0 +1,11 @@
+"""Hugging Face folders, by Optimum."""
+
+from runner.registry.exporters import Exporter
+
+TRANSFORMERS = Exporter(
+    "transformers",
+    "a Hugging Face folder, by Optimum's exporter",
+    takes=frozenset({"task", "stateful", "tokenizer", "trust_remote_code", "allow_pickle"}),
+    libraries=("openvino", "openvino-tokenizers", "optimum", "optimum-intel", "tokenizers", "torch", "transformers"),
+    module="runner.export.folder",
+)

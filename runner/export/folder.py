@@ -1,0 +1,44 @@
+"""A Hugging Face folder becomes an IR with its tokenizers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.base.progress import Progress
+from runner.errors import SourceError
+from runner.model import ir
+from runner.registry.exporters import ExportParams
+
+_STEPS = ("load", "convert", "tokenizers")
+
+
+def prepare() -> None:
+    """Import Optimum's exporter."""
+    from runner.export.imports import import_exporter
+
+    import_exporter()
+
+
+def export(source: Path, out: Path, params: ExportParams, progress: Progress) -> Mapping[str, Any]:
+    """Convert, and look for weights that are no numbers."""
+    from runner.export import export_folder
+
+    assert params.task is not None
+    steps = export_folder(
+        source,
+        out,
+        task=params.task,
+        precision="fp16" if params.precision == "fp16" else "fp32",
+        stateful=bool(params.stateful),
+        tokenizer=bool(params.tokenizer),
+        trust_remote_code=bool(params.trust_remote_code),
+        allow_pickle=bool(params.allow_pickle),
+        progress=lambda step: progress(_STEPS.index(step), len(_STEPS)),
+    )
+    start = time.monotonic()
+    for path in out.glob("openvino_*model.xml"):
+        ir.refuse_nan_in_file(path, SourceError)
+    return {"steps": {**steps, "check": time.monotonic() - start}}

@@ -1,0 +1,96 @@
+"""Exporters: what makes an OpenVINO IR of a model that a source has found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from runner.base.progress import Progress
+from runner.registry.declared import Declaration, Declared
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What an input is to look like: NNCF's `input_info`.
+
+    Attributes:
+        sizes: of each axis.
+        keyword: the input's name; None for the next in order.
+    """
+
+    sizes: tuple[int, ...]
+    keyword: str | None = None
+
+
+@dataclass(frozen=True)
+class ExportParams:
+    """How a model is exported. What an exporter has no use for is None, so that it is in no key.
+
+    Attributes:
+        exporter: its name.
+        revision: its own, and of the package that declares it the
+        precision: fp32 or fp16, of the weights in the IR.
+        task: an Optimum task name.
+        stateful: whether a decoder keeps its cache inside.
+        tokenizer: whether the tokenizer is exported too.
+        trust_remote_code: whether the model's own Python code may run.
+        allow_pickle: whether weights may be a pickle.
+        shapes: of the inputs.
+    """
+
+    exporter: str
+    revision: int
+    precision: str
+    task: str | None = None
+    stateful: bool | None = None
+    tokenizer: bool | None = None
+    trust_remote_code: bool | None = None
+    allow_pickle: bool | None = None
+    shapes: tuple[Shape, ...] | None = None
+
+
+class Exporting(Protocol):
+    """What an exporter's module has."""
+
+    def prepare(self) -> None:
+        """Import what `export` will need, while the stage before still runs."""
+
+    def export(self, source: Path, out: Path, params: ExportParams, progress: Progress) -> Mapping[str, Any]:
+        """Fill the empty folder `out` with `openvino_model.xml` and `.bin`, and all that belongs to the model.
+
+        Args:
+            source: what the source found: a file or a folder. It is not to be changed.
+
+        Returns:
+            plain data to be kept with the result.
+
+        Raises:
+            SourceError: the model can't be exported. Any other exception is taken for that too.
+        """
+
+
+@dataclass(frozen=True)
+class Exporter(Declaration):
+    """An exporter; its name is what `Located.reader` of a source says.
+
+    Attributes:
+        takes: the fields of `ExportParams` that it looks at, beside the precision.
+        revision: goes up when the same model becomes another IR.
+        libraries: distributions whose versions shape the IR.
+        module: dotted name of a module as `Exporting` says.
+    """
+
+    takes: frozenset[str] = frozenset()
+    revision: int = 1
+    libraries: tuple[str, ...] = ()
+    module: str = ""
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """All distributions whose versions shape the IR, the one that declares it among them."""
+        return (*self.libraries, *([self.distribution] if self.distribution else []))
+
+
+EXPORTERS: Declared[Exporter] = Declared(Exporter, "runner.export.exporters", "ovrun.exporters")
