@@ -58,7 +58,7 @@ check: $(READY)  ## style and types
 	@$(VENV)/bin/mypy
 
 reference: $(READY)  ## write docs/reference.md anew from the schemas
-	@$(VENV)/bin/python -m runner.registry.schema
+	@$(VENV)/bin/python -m runner.registry.schemas
 	@$(VENV)/bin/python -m runner.report.reference_page > docs/reference.md
 
 bench: $(READY)  ## measure against optimum-cli, on this machine, in turn

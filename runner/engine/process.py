@@ -14,7 +14,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -61,7 +61,7 @@ class StageProcess:
         self,
         server: ForkServer,
         module: str,
-        params: Mapping[str, Any],
+        params: Any,
         log: Path,
         memory_limit: int | None = None,
     ) -> None:
@@ -85,7 +85,7 @@ class StageProcess:
             raise ServerGoneError(server.exit_code()) from error
         except OSError as error:
             raise cannot_start(error, log) from error
-        self._give((module, dict(params)))
+        self._give((module, params))
 
     def run(self, task: Task[Any], progress: Progress) -> Measured:
         """Run the task to its end.

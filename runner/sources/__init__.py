@@ -1,7 +1,7 @@
 """Where models come from: one module a kind, each with `locate(model, memory) -> Located`.
 
 Locating is cheap and comes before any work: it finds the files, tells their digest (or the commit to fetch), and
-refuses what can't be had. To add a kind: write the module and add its line to `SOURCES`.
+refuses what can't be had. `kinds` declares them.
 """
 
 from __future__ import annotations
@@ -14,17 +14,7 @@ from typing import Any, cast
 
 from runner.errors import SourceError
 from runner.recipe.types import ModelSource
-
-SOURCES = {
-    "huggingface": "runner.sources.huggingface",
-    "local": "runner.sources.folder",
-    "embedded": "runner.sources.embedded",
-    "openvino": "runner.sources.file",
-    "onnx": "runner.sources.file",
-    "tflite": "runner.sources.file",
-    "tensorflow": "runner.sources.file",
-    "paddle": "runner.sources.file",
-}
+from runner.registry.sources import SOURCES
 
 
 @dataclass(frozen=True)
@@ -48,7 +38,7 @@ class Located:
     """What is known of a model before any work.
 
     Attributes:
-        reader: `transformers` (a Hugging Face folder, exported by Optimum) or `openvino` (read by OpenVINO itself).
+        reader: the exporter that makes an IR of it, such as `transformers` or `openvino`.
         path: the folder or file, or None while it has to be fetched.
         digest: SHA-256 over the files that are read, or None while they have to be fetched.
         files: name -> file, for those.
@@ -78,7 +68,7 @@ def locate(model: ModelSource, memory: Memory) -> Located:
     Raises:
         SourceError: it is not there, or is visibly broken.
     """
-    source = importlib.import_module(SOURCES[model.source])
+    source = importlib.import_module(SOURCES[model.source].module)
     try:
         return cast(Located, source.locate(model, memory))
     except OSError as error:

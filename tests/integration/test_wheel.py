@@ -66,5 +66,5 @@ def test_own_recipes_come_first(installed: Path, tmp_path: Path) -> None:
 def test_the_wheel_holds_nothing_that_it_should_not(installed: Path) -> None:
     names = [path.relative_to(installed).as_posix() for path in installed.rglob("*") if path.is_file()]
     assert not [name for name in names if name.startswith(("tests", "bench", "outputs", "recipes", "schemas"))]
-    assert "runner/_schemas/manifest.schema.json" in names and "runner/templates/model_card.md.j2" in names
+    assert "runner/_schemas/manifest.schema.json" in names and "runner/artifact/templates/model_card.md.j2" in names
     assert "runner/report/page/template.html" in names

@@ -14,7 +14,7 @@ from runner.base import resources
 from runner.cli import main
 from runner.recipe.keys.needs import Rules, needs
 from runner.recipe.keys.reference import Entry, algorithms, entries
-from runner.registry.schema import written
+from runner.registry.schemas import written
 from runner.report.reference_page import page
 from tests.conftest import Ovrun
 from tests.unit.test_cli import HEAVY, imported_by

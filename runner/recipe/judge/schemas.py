@@ -15,7 +15,7 @@ from jsonschema.validators import extend
 from runner.base import resources
 from runner.base.distributions import entry_points
 from runner.base.values import plain
-from runner.registry.schema import complete
+from runner.registry.schemas import complete
 
 
 @functools.cache

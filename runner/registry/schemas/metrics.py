@@ -1,17 +1,12 @@
-"""The parts of the JSON Schemas that are made of declarations: which names there are, and what goes with which.
-
-The files in schemas/ hold what ovrun itself declares: `python -m runner.registry.schema` writes it into them. What
-other packages declare is added when the files are read.
-"""
+"""The schemas of checks and of accuracy control: which metrics there are, and what goes with which."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from runner.base import resources
-from runner.registry.metrics import FAMILIES, Family, Metric
+from runner.registry.metrics import Family, Metric
+from runner.registry.words import listed, shortened
 
 Schema = dict[str, Any]
 Families = Iterable[Family]
@@ -19,13 +14,9 @@ Families = Iterable[Family]
 _GATES = frozenset({"max", "min", "max_drop", "max_relative_increase"})
 
 
-def complete(file: str, schema: Schema) -> Schema:
-    """A schema with what is declared, by the name of its file; others stay as they are."""
-    make = _MADE.get(file)
-    return schema if make is None else make(schema, list(FAMILIES.values()))
-
-
-def _accuracy(schema: Schema, families: Families) -> Schema:
+def accuracy(schema: Schema, families: Families) -> Schema:
+    """The schema of `accuracy` for the metrics of families."""
+    families = list(families)
     check, metrics = schema["$defs"]["check"], _metrics(families)
     base = {name: value for name, value in check["properties"].items() if name in {"metric", "dataset"} | _GATES}
     base["metric"] = base["metric"] | {
@@ -39,12 +30,13 @@ def _accuracy(schema: Schema, families: Families) -> Schema:
     rules += [_only(name, setting, takers) for name, (setting, takers) in taking.items()]
     made = check | {"properties": base | settings, "allOf": rules}
     own = [one.name for one in metrics if one.own_value]
-    why = f"this metric already compares with the reference; it takes max and min (only {_list(own)} take a distance)"
+    why = f"this metric already compares with the reference; it takes max and min (only {listed(own)} take a distance)"
     definitions = schema["$defs"] | {"check": made, "no_reference": {"not": {}, "errorMessage": why}}
     return schema | {"$defs": definitions}
 
 
-def _control(schema: Schema, families: Families) -> Schema:
+def accuracy_control(schema: Schema, families: Families) -> Schema:
+    """The schema of `accuracy_control` for those that it can search by."""
     searched = [one.name for one in _metrics(families) if one.controls]
     metric = schema["properties"]["metric"] | {"enum": searched}
     return schema | {"properties": schema["properties"] | {"metric": metric}}
@@ -60,7 +52,7 @@ def _described(families: Families) -> str:
 
 def _named(family: Family) -> str:
     """The names of a family's metrics: all if they are few, else the first and the last."""
-    return _short([metric.name for metric in family.metrics])
+    return shortened([metric.name for metric in family.metrics])
 
 
 def _settings_of(families: Families) -> dict[str, tuple[Mapping[str, Any], list[Family]]]:
@@ -87,7 +79,7 @@ def _only(name: str, schema: Mapping[str, Any], takers: Families) -> Schema:
 
 
 def _takers(schema: Mapping[str, Any], takers: Families) -> str:
-    return str(schema.get("x-only") or _short([metric.name for metric in _metrics(takers)]))
+    return str(schema.get("x-only") or shortened([metric.name for metric in _metrics(takers)]))
 
 
 _WRONG = {"lower": ("max_drop", "max_relative_increase or max"), "higher": ("max_relative_increase", "max_drop or min")}
@@ -112,32 +104,3 @@ def _distances(metrics: list[Metric]) -> Iterable[Schema]:
             "if": {"properties": {"metric": {"const": one.name}}, "required": ["metric"]},
             "then": {"properties": {wrong: {"not": {}, "errorMessage": why}}},
         }
-
-
-def _list(names: list[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
-
-
-def _short(names: list[str]) -> str:
-    return _list(names) if len(names) < 5 else f"{names[0]} … {names[-1]}"
-
-
-_MADE: Mapping[str, Callable[[Schema, Families], Schema]] = {
-    "accuracy.schema.json": _accuracy,
-    "accuracy_control.schema.json": _control,
-}
-
-
-def written() -> dict[str, str]:
-    """File -> its text with what ovrun itself declares."""
-    own = [family for family in FAMILIES.values() if not family.distribution]
-    texts = {}
-    for file, make in _MADE.items():
-        schema = json.loads((resources.schemas_dir() / file).read_text(encoding="utf-8"))
-        texts[file] = json.dumps(make(schema, own), indent=2, ensure_ascii=False) + "\n"
-    return texts
-
-
-if __name__ == "__main__":
-    for _file, _text in written().items():
-        (resources.schemas_dir() / _file).write_text(_text, encoding="utf-8")
