@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 OVRUN  := $(VENV)/bin/ovrun
 
 .DEFAULT_GOAL := help
-.PHONY: setup optimize sweep plan validate list show report test fuzz check reference bench bench-sweep bench-large bench-memory bench-calibration bench-scaling clean help
+.PHONY: setup optimize sweep plan validate list show report test fuzz check reference revisions bench bench-sweep bench-large bench-memory bench-calibration bench-scaling clean help
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 27
@@ -57,9 +57,12 @@ check: $(READY)  ## style and types
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 
-reference: $(READY)  ## write docs/reference.md anew from the schemas
+reference: $(READY)  ## write schemas and docs/reference.md anew from the declarations
 	@$(VENV)/bin/python -m runner.registry.schemas
 	@$(VENV)/bin/python -m runner.report.reference_page > docs/reference.md
+
+revisions: $(READY)  ## note the code behind each stage, once the revisions are right
+	@$(VENV)/bin/python -m tests.unit.test_revisions
 
 bench: $(READY)  ## measure against optimum-cli, on this machine, in turn
 	@$(VENV)/bin/python bench/run.py $(ARGS)

@@ -11,7 +11,6 @@ import importlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from runner.base.keys import version_of
 from runner.base.words import missing
 from runner.data.opening import open_file
 from runner.errors import SourceError
@@ -38,7 +37,6 @@ def digest(dataset: Dataset) -> str:
     shape["preprocess"] = dataset.preprocess and _steps(dataset.preprocess)
     if declared := FORMATS.get(dataset.format):
         shape |= {"revision": declared.revision} if declared.revision > 1 else {}
-        shape |= {"by": [declared.distribution, version_of(declared.distribution)]} if declared.distribution else {}
     total = hashlib.sha256(json.dumps(shape, sort_keys=True).encode(errors="surrogatepass"))
     with open_file(dataset) as file:
         while block := file.read(_BLOCK):

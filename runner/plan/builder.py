@@ -7,7 +7,7 @@ no part of any key: moving a gate judges the same measurements again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from runner.plan.memo import Memo
 from runner.plan.model_rules import check_against_config
 from runner.plan.types import Measurement, Plan, Stage
 from runner.recipe.types import Check, Dataset, ModelSource, Quantization, Recipe, WeightCompression
+from runner.registry.formats import FORMATS
+from runner.registry.sources import SOURCES
 from runner.sources import Located
 from runner.stages import compress, convert, evaluate, quantize, verify
 from runner.store import Store
@@ -45,7 +47,8 @@ class _Builder:
     ) -> str:
         """As `runner.stages.Build` says."""
         module = stages.module(name)
-        files, datasets, after = files or {}, datasets or {}, after or {}
+        files, datasets, after, models = files or {}, datasets or {}, after or {}, models or {}
+        foreign = set(_foreign(datasets.values(), models.values()))
         document = keys.document(
             stage=name,
             revision=module.REVISION,
@@ -53,14 +56,14 @@ class _Builder:
             inputs=after,
             files={role: digest for role, (_, digest) in files.items()},
             datasets={role: self.memo.digest(dataset) for role, dataset in datasets.items()},
-            versions={library: keys.version_of(library) for library in sorted(module.libraries(params))},
+            versions={name: keys.version_of(name) for name in sorted({*module.libraries(params), *foreign})},
             # the seed draws the samples; an evaluation reads all of its data
             **({"seed": self.recipe.seed} if "calibration" in datasets else {}),
         )
         key = keys.digest(document)
         paths = {role: path for role, (path, _) in files.items()}
         seed = self.recipe.seed
-        stage = Stage(name, label, section, key, document, params, after, paths, datasets, seed, models or {})
+        stage = Stage(name, label, section, key, document, params, after, paths, datasets, seed, models)
         self.stages.setdefault(key, self.memo.same(stage))
         return key
 
@@ -99,6 +102,13 @@ def refuse_misfit(recipe: Recipe, config: Mapping[str, Any] | None) -> None:
     problems: list[Problem] = check_against_config(recipe, config) if config else []
     if problems:
         raise RecipeError(problems)
+
+
+def _foreign(datasets: Iterable[Dataset], models: Iterable[ModelSource]) -> Iterator[str]:
+    """The packages of others that read what a stage reads."""
+    for declared in (*(FORMATS[one.format] for one in datasets), *(SOURCES[one.source] for one in models)):
+        if declared.distribution:
+            yield declared.distribution
 
 
 def _used_datasets(recipe: Recipe) -> list[str]:
