@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.base import files
+from runner.base.patches import Patch
 from runner.errors import StageError
 
 _LARGEST_CONFIG = 16 << 20
@@ -24,6 +25,17 @@ TABLES = {
     "scopes": "_DEFAULT_IGNORED_SCOPE_CONFIGS",
 }
 """What is exported -> the table of optimum/intel/openvino/configuration.py that applies."""
+_ALIASES = "model_id_aliases"
+
+DEFAULTS = Patch(
+    "Optimum's settings for models by name",
+    "optimum-intel",
+    ("2.1", "2.2"),
+    "results",
+    "The tables that optimum-cli takes its settings from are read from Optimum's source, without importing it.",
+    "Each table has to be there, with entries, and a literal, or the import of the command fails.",
+)
+PATCHES = (DEFAULTS,)
 
 
 def settings(model: str, table: str) -> tuple[str, Mapping[str, Any]] | None:
@@ -56,18 +68,31 @@ def hf_config(model: str) -> dict[str, Any]:
 
 @functools.cache
 def tables() -> dict[str, dict[str, Any]]:
-    """All tables, as Python values; enumerations as their names in lower case."""
+    """All tables, as Python values; enumerations as their names in lower case.
+
+    Raises:
+        StageError: the installed Optimum Intel has no such tables, or writes them in another way.
+    """
     found: dict[str, Any] = {}
-    aliases: list[tuple[str, str]] = []
     for node in ast.parse(_source().read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Name):
-            if target.id in TABLES.values():
-                found[target.id] = _value(node.value)
-            elif target.id == "model_id_aliases":
-                aliases = _value(node.value)
-    for known, alias in aliases:
+            if target.id in (*TABLES.values(), _ALIASES):
+                found[target.id] = _table(target.id, node.value)
+    if absent := [name for name in (*TABLES.values(), _ALIASES) if not found.get(name)]:
+        why = f"optimum/intel/openvino/configuration.py has no {', '.join(absent)}"
+        raise DEFAULTS.broken(why)
+    for known, alias in found[_ALIASES]:
         found[TABLES["int4"]][alias] = found[TABLES["int4"]][known]
-    return {name: found.get(table, {}) for name, table in TABLES.items()}
+    return {name: found[table] for name, table in TABLES.items()}
+
+
+def _table(name: str, node: ast.expr) -> Any:
+    """A table's value."""
+    try:
+        return _value(node)
+    except (ValueError, TypeError) as error:
+        why = f"{name} of optimum/intel/openvino/configuration.py is no literal any more"
+        raise DEFAULTS.broken(why) from error
 
 
 def _source() -> Path:

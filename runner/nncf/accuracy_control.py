@@ -13,6 +13,7 @@ from runner.base.words import plural
 from runner.errors import AccuracyError, Problem, RecipeError, SourceError
 from runner.metrics.items import Items, items
 from runner.model.runtime import Compiled, compile_folder, refuse_other_cpu
+from runner.nncf import patches
 from runner.nncf.control import Control
 from runner.recipe.types import AccuracyControl, Dataset
 from runner.registry.metrics import METRICS
@@ -116,23 +117,24 @@ def quantize(nncf: Any, model: Any, calibration: Any, arguments: Mapping[str, An
 
     Raises:
         AccuracyError: the limit can only be kept with nothing quantized.
+        StageError: NNCF's search does not take what `patches` gives it.
     """
-    _use_runtime(search.control.runtime)
-    reports = _keep_reports()
+    reports = patches.keep_reports()
     given = dict(arguments)
     advanced = given.pop("advanced_parameters")
     try:
-        model = nncf.quantize_with_accuracy_control(
-            model,
-            calibration,
-            nncf.Dataset(range(search.items.count)),
-            search.validate,
-            max_drop=search.settings.max_drop,
-            drop_type=nncf.DropType(search.settings.drop_type),
-            advanced_quantization_parameters=advanced,
-            advanced_accuracy_restorer_parameters=_restorer(search.settings),
-            **given,
-        )
+        with patches.using_runtime(search.control.runtime):
+            model = nncf.quantize_with_accuracy_control(
+                model,
+                calibration,
+                nncf.Dataset(range(search.items.count)),
+                search.validate,
+                max_drop=search.settings.max_drop,
+                drop_type=nncf.DropType(search.settings.drop_type),
+                advanced_quantization_parameters=advanced,
+                advanced_accuracy_restorer_parameters=_restorer(search.settings),
+                **given,
+            )
     finally:
         search.report = reports[-1] if reports else None
     if not any(node.get_type_name() == "FakeQuantize" for node in model.get_ops()):
@@ -180,32 +182,3 @@ def _restorer(settings: AccuracyControl) -> Any:
     if settings.restore_mode is not None:
         fields["restore_mode"] = RestoreMode(settings.restore_mode)
     return AdvancedAccuracyRestorerParameters(num_ranking_workers=1, **fields)
-
-
-def _use_runtime(runtime: Mapping[str, Any]) -> None:
-    """Have NNCF compile the models that it measures with the properties of the recipe's checks."""
-    import openvino as ov
-    from nncf.quantization.algorithms.accuracy_control import openvino_backend as backend
-
-    class Prepared(backend.OVPreparedModel):  # type: ignore[misc]
-        def __init__(self, model: Any, use_fp32_precision: bool = True) -> None:
-            self._stateful = backend.model_has_state(model)
-            self._compiled_model = ov.Core().compile_model(model, "CPU", dict(runtime))
-            self._engine = None
-
-    backend.OVPreparedModel = Prepared
-
-
-def _keep_reports() -> list[Any]:
-    """Have NNCF's report of its search, which it only writes to its log, put into the list that this returns."""
-    from nncf.quantization.algorithms.accuracy_control import algorithm
-
-    reports: list[Any] = []
-
-    class Kept(algorithm.QuantizationAccuracyRestorerReport):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            reports.append(self)
-
-    algorithm.QuantizationAccuracyRestorerReport = Kept
-    return reports

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gc
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from runner.base.patches import tell_left_out
 from runner.base.progress import Progress
 from runner.base.words import MOST_NAMES, near
 from runner.errors import Problem, RecipeError
+from runner.nncf import patches
 from runner.recipe.types import IgnoredScope
 
 
@@ -21,8 +22,7 @@ def import_nncf() -> Any:
     NNCF imports torch and onnx where it finds them: seconds and 180 MB that an OpenVINO model has no use for. What an
     import makes is no garbage: collecting meanwhile finds none, and takes a tenth of the time.
     """
-    for name in ("torch", "onnx"):
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+    patches.hide_frameworks()
     gc.disable()
     import nncf
 
@@ -34,52 +34,10 @@ def import_nncf() -> Any:
 def load(progress: Progress) -> Any:
     """NNCF, with its progress bars reported through `progress`."""
     nncf = import_nncf()
-    from nncf.common.logging import track_progress
-
-    track_progress.Progress = _reporting(track_progress.Progress, progress)
-    track_progress.WeightedProgress = _reporting(track_progress.WeightedProgress, progress)
-    keep_compiled_models()
+    tell_left_out(patches.PATCHES)
+    patches.report_bars(progress)
+    patches.keep_compiled_models()
     return nncf
-
-
-def keep_compiled_models() -> None:
-    """Let NNCF compile one helper model for all layers of a shape, which halves the cost of compressing weights.
-
-    NNCF compresses a layer's weights by inference of a small OpenVINO model. Where the result goes into the user's
-    model it compiles that model for every layer anew, because the results of one compiled model share the memory of its
-    request. Here each inference gets a request of its own, so that a compiled model can stay; the bytes of the
-    result are the same.
-    """
-    from nncf.openvino.optimized_functions import models
-
-    infer = models._infer_ov_model
-
-    def infer_by_itself(settings: Any, compiled: Any, inputs: Any) -> Any:
-        compiled._infer_request = None
-        return infer(settings, compiled, inputs)
-
-    models._infer_ov_model = infer_by_itself
-    models.OV_MODEL_CACHE.disable = lambda: None
-
-
-def _reporting(bar: type[Any], progress: Progress) -> type[Any]:
-    """A subclass of a rich progress bar that tells `progress` how far its newest task is."""
-
-    class Reporting(bar):  # type: ignore[misc]
-        def update(self, task_id: Any, **changes: Any) -> None:
-            super().update(task_id, **changes)
-            self._tell(task_id)
-
-        def advance(self, task_id: Any, advance: float = 1) -> None:
-            super().advance(task_id, advance)
-            self._tell(task_id)
-
-        def _tell(self, task_id: Any) -> None:
-            task = self._tasks.get(task_id)
-            if task is not None and task.total:
-                progress(int(task.completed), int(task.total))
-
-    return Reporting
 
 
 def ignored_scope(nncf: Any, scope: IgnoredScope) -> Any:

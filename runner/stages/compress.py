@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from runner.base.progress import Progress
 from runner.errors import Problem, RecipeError
 from runner.model import ir
 from runner.model.layout import outputs_first
+from runner.nncf import patches
 from runner.nncf import process as nncf_process
 from runner.recipe.datasets import calibrating
 from runner.recipe.judge.weight_rules import backup_mode, codebook_size, group_size
@@ -121,19 +121,12 @@ def _worded(nncf: Any, params: Mapping[str, Any]) -> Iterator[None]:
 @contextmanager
 def _awq_heard(step: WeightCompression) -> Iterator[None]:
     """Fail when NNCF finds nothing that AWQ could scale: it says so in its log alone, and goes on."""
-    heard: list[str] = []
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            heard.append(record.getMessage())
-
-    listener, log = Listener(logging.INFO), logging.getLogger("nncf")
-    log.addHandler(listener)
-    try:
+    if not step.awq:
         yield
-    finally:
-        log.removeHandler(listener)
-    if step.awq and any(message.startswith("No matching patterns were found for applying AWQ") for message in heard):
+        return
+    with patches.awq_found_nothing() as heard:
+        yield
+    if heard:
         what = "AWQ finds nothing in this model that it could scale, and would change nothing"
         raise RecipeError([Problem("", "awq", what, "remove it, or try scale_estimation")])
 

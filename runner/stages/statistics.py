@@ -7,14 +7,14 @@ ratio, group size, ignored scope or method.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from runner.base.progress import Progress
 from runner.data.calibration import calibration_items
 from runner.model import ir
+from runner.nncf import patches
 from runner.nncf import process as nncf_process
 from runner.recipe.types import Dataset
 from runner.stages import Build, Task
@@ -75,33 +75,8 @@ def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
 
     model = remove_friendly_name_duplicates(model)
     graph = nncf.build_graph(model)
-    with _without_outputs(model):
+    with patches.without_outputs(model):
         cache_weight_compression_statistics(
             model, graph, nncf.Dataset(items), params.subset_size, task.out / STATISTICS
         )
     return {"calibration_items": len(items)}
-
-
-@contextmanager
-def _without_outputs(model: Any) -> Iterator[None]:
-    """Keep NNCF from computing the model's own outputs, which it does not look at.
-
-    The last layer of a language model, as wide as its vocabulary, can be a third of the work. NNCF adds outputs to a
-    copy of the model and has no parameter to leave out the others, hence its class.
-    """
-    from nncf.openvino.engine import OVNativeEngine
-
-    own = {result.get_friendly_name() for result in model.get_results()}
-    original = OVNativeEngine.__init__
-
-    def of_statistics(self: Any, instrumented: Any, *arguments: Any, **options: Any) -> None:
-        for result in instrumented.get_results():
-            if result.get_friendly_name() in own:
-                instrumented.remove_result(result)
-        original(self, instrumented, *arguments, **options)
-
-    OVNativeEngine.__init__ = of_statistics
-    try:
-        yield
-    finally:
-        OVNativeEngine.__init__ = original

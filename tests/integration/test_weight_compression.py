@@ -166,12 +166,13 @@ def ask_nncf() -> None:
     """Answer for each setting what NNCF says, or a digest of the constants and their element types."""
     import numpy as np
 
+    from runner.nncf import patches
     from runner.nncf import process as nncf_process
 
     nncf = nncf_process.import_nncf()
     nncf.set_log_level(logging.ERROR)
     if sys.argv[1:] == [KEEP]:
-        nncf_process.keep_compiled_models()
+        patches.keep_compiled_models()
     model, rng = tiny_model(), np.random.default_rng(1)
     dataset = nncf.Dataset([{"input_ids": rng.integers(0, VOCABULARY, (1, 24))} for _ in range(3)])
     settings = json.load(sys.stdin)

@@ -1,0 +1,159 @@
+"""Patches of libraries: each notices a library that has changed, here the installed one with a part renamed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+NNCF = """
+from runner.errors import StageError
+from runner.nncf import patches, process
+from tests.integration.test_weight_compression import tiny_model
+nncf = process.import_nncf()
+from nncf.openvino.optimized_functions import models
+from nncf.quantization.algorithms.accuracy_control import algorithm, evaluator, openvino_backend
+from nncf.quantization.algorithms.weight_compression import awq
+
+def infer():
+    patches.keep_compiled_models()
+    import numpy as np
+    from nncf.openvino.optimized_functions import astype
+    from nncf.tensor import Tensor, TensorDataType
+    astype(Tensor(np.ones((8, 8), np.float32)), TensorDataType.float16)
+
+def search():
+    import numpy as np
+    data = nncf.Dataset([{"input_ids": np.arange(12).reshape(1, 12)} for _ in range(2)])
+    with patches.using_runtime({}):
+        nncf.quantize_with_accuracy_control(tiny_model(True), data, data, lambda model, data: (1.0, None), max_drop=1)
+
+def listen():
+    with patches.awq_found_nothing():
+        pass
+
+def rewritten(kind, change):
+    for name, method in list(vars(kind).items()):
+        if hasattr(method, "__code__"):
+            method.__code__ = change(method.__code__)
+"""
+
+
+def told(setup: str, call: str, before: str = NNCF) -> str:
+    """What a call says in a process where the library was changed so: the error, or what went to its log."""
+    attempt = f"try:\n    {call}\n    print('went on')\nexcept StageError as error:\n    print(error, error.hint)"
+    script = f"{before}\n{setup}\n{attempt}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("setup", "call", "word"),
+    [
+        ("del models._infer_ov_model", "infer()", "has no nncf.openvino.optimized_functions.models._infer_ov_model"),
+        (
+            "code = models._infer_ov_model.__code__\n"
+            "names = tuple('own_request' if n == '_infer_request' else n for n in code.co_names)\n"
+            "models._infer_ov_model.__code__ = code.replace(co_names=names)\n"
+            "import openvino\nopenvino.CompiledModel.own_request = None",
+            "infer()",
+            "doesn't keep its request in `_infer_request`",
+        ),
+        (
+            "from types import FunctionType as F\n"
+            "for name, one in vars(models).items():\n"
+            "    inner = getattr(one, '__wrapped__', one)\n"
+            "    if isinstance(inner, F) and '_infer_ov_model' in inner.__code__.co_names:\n"
+            "        names = tuple('_infer' if n == '_infer_ov_model' else n for n in inner.__code__.co_names)\n"
+            "        inner.__code__ = inner.__code__.replace(co_names=names)\n"
+            "models._infer = models._infer_ov_model",
+            "infer()",
+            "doesn't infer its helper models by `_infer_ov_model`",
+        ),
+        ("del openvino_backend.OVPreparedModel", "search()", "has no nncf.quantization.algorithms.accuracy_control"),
+        (
+            "openvino_backend.Moved = openvino_backend.OVPreparedModel\n"
+            "new = lambda o: tuple(map(new, o)) if isinstance(o, tuple) else 'Moved' if o == 'OVPreparedModel' else o\n"
+            "change = lambda c: c.replace(co_names=new(c.co_names), co_consts=new(c.co_consts))\n"
+            "rewritten(evaluator.Evaluator, change)",
+            "search()",
+            "doesn't compile models by `OVPreparedModel`",
+        ),
+        (
+            "rename = lambda v: tuple('Other' if o == 'QuantizationAccuracyRestorerReport' else o for o in v)\n"
+            "rewritten(algorithm.QuantizationAccuracyRestorer, lambda c: c.replace(co_names=rename(c.co_names)))",
+            "patches.keep_reports()",
+            "makes no `QuantizationAccuracyRestorerReport`",
+        ),
+        (
+            "rename = lambda v: tuple('AWQ: nothing' if isinstance(o, str) and 'No matching' in o else o for o in v)\n"
+            "rewritten(awq.AWQ, lambda c: c.replace(co_consts=rename(c.co_consts)))",
+            "listen()",
+            "AWQ might do nothing unnoticed",
+        ),
+        ("import logging; nncf.set_log_level(logging.ERROR)", "listen()", "keeps back what it says"),
+    ],
+)
+def test_a_changed_nncf_ends_the_stage_with_words(setup: str, call: str, word: str) -> None:
+    assert told("", call) == "went on"
+    said = told(setup, call)
+    assert said.startswith("nncf 3.") and word in said
+    assert 'Install a version that it was tried with: "nncf>=3.4,<3.5".' in said
+
+
+def test_another_version_of_nncf_is_used_as_it_is() -> None:
+    setup = """
+from runner.base import patches as base
+base.version_of = lambda name: "3.9.1"
+process.load(lambda done, total: None)
+from nncf.common.logging import track_progress
+from nncf.openvino.engine import OVNativeEngine
+start = OVNativeEngine.__init__
+with patches.without_outputs(tiny_model(True)):
+    assert OVNativeEngine.__init__ is start
+assert models._infer_ov_model.__module__ == models.__name__ and "disable" not in vars(models.OV_MODEL_CACHE)
+assert track_progress.Progress.__module__ == "rich.progress"
+base.tell_left_out([patches.COMPILED, patches.AWQ])
+"""
+    said = told(setup, "raise StageError('end')")
+    assert said == "end None"
+    script = f"{NNCF}\n{setup}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    last = "NNCF's compiled helper models: left out, as it was not tried with nncf 3.9.1 but with >=3.4,<3.5"
+    assert done.stdout.splitlines()[-1] == last
+
+
+OPTIMUM = """
+import ast
+from pathlib import Path
+from runner.errors import StageError
+from runner.importers import optimum_defaults
+folder = Path(sys_folder)
+text = optimum_defaults._source().read_text()
+copy = folder / "configuration.py"
+optimum_defaults._source = lambda: copy
+copy.write_text(text)
+def write(old, new):
+    assert old in text
+    copy.write_text(text.replace(old, new))
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ("_DEFAULT_4BIT_WQ_CONFIGS", "_INT4_CONFIGS", "has no _DEFAULT_4BIT_WQ_CONFIGS"),
+        ("_DEFAULT_IGNORED_SCOPE_CONFIGS = ", "_DEFAULT_IGNORED_SCOPE_CONFIGS = {} and ", "is no literal any more"),
+        ("model_id_aliases", "aliases", "has no model_id_aliases"),
+    ],
+)
+def test_tables_that_optimum_moved_are_told(old: str, new: str, word: str, tmp_path: Path) -> None:
+    before = OPTIMUM.replace("sys_folder", repr(str(tmp_path)))
+    assert told("", "optimum_defaults.tables()", before) == "went on"
+    said = told(f"write({old!r}, {new!r})", "optimum_defaults.tables()", before)
+    assert said.startswith("optimum-intel 2.") and word in said and '"optimum-intel>=2.1,<2.2"' in said
