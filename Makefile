@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 OVRUN  := $(VENV)/bin/ovrun
 
 .DEFAULT_GOAL := help
-.PHONY: setup optimize sweep plan validate list show report test fuzz check reference revisions bench bench-sweep bench-large bench-memory bench-calibration bench-scaling clean help
+.PHONY: setup optimize sweep plan validate list show report test fuzz newest check reference revisions bench bench-sweep bench-large bench-memory bench-calibration bench-scaling clean help
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 27
@@ -52,6 +52,12 @@ test: $(READY)  ## run every test
 fuzz: $(READY)  ## attack it: thousands of wrong, hostile and damaged inputs; ARGS="--share 0.02 --seed 7"
 	@$(VENV)/bin/python -m tests.campaigns $(ARGS)
 
+newest:  ## run the tests of the libraries with the newest versions that pyproject.toml allows, but for torch
+	@$(PYTHON) -m venv --clear .venv-newest
+	@grep '^torch==' constraints.txt > .venv-newest/constraints.txt
+	@.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-newest/constraints.txt -e '.[dev]'
+	@.venv-newest/bin/python -m pytest -n 2 -m libraries $(ARGS)
+
 check: $(READY)  ## style and types
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
@@ -60,6 +66,7 @@ check: $(READY)  ## style and types
 reference: $(READY)  ## write schemas and docs/reference.md anew from the declarations
 	@$(VENV)/bin/python -m runner.registry.schemas
 	@$(VENV)/bin/python -m runner.report.reference_page > docs/reference.md
+	@$(VENV)/bin/python -m runner.report.patches_page > docs/patches.md
 
 revisions: $(READY)  ## note the code behind each stage, once the revisions are right
 	@$(VENV)/bin/python -m tests.unit.test_revisions
@@ -85,5 +92,5 @@ bench-scaling: $(READY)  ## stages that only wait, on 1 to 16 workers; what a st
 	@$(VENV)/bin/python bench/scaling.py $(ARGS)
 
 clean:  ## remove .venv and caches; outputs/ stays
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-newest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

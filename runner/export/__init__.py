@@ -11,8 +11,9 @@ from typing import Literal
 
 from runner.errors import SourceError
 from runner.export.convert import convert, convert_by_main_export
-from runner.export.imports import import_exporter, keep_code_in
+from runner.export.imports import import_exporter
 from runner.export.model import Request, load_config, load_model, supported_task, uses_main_export
+from runner.export.patches import keep_code_in
 from runner.export.tokenizer import convert_tokenizer, copy_unread, load_preprocessors
 from runner.model.check import check_folder
 from runner.model.listing import view

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 from runner.export.model import Precision, Request
+from runner.export.patches import trace_once
 
 
 def convert(request: Request, model: Any, preprocessors: list[Any]) -> None:
@@ -15,7 +14,7 @@ def convert(request: Request, model: Any, preprocessors: list[Any]) -> None:
     import torch
     from optimum.exporters.openvino import export_from_model
 
-    with _trace_once():
+    with trace_once():
         export_from_model(
             model,
             request.out,
@@ -52,19 +51,3 @@ def _ov_config(precision: Precision) -> Any:
     Given at all, it keeps the exporter from quantizing models of 1e9 parameters and more to 8 bits unasked.
     """
     return SimpleNamespace(dtype=precision, quantization_config=None)
-
-
-@contextmanager
-def _trace_once() -> Iterator[None]:
-    """Keep torch.jit.trace from tracing a second time to compare: half of the tracing time, for warnings nobody sees.
-
-    Optimum does so itself for some model types and has no parameter for it, hence its internal function.
-    """
-    from optimum.exporters.openvino import convert as exporter
-
-    asked = exporter.allow_skip_tracing_check
-    exporter.allow_skip_tracing_check = lambda *_: True
-    try:
-        yield
-    finally:
-        exporter.allow_skip_tracing_check = asked

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from runner.base.patches import tell_left_out
 from runner.base.python import without_telemetry
+from runner.export import patches
 
 # transformers imports these for assisted decoding and for the losses of detection models.
 _UNUSED = ("sklearn", "scipy")
@@ -39,17 +40,13 @@ def import_exporter() -> None:
     without_telemetry()
     sys.modules.update(dict.fromkeys(_NEVER))  # type: ignore[arg-type]
     gc.disable()  # nothing that an import makes is garbage: collecting finds none, and takes a tenth of the time
-    postpone_compiler()
-    with _absent(_UNUSED):
+    tell_left_out(patches.PATCHES)
+    if patches.COMPILER.fits:
+        postpone_compiler()
+    with _absent(_UNUSED if patches.UNUSED.fits else ()):
         importlib.import_module("optimum.exporters.openvino")
         importlib.import_module("transformers.generation")
     gc.freeze()
-
-
-def keep_code_in(folder: Path) -> None:
-    """Let transformers copy the code that comes with a model into `folder`, and not into the user's own cache."""
-    modules: Any = importlib.import_module("transformers.dynamic_module_utils")
-    modules.HF_MODULES_CACHE = str(folder)
 
 
 @contextmanager
@@ -62,7 +59,8 @@ def _absent(names: tuple[str, ...]) -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
-        _forget_absence()
+        if names:
+            _forget_absence()
 
 
 def _forget_absence() -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from runner.base.words import near
 from runner.errors import SourceError
+from runner.export.patches import no_initial_values
 from runner.model import listing
 from runner.model.check import read_config, safetensors_files
 from runner.model.safetensors import safetensors_dtypes
@@ -122,7 +121,7 @@ def load_model(request: Request, config: Any) -> Any:
     options = {"attn_implementation": FORCE_ATTN_MODEL_CLASSES.get(config.model_type)}
     loader = TasksManager.get_model_class_for_task(task, "pt", model_type=config.model_type, library="transformers")
     try:
-        with _no_initial_values():
+        with no_initial_values():
             model, report = loader.from_pretrained(
                 request.source,
                 dtype=torch.float16 if half else torch.float32,
@@ -140,33 +139,6 @@ def load_model(request: Request, config: Any) -> Any:
         _refuse_overflow(request.source, model)
     _set_pad_token(request, model)
     return model
-
-
-@contextmanager
-def _no_initial_values() -> Iterator[None]:
-    """Keep torch.nn.init from drawing values for tensors without storage, which transformers then loads.
-
-    It could not keep them anyway, and on its way to that it would import a computer algebra system.
-    """
-    import torch
-    from torch.nn import init
-
-    names = [name for name in vars(init) if name.endswith("_") and not name.startswith("_")]
-    originals = {name: getattr(init, name) for name in names}
-
-    def skipping(original: Callable[..., Any]) -> Callable[..., Any]:
-        def initialize(tensor: torch.Tensor, *args: Any, **options: Any) -> Any:
-            return tensor if tensor.is_meta else original(tensor, *args, **options)
-
-        return initialize
-
-    for name, original in originals.items():
-        setattr(init, name, skipping(original))
-    try:
-        yield
-    finally:
-        for name, original in originals.items():
-            setattr(init, name, original)
 
 
 def _raw_config(request: Request) -> dict[str, Any]:

@@ -14,6 +14,8 @@ NNCF = """
 from runner.errors import StageError
 from runner.nncf import patches, process
 from tests.integration.test_weight_compression import tiny_model
+
+pytestmark = pytest.mark.libraries
 nncf = process.import_nncf()
 from nncf.openvino.optimized_functions import models
 from nncf.quantization.algorithms.accuracy_control import algorithm, evaluator, openvino_backend
@@ -157,3 +159,20 @@ def test_tables_that_optimum_moved_are_told(old: str, new: str, word: str, tmp_p
     assert told("", "optimum_defaults.tables()", before) == "went on"
     said = told(f"write({old!r}, {new!r})", "optimum_defaults.tables()", before)
     assert said.startswith("optimum-intel 2.") and word in said and '"optimum-intel>=2.1,<2.2"' in said
+
+
+def test_a_cache_that_transformers_moved_is_told(tmp_path: Path) -> None:
+    before = """
+from pathlib import Path
+from runner.errors import StageError
+from runner.export import patches
+from transformers import dynamic_module_utils as modules
+"""
+    change = """
+code = modules.get_cached_module_file.__code__
+names = tuple("HF_CODE" if name == "HF_MODULES_CACHE" else name for name in code.co_names)
+modules.get_cached_module_file.__code__ = code.replace(co_names=names)
+"""
+    call = f"patches.keep_code_in(Path({str(tmp_path)!r}))"
+    assert told("", call, before) == "went on"
+    assert "to another folder than `HF_MODULES_CACHE`" in told(change, call, before)

@@ -15,6 +15,8 @@ from runner.model import ir
 from tests.conftest import Ovrun
 from tests.geometry import gpt2_folder
 
+pytestmark = pytest.mark.libraries
+
 RECIPE = """\
 name: mine
 model: {{source: local, path: {path}, task: text-generation-with-past}}

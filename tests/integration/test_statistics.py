@@ -27,6 +27,8 @@ from runner.stages import Task, compress, statistics
 from runner.store import store_of
 from tests.conftest import Ovrun
 
+pytestmark = pytest.mark.libraries
+
 SAMPLES = 12
 SCOPE = IgnoredScope(patterns=(".*MatMul_1.*",), validate=False)
 METRICS = (

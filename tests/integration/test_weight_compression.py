@@ -27,6 +27,8 @@ from runner.recipe.types import WeightCompression
 from runner.stages import compress
 from tests.conftest import Ovrun
 
+pytestmark = pytest.mark.libraries
+
 CHANNELS, INNER, VOCABULARY = 64, 128, 96
 CONFIG = {"model_type": "llama", "hidden_size": CHANNELS, "intermediate_size": INNER}
 TEXT = {"source": "embedded", "id": "dialogue-train", "column": "text"}

@@ -1,0 +1,117 @@
+"""All that is changed in torch, transformers and Optimum's exporter; the imports themselves are those of imports.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from runner.base.patches import Patch
+
+_LEFT_OUT = "Left out with other versions."
+_MODULES = "transformers.dynamic_module_utils"
+
+COMPILER = Patch(
+    "torch's compiler postponed",
+    "torch",
+    ("2.13", "2.16"),
+    "performance",
+    "A stand-in for `torch._dynamo`, which an export imports for a decorator and never runs.",
+    _LEFT_OUT,
+)
+UNUSED = Patch(
+    "The exporter without SciPy and scikit-learn",
+    "transformers",
+    ("5.5", "5.6"),
+    "performance",
+    "transformers is imported as if both were not installed.",
+    _LEFT_OUT,
+)
+TRACED_ONCE = Patch(
+    "Tracing once",
+    "optimum-intel",
+    ("2.1", "2.2"),
+    "performance",
+    "`torch.jit.trace` does not trace a second time to compare.",
+    _LEFT_OUT,
+)
+INITIAL_VALUES = Patch(
+    "No initial values",
+    "torch",
+    ("2.13", "2.16"),
+    "performance",
+    "`torch.nn.init` draws no values for tensors without storage, which could not keep them.",
+    _LEFT_OUT,
+)
+CODE_FOLDER = Patch(
+    "The folder of a model's code",
+    "transformers",
+    ("5.5", "5.6"),
+    "results",
+    "transformers copies the code that comes with a model into the stage's folder, not into the user's cache.",
+    "transformers' own function has to read the folder's name where it is set, or the stage fails.",
+)
+PATCHES = (COMPILER, UNUSED, TRACED_ONCE, INITIAL_VALUES, CODE_FOLDER)
+
+
+def keep_code_in(folder: Path) -> None:
+    """Let transformers copy the code that comes with a model into `folder`, and not into the user's own cache.
+
+    Raises:
+        StageError: transformers looks for the folder's name elsewhere.
+    """
+    CODE_FOLDER.part(_MODULES, "HF_MODULES_CACHE")
+    copying = CODE_FOLDER.part(_MODULES, "get_cached_module_file")
+    if "HF_MODULES_CACHE" not in copying.__code__.co_names:
+        why = "it copies a model's code to another folder than `HF_MODULES_CACHE`"
+        raise CODE_FOLDER.broken(why)
+    copying.__globals__["HF_MODULES_CACHE"] = str(folder)
+
+
+@contextmanager
+def trace_once() -> Iterator[None]:
+    """Keep torch.jit.trace from tracing a second time to compare: half of the tracing time, for warnings nobody sees.
+
+    Optimum does so itself for some model types and has no parameter for it, hence its internal function.
+    """
+    if not TRACED_ONCE.fits:
+        yield
+        return
+    exporter = TRACED_ONCE.part("optimum.exporters.openvino", "convert")
+    asked = exporter.allow_skip_tracing_check
+    exporter.allow_skip_tracing_check = lambda *_: True
+    try:
+        yield
+    finally:
+        exporter.allow_skip_tracing_check = asked
+
+
+@contextmanager
+def no_initial_values() -> Iterator[None]:
+    """Keep torch.nn.init from drawing values for tensors without storage, which transformers then loads.
+
+    It could not keep them anyway, and on its way to that it would import a computer algebra system.
+    """
+    if not INITIAL_VALUES.fits:
+        yield
+        return
+    import torch
+    from torch.nn import init
+
+    names = [name for name in vars(init) if name.endswith("_") and not name.startswith("_")]
+    originals = {name: getattr(init, name) for name in names}
+
+    def skipping(original: Callable[..., Any]) -> Callable[..., Any]:
+        def initialize(tensor: torch.Tensor, *args: Any, **options: Any) -> Any:
+            return tensor if tensor.is_meta else original(tensor, *args, **options)
+
+        return initialize
+
+    for name, original in originals.items():
+        setattr(init, name, skipping(original))
+    try:
+        yield
+    finally:
+        for name, original in originals.items():
+            setattr(init, name, original)
