@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from runner.base.paths import is_file
 from runner.errors import Problem, RecipeError, UsageError
+from runner.recipe.permission import refuse_remote_code
 
 if TYPE_CHECKING:
     from runner.recipe import Recipe, Sweep
@@ -67,14 +68,9 @@ def _each(names: Sequence[str], load: Callable[[str], Loaded]) -> list[Loaded]:
 
 def permit_all(sweep: Sweep, arguments: Namespace) -> None:
     """Refuse a sweep if one of its points runs code that nobody allowed."""
-    for recipe in {point.recipe.model: point.recipe for point in sweep.points}.values():
-        permit(recipe, arguments)
+    refuse_remote_code([point.recipe for point in sweep.points], allowed=arguments.allow_remote_code)
 
 
 def permit(recipe: Recipe, arguments: Namespace) -> None:
     """Refuse a recipe that runs code that nobody allowed."""
-    if recipe.model.trust_remote_code and not arguments.allow_remote_code:
-        key = "model.trust_remote_code"
-        what = "this recipe runs Python code that comes with its model"
-        allowed = "that needs your own word on the command line: --allow-remote-code"
-        raise RecipeError([Problem(recipe.where(key), key, what, allowed)])
+    refuse_remote_code([recipe], allowed=arguments.allow_remote_code)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runner.artifact.status import Status
 from runner.commands import options
 from runner.commands.loading import load_all, permit
-from runner.errors import AccuracyError, OvrunError
+from runner.errors import OvrunError
 from runner.report.output import Output
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, output: Output) -> int:
     """Run all recipes; the exit code is that of the first failure."""
+    from runner.metrics.gates import missed, missed_gates
+
     recipes = load_all(arguments)
     documents: list[dict[str, Any]] = []
     code = 0
@@ -36,7 +38,7 @@ def run(arguments: Namespace, output: Output) -> int:
             permit(recipe, arguments)
             documents.append(_optimize_one(recipe, arguments, output))
             if documents[-1]["status"] == Status.REJECTED:
-                raise _missed(documents[-1])
+                raise missed(recipe.name, missed_gates(documents[-1]["checks"]))
         except OvrunError as error:
             output.failed(error)
             code = code or error.exit_code
@@ -86,14 +88,3 @@ def _document(finished: Finished) -> dict[str, Any]:
         "checks": manifest.get("checks"),
         "damaged": list(outcome.damaged),
     }
-
-
-def _missed(document: dict[str, Any]) -> AccuracyError:
-    from runner.metrics.gates import missed_gates
-
-    message = f"{document['name']} misses {missed_gates(document['checks'])}"
-    hint = (
-        "Nothing was published. Less compression (a lower ratio, a smaller group_size, int8) costs less accuracy; "
-        "a changed gate is judged at once, without running anything again."
-    )
-    return AccuracyError(message, hint=hint)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from runner.errors import AccuracyError
+
 if TYPE_CHECKING:
     from runner.recipe.types import Check
 
@@ -83,6 +85,15 @@ def missed_gates(checks: Iterable[Mapping[str, Any]]) -> str:
         for gate in check["gates"]
         if not gate["passed"]
     )
+
+
+def missed(name: str, gates: str) -> AccuracyError:
+    """The error of a recipe that missed gates, as `missed_gates` tells them."""
+    hint = (
+        "Nothing was published. Less compression (a lower ratio, a smaller group_size, int8) costs less accuracy; "
+        "a changed gate is judged at once, without running anything again."
+    )
+    return AccuracyError(f"{name} misses {gates}", hint=hint)
 
 
 def _missed(gate: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ ORDER = (
     ("artifact",),
     ("run",),
     ("report",),
+    ("api",),
     ("commands",),
     ("cli",),
     ("__main__",),

@@ -1,0 +1,241 @@
+"""ovrun from Python: what the command line does, as functions.
+
+    from runner import api
+
+    version = api.optimize("digits-int8", ["compression.subset_size=100"])
+    model = version.load()
+    rows = api.report()                       # pandas.DataFrame(rows)
+
+ovrun prints nothing (libraries that `Version.load` imports may log). What is wrong is raised as one of the errors of
+`runner.errors`, in the words of the command line; a finished stage is never lost. Relative paths start at the current
+folder.
+"""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.artifact.published import Version
+from runner.errors import (
+    AccuracyError,
+    OvrunError,
+    Problem,
+    RecipeError,
+    SourceError,
+    StageError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from runner.recipe.points.sweep import Sweep
+    from runner.recipe.types import Recipe
+    from runner.run.outcome import Finished, Observer, Outcome
+
+__all__ = [
+    "AccuracyError",
+    "OvrunError",
+    "PlannedStage",
+    "Problem",
+    "RecipeError",
+    "SourceError",
+    "StageError",
+    "UsageError",
+    "Version",
+    "load",
+    "optimize",
+    "plan",
+    "report",
+    "sweep",
+    "versions",
+]
+
+PathLike = str | os.PathLike[str]
+OUTPUTS = "outputs"
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage of a recipe's plan.
+
+    Attributes:
+        key: 64 hex digits, made of all that shapes its output.
+        cached: whether its output is in the store.
+        needed: whether a run would make it now; what only finished stages need is not.
+    """
+
+    label: str
+    key: str
+    cached: bool
+    needed: bool
+
+
+def load(name: PathLike, overrides: Sequence[str] = (), *, recipes_dir: PathLike | None = None) -> Recipe:
+    """Compose, validate and build a recipe.
+
+    Args:
+        name: of a recipe, or a path to a .yaml file.
+        overrides: `key=value`, `group=preset` or `~key`, in Hydra's grammar.
+        recipes_dir: the folder of your recipes and presets, instead of ./recipes.
+
+    Raises:
+        RecipeError: it can't be found, or has mistakes: `error.problems` has all of them, each with its place.
+    """
+    from runner.recipe import load_recipe
+
+    return load_recipe(os.fspath(name), overrides, recipes_dir=_maybe(recipes_dir))
+
+
+def plan(
+    recipe: PathLike | Recipe,
+    overrides: Sequence[str] = (),
+    *,
+    outputs: PathLike = OUTPUTS,
+    recipes_dir: PathLike | None = None,
+) -> list[PlannedStage]:
+    """The stages of a recipe in the order of their data, and what of them is there already. Nothing is made.
+
+    Args:
+        recipe: one that was loaded, or what `load` takes.
+
+    Raises:
+        RecipeError: as `load`, or it does not fit its model.
+        SourceError: the model or a dataset can't be had or read.
+    """
+    from runner.plan.builder import make_plan
+    from runner.plan.graph import make_graph
+    from runner.store import store_of
+
+    store = store_of(Path(outputs))
+    made = make_plan(_recipe(recipe, overrides, recipes_dir), store)
+    needed = {stage.key for stage in make_graph([made]).needed(store)}
+    return [PlannedStage(one.label, one.key, store.has(one.key), one.key in needed) for one in made.stages]
+
+
+def optimize(
+    recipe: PathLike | Recipe,
+    overrides: Sequence[str] = (),
+    *,
+    outputs: PathLike = OUTPUTS,
+    recipes_dir: PathLike | None = None,
+    allow_remote_code: bool = False,
+    observer: Observer | None = None,
+) -> Version:
+    """Take a recipe from validation to a published version, or to the one that is up to date.
+
+    Args:
+        recipe: one that was loaded, or what `load` takes.
+        allow_remote_code: let a recipe with `trust_remote_code` run the code that comes with its model.
+        observer: is told how far the run is.
+
+    Raises:
+        RecipeError: as `load`, or it does not fit its model.
+        SourceError: the model or a dataset can't be had or read.
+        AccuracyError: a gate was missed; nothing was published.
+        StageError: a stage failed, or `outputs` can't be written.
+    """
+    from runner.metrics.gates import missed
+    from runner.recipe.permission import refuse_remote_code
+    from runner.run import lifecycle
+    from runner.run.outcome import Silent
+
+    loaded = _recipe(recipe, overrides, recipes_dir)
+    refuse_remote_code([loaded], allowed=allow_remote_code, by="allow_remote_code=True")
+    (outcome,) = lifecycle.optimize(loaded, Path(outputs), observer or Silent()).points
+    if not all(judged.passed for judged in outcome.checks):
+        raise missed(loaded.name, str(outcome.reason))
+    return _version(outcome)
+
+
+def sweep(
+    name: PathLike | Sweep,
+    overrides: Sequence[str] = (),
+    *,
+    outputs: PathLike = OUTPUTS,
+    recipes_dir: PathLike | None = None,
+    jobs: int = 1,
+    fail_fast: bool = False,
+    allow_remote_code: bool = False,
+    observer: Observer | None = None,
+) -> Finished:
+    """Run every point of a recipe with lists of values; shared work is done once.
+
+    A point that fails or misses a gate does not stop the others: `points` of what is returned has the status, the
+    folder, the figures and the error of each.
+
+    Args:
+        name: of a recipe, or a path to a .yaml file; overrides may list values, `key=value,value`.
+        jobs: how many worker processes of this machine share the work; more than one needs `ovrun[cluster]`.
+
+    Raises:
+        RecipeError: points have mistakes, or do not fit their models; nothing has run.
+        SourceError: models or data can't be had; nothing has run.
+        StageError: `outputs` can't be written.
+    """
+    from runner.engine.pick import engine
+    from runner.recipe.permission import refuse_remote_code
+    from runner.recipe.points.sweep import Sweep, load_sweep
+    from runner.run import lifecycle
+    from runner.run.outcome import Silent
+
+    loaded = (
+        name if isinstance(name, Sweep) else load_sweep(os.fspath(name), overrides, recipes_dir=_maybe(recipes_dir))
+    )
+    recipes = [point.recipe for point in loaded.points]
+    refuse_remote_code(recipes, allowed=allow_remote_code, by="allow_remote_code=True")
+    chosen = engine(Namespace(jobs=jobs, scheduler=None, cluster=None, cluster_config=None, workers=None))
+    return lifecycle.run_sweep(loaded, Path(outputs), observer or Silent(), chosen, fail_fast=fail_fast)
+
+
+def versions(name: str | None = None, *, outputs: PathLike = OUTPUTS) -> list[Version]:
+    """The published versions of a recipe, or of all, the oldest first."""
+    from runner.artifact import record
+    from runner.artifact.named import homes
+
+    found = [home for home in homes(Path(outputs)) if name in (None, home.name)]
+    return [Version(folder) for home in found for _, folder in sorted(record.folders(home, record.load(home)).items())]
+
+
+def report(*, outputs: PathLike = OUTPUTS) -> list[dict[str, Any]]:
+    """A flat row for each version, each model that missed a gate, and each point of the last run of a sweep.
+
+    Sizes are bytes, times seconds; a swept key is a column by its name, a metric one by `metric` or `metric@dataset`.
+    """
+    from runner.report.columns import Table
+    from runner.report.rows import collect
+
+    table = Table(collect(Path(outputs)).rows)
+    rows = []
+    for row in table.rows:
+        plain = {name: getattr(row, name) for name in _COLUMNS}
+        settings = {column.ident: table.value(row, column) for column in table.settings}
+        figures = {column.ident: table.value(row, column) for column in table.metrics}
+        rows.append(plain | settings | figures)
+    return rows
+
+
+_COLUMNS = (
+    *("name", "version", "status", "reason", "sweep", "place", "size", "converted_size", "size_ratio"),
+    *("seconds", "peak_memory", "created"),
+)
+
+
+def _recipe(recipe: PathLike | Recipe, overrides: Sequence[str], recipes_dir: PathLike | None) -> Recipe:
+    if isinstance(recipe, str | os.PathLike):
+        return load(recipe, overrides, recipes_dir=recipes_dir)
+    if overrides:
+        raise UsageError([Problem("", "", "overrides are for a recipe by its name; this one is loaded already")])
+    return recipe
+
+
+def _maybe(path: PathLike | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _version(outcome: Outcome) -> Version:
+    assert outcome.path is not None
+    return Version(outcome.path)
