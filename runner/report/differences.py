@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -10,7 +10,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What changed between two key documents, in words: `ratio 0.8 → 0.6`, `nncf 3.3.0 → 3.4.0`, `model`."""
     found = []
     for part in ("params", "versions"):
-        before, after = old.get(part, {}), new.get(part, {})
+        before, after = dict(_flat(old.get(part, {}))), dict(_flat(new.get(part, {})))
         for name in sorted({*before, *after}):
             if before.get(name) != after.get(name):
                 found.append(f"{name} {_short(before.get(name))} → {_short(after.get(name))}")
@@ -22,6 +22,15 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         before, after = old.get(part, {}), new.get(part, {})
         found += [f"{words} {name}" for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
     return found
+
+
+def _flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Values by their dotted names; those of a step of the recipe by their own."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from ((inner if name == "step" else f"{name}.{inner}", one) for inner, one in _flat(value))
+        else:
+            yield name, value
 
 
 def _short(value: Any) -> str:

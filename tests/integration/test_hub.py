@@ -62,7 +62,7 @@ def found(tmp_path: Path, **more: Any) -> Located:
 def asked(located: Located) -> set[str]:
     """The names of the files to fetch."""
     assert located.fetch is not None
-    return set(located.fetch["files"])
+    return set(located.fetch.files)
 
 
 def test_a_task_that_is_not_stated_is_told_by_the_configuration(cache: Path, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_two_sets_of_cached_files_are_two_models(cache: Path, tmp_path: Path) ->
 def test_a_cache_without_what_no_model_lacks_tells_nothing(lacking: str, cache: Path, tmp_path: Path) -> None:
     (cache / lacking).unlink()
     located = found(tmp_path, task="text-generation")
-    assert located.fetch is not None and located.fetch["files"] is None
+    assert located.fetch is not None and located.fetch.files == ()
     (tmp_path / "out").mkdir()
     with pytest.raises(SourceError, match="not in the hub's local cache"):
         fetch(located.fetch, tmp_path / "out", lambda done, total: None)
@@ -107,7 +107,7 @@ def test_weights_that_an_index_names_must_be_there(cache: Path, tmp_path: Path) 
     (cache / "model.safetensors").rename(cache / "a.safetensors")
     index = {"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}}
     (cache / listing.SAFETENSORS_INDEX).write_text(json.dumps(index))
-    assert found(tmp_path).fetch["files"] is None  # type: ignore[index]
+    assert found(tmp_path).fetch.files == ()  # type: ignore[union-attr]
     (cache / "b.safetensors").write_bytes((cache / "a.safetensors").read_bytes())
     located = found(tmp_path)
     assert listing.SAFETENSORS_INDEX in asked(located)
