@@ -30,7 +30,7 @@ class ExportParams:
 
     Attributes:
         exporter: its name.
-        revision: its own, and of the package that declares it the
+        revision: its own.
         precision: fp32 or fp16, of the weights in the IR.
         task: an Optimum task name.
         stateful: whether a decoder keeps its cache inside.

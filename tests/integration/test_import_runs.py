@@ -176,9 +176,14 @@ def default_backup(ours: WeightCompression) -> str | None:
 
 
 @pytest.mark.parametrize(
-    "words", ["--quant-mode int8", "--quant-mode int8 --sym --smooth-quant-alpha 0.3 --num-samples 9"]
+    ("words", "alpha"),
+    [("--quant-mode int8", None), ("--quant-mode int8 --sym --smooth-quant-alpha 0.3 --num-samples 9", 0.3)],
 )
-def test_quantization_settings_are_those_that_nncf_gets(words: str, peer: Any, classes: Any) -> None:
+def test_quantization_settings_are_those_that_nncf_gets(
+    words: str, alpha: float | None, peer: Any, classes: Any
+) -> None:
+    from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters
+
     arguments = parser(peer).parse_args(f"-m a/b out {words} --dataset wikitext2".split())
     theirs = classes.OVQuantizationConfig(**peer.prepare_q_config(arguments)).to_nncf_dict()
     draft = import_words(f"optimum-cli export openvino -m a/b {words} --dataset wikitext2 out".split())
@@ -186,8 +191,9 @@ def test_quantization_settings_are_those_that_nncf_gets(words: str, peer: Any, c
     assert isinstance(ours, Quantization)
     assert (ours.preset, ours.subset_size, ours.mode) == (theirs["preset"].value, theirs["subset_size"], theirs["mode"])
     assert (ours.model_type, ours.overflow_fix) == (theirs["model_type"].value, "disable")
-    alpha = (ours.advanced or {}).get("smooth_quant_alphas", {}).get("matmul")
-    assert alpha == theirs["advanced_parameters"].smooth_quant_alphas.matmul or alpha is None
+    assert (ours.advanced or {}).get("smooth_quant_alphas", {}).get("matmul") == alpha
+    own = AdvancedSmoothQuantParameters().matmul if alpha is None else alpha
+    assert theirs["advanced_parameters"].smooth_quant_alphas.matmul == own
 
 
 def test_recipe_makes_the_constants_that_its_command_makes(tmp_path: Path, ovrun: Ovrun) -> None:
