@@ -1,4 +1,4 @@
-"""The process of one stage, forked by `runner.engine.forkserver` and led by `runner.engine.process`.
+"""The process of one stage, made by `runner.engine.forkserver` and led by `runner.engine.process`.
 
 It reads two pickles: the stage's module with its parameters, to import what it will need, and later the `Task`, to run
 it. It answers with one JSON object a line:
@@ -19,7 +19,7 @@ import time
 import traceback
 from typing import IO, Any, BinaryIO, NoReturn
 
-from runner.base import trouble
+from runner.base import python, trouble
 from runner.errors import OvrunError, RecipeError
 from runner.stages import Task, load
 
@@ -55,6 +55,11 @@ def main(requests: BinaryIO, events: IO[str]) -> NoReturn:
         traceback.print_exc()
         _send(events, {"error": _told(error, task)})
     _leave(events)
+
+
+def streams_of(task: int, events: int) -> tuple[BinaryIO, IO[str]]:
+    """The streams of a stage, by the descriptors that it got."""
+    return os.fdopen(task, "rb"), os.fdopen(events, "w", encoding="utf-8", buffering=1)
 
 
 def _leave(events: IO[str]) -> NoReturn:
@@ -121,3 +126,8 @@ def _finite(value: Any) -> Any:
 
 def _send(events: IO[str], document: dict[str, Any]) -> None:
     events.write(json.dumps(document, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    python.without_telemetry()
+    main(*streams_of(int(sys.argv[1]), int(sys.argv[2])))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from runner.base import python
-from runner.engine.forkserver import FORK, TEMPLATE
+from runner.engine.forkserver import FORK, TEMPLATE, is_fresh
 
 _QUIET = {
     "NNCF_CI": "1",
@@ -53,6 +53,7 @@ class ForkServer:
             ConnectionError: servers end as soon as they start.
             OSError: there is no server, and none can be started.
         """
+        template = None if is_fresh() else template
         for name in (template, template):
             try:
                 socket.send_fds(self._server(name), [FORK], descriptors)

@@ -12,6 +12,9 @@ each one byte with file descriptors:
        can't fork, it writes `0 <errno>` there
 
 Servers end when their socket does, that is, with the process that started them.
+
+Not every system bears a fork of a process in which libraries are loaded; macOS does not. There, or with
+OVRUN_PROCESSES=fresh, the server loads none, has no templates, and what it forks becomes a new interpreter at once.
 """
 
 from __future__ import annotations
@@ -27,12 +30,17 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from runner.base import streams
-from runner.base.python import without_telemetry
+from runner.base import python, streams
 
 FORK, TEMPLATE = b"f", b"t"
 _SENT = {FORK: 4, TEMPLATE: 1}
 """How many file descriptors come with a request."""
+
+
+def is_fresh() -> bool:
+    """Whether each stage gets an interpreter of its own, by OVRUN_PROCESSES (`fork` or `fresh`), else by the system."""
+    stated = os.environ.get("OVRUN_PROCESSES", "")
+    return stated == "fresh" if stated in ("fork", "fresh") else sys.platform != "linux"
 
 
 class _Server:
@@ -94,9 +102,11 @@ class _Server:
         os.close(report)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        if is_fresh():
+            _exec_child(task, events)
         from runner.engine import child
 
-        child.main(os.fdopen(task, "rb"), os.fdopen(events, "w", encoding="utf-8", buffering=1))
+        child.main(*child.streams_of(task, events))
 
     def _leave(self) -> NoReturn:
         """End after all that was forked has ended, so that its cost is counted with this process's own."""
@@ -114,6 +124,14 @@ class _Server:
                 if report is not None:
                     _write(report, f"{status} {usage.ru_utime} {usage.ru_stime} {usage.ru_maxrss}\n")
                     os.close(report)
+
+
+def _exec_child(task: int, events: int) -> NoReturn:
+    """Become a new interpreter that runs one stage."""
+    for descriptor in (task, events):
+        os.set_inheritable(descriptor, True)
+    command = [*python.command("runner.engine.child"), str(task), str(events)]
+    os.execv(command[0], command)
 
 
 def _fork(complete: bool) -> tuple[int, int]:
@@ -149,13 +167,14 @@ def _noted(number: int, frame: FrameType | None) -> None:
 
 def _warm() -> None:
     """Import what nearly every stage needs; a stage that can't import it says so itself, in its own log."""
-    without_telemetry()
+    python.without_telemetry()
+    if is_fresh():
+        return
     from runner.engine import child  # noqa: F401
 
-    if sys.platform == "linux":  # elsewhere system libraries don't bear a fork once they are in use
-        with contextlib.suppress(ImportError):
-            import numpy.random  # noqa: F401  # numpy itself loads it only when it is used: 15 ms in each stage
-            import openvino  # noqa: F401
+    with contextlib.suppress(ImportError):
+        import numpy.random  # noqa: F401  # numpy itself loads it only when it is used: 15 ms in each stage
+        import openvino  # noqa: F401
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import runner.base.files as fs
 from runner.base.progress import Progress
 from runner.engine.forkclient import ForkServer
 from runner.engine.process import StageProcess
+from runner.errors import OvrunError
 from runner.plan.builder import make_plan
 from runner.recipe import load_recipe
 from runner.stages import Task
@@ -124,6 +125,41 @@ def test_names_in_the_model_do_not_depend_on_the_cores(
         finally:
             os.sched_setaffinity(0, cores)
         files.append({path.name: fs.sha256_file(path) for path in fs.walk(out)})
+    assert files[0] == files[1]
+
+
+WAYS = ("fork", "fresh")
+
+
+@pytest.mark.parametrize("do", ["", "raise", "refuse", "signal"])
+def test_a_forked_stage_and_one_of_a_fresh_interpreter_end_alike(
+    do: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Words of an error, a death and a result, as systems without a safe fork have them."""
+    told = []
+    for way in WAYS:
+        monkeypatch.setenv("OVRUN_PROCESSES", way)
+        out = tmp_path / way / "out"
+        out.mkdir(parents=True)
+        server = ForkServer()
+        try:
+            told.append(_stage(server, "tests.cheap", Task("cheap", {"number": 1, "do": do}, out)))
+        except OvrunError as error:
+            told.append(error.message)
+        finally:
+            server.close()
+    assert told[0] == told[1] and (do == "") == isinstance(told[0], dict)
+
+
+def test_a_fresh_interpreter_makes_the_same_model(
+    published: Callable[..., Path], shared: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    forked = published("digits-int8")
+    ovrun("optimize", "digits-int8", "--outputs", tmp_path, OVRUN_PROCESSES="fresh")
+    files = [
+        {path.name: fs.sha256_file(path) for path in fs.walk(version) if path.suffix in (".xml", ".bin")}
+        for version in (forked, tmp_path / "digits-int8" / "1")
+    ]
     assert files[0] == files[1]
 
 
