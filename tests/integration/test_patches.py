@@ -10,12 +10,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.libraries
+
 NNCF = """
 from runner.errors import StageError
 from runner.nncf import patches, process
 from tests.integration.test_weight_compression import tiny_model
 
-pytestmark = pytest.mark.libraries
 nncf = process.import_nncf()
 from nncf.openvino.optimized_functions import models
 from nncf.quantization.algorithms.accuracy_control import algorithm, evaluator, openvino_backend

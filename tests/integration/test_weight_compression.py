@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import itertools
 import json
 import logging
@@ -173,7 +174,11 @@ def ask_nncf() -> None:
 
     nncf = nncf_process.import_nncf()
     nncf.set_log_level(logging.ERROR)
-    if sys.argv[1:] == [KEEP]:
+    if HELPERS in sys.argv:
+        lowering = importlib.import_module("nncf.quantization.algorithms.weight_compression.weight_lowering")
+        assert lowering.MIN_INPUT_SIZE_FOR_OPTIMIZED_COMPRESSION > 0
+        lowering.MIN_INPUT_SIZE_FOR_OPTIMIZED_COMPRESSION = 0
+    if KEEP in sys.argv:
         patches.keep_compiled_models()
     model, rng = tiny_model(), np.random.default_rng(1)
     dataset = nncf.Dataset([{"input_ids": rng.integers(0, VOCABULARY, (1, 24))} for _ in range(3)])
@@ -213,6 +218,8 @@ def _verdict(nncf: Any, model: Any, settings: dict[str, Any], dataset: Any) -> d
 
 HERE = Path(__file__)
 KEEP = "--keep"
+HELPERS = "--helpers"
+"""Compress by helper models, which NNCF otherwise leaves out for weights as small as these."""
 
 
 def refusals(settings: dict[str, Any]) -> list[str]:
@@ -278,15 +285,14 @@ def test_our_verdict_is_that_of_nncf(answers: dict[str, dict[str, Any]]) -> None
     assert used >= set(ACCEPTED_WITHOUT_EFFECT)
 
 
-def test_compiled_models_that_are_kept_change_no_byte(answers: dict[str, dict[str, Any]]) -> None:
-    named = {
-        case: settings
-        for case, settings in cases()
-        if settings.get("group_size") in (None, 16) and not case.endswith("without data") and " + " not in case
-    }
-    bare = _ask(named)
-    assert {case for case, answer in bare.items() if answer != answers[case]} == set()
-    assert sum("digest" in answer for answer in bare.values()) > 100
+def test_compiled_models_that_are_kept_change_no_byte() -> None:
+    plain = [(case, settings) for case, settings in cases() if "data" not in case and " + " not in case]
+    named = dict(one for one in plain if one[1].get("group_size") in (None, 16))
+    named = dict(list(named.items())[::3])
+    bare = _ask(named, HELPERS)
+    assert _ask(named, HELPERS, KEEP) == bare
+    assert sum("digest" in answer for answer in bare.values()) > 80
+    assert {settings["mode"] for settings in named.values()} == {*MODES, "adaptive_codebook"}
 
 
 def test_the_element_type_of_every_mode_is_the_one_that_nncf_leaves(answers: dict[str, dict[str, Any]]) -> None:
