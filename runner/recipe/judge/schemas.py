@@ -15,14 +15,17 @@ from jsonschema.validators import extend
 from runner.base import resources
 from runner.base.distributions import entry_points
 from runner.base.values import plain
-from runner.registry.schemas import complete
 
 
 @functools.cache
 def load_schema(name: str) -> dict[str, Any]:
     """One schema file by its name, such as `compression.schema.json`, with what other packages declare."""
     schema: dict[str, Any] = json.loads((resources.schemas_dir() / name).read_text(encoding="utf-8"))
-    return complete(name, schema) if entry_points("ovrun.") else schema
+    if not entry_points("ovrun."):
+        return schema
+    from runner.registry.schemas import complete
+
+    return complete(name, schema)
 
 
 def inline(schema: Any, file: str) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from runner.base.files import read_limited
+from runner.base.documents import read_limited
 from runner.base.words import shorten
 from runner.errors import Problem, RecipeError
 from runner.recipe.origins import Found, KeyPath, Origin, Origins, found, show_path
