@@ -7,7 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from runner.artifact import record
-from runner.artifact.versions import LATEST, MANIFEST, REJECTED, is_number, latest_number
+from runner.artifact.latest import followed, latest_number, leads_to
+from runner.artifact.versions import LATEST, MANIFEST, REJECTED, is_number
 from runner.base.trouble import cannot_read
 from runner.base.words import near
 from runner.errors import Problem, UsageError
@@ -25,7 +26,7 @@ def named(word: str, outputs: Path, *, paths: bool = True) -> Path:
     inside = _inside(home, wanted, found)
     if inside is not None:
         return inside
-    path = Path(word).parent if Path(word).name == MANIFEST else Path(word)
+    path = followed(Path(word).parent if Path(word).name == MANIFEST else Path(word))
     if paths and (os.path.lexists(path / MANIFEST) or ("/" in word and os.path.isdir(path))):  # noqa: PTH112
         return path
     raise _unknown(word, name, wanted, found, outputs)
@@ -43,10 +44,11 @@ def _inside(home: Path, wanted: str, found: dict[int, Path]) -> Path | None:
 
 
 def _unknown(word: str, name: str, wanted: str, found: Collection[int], outputs: Path) -> UsageError:
-    link = outputs / name / LATEST
-    if wanted == LATEST and os.path.lexists(link):
-        leads = f"leads to {link.readlink()}, where no version is" if link.is_symlink() else "is no link to a version"
-        return UsageError([Problem("command line", "", f"{link} {leads}", _there_are(name, found))])
+    place = outputs / name / LATEST
+    if wanted == LATEST and os.path.lexists(place):
+        target = leads_to(place)
+        leads = "is no link to a version" if target is None else f"leads to {target}, where no version is"
+        return UsageError([Problem("command line", "", f"{place} {leads}", _there_are(name, found))])
     if found:
         return UsageError([Problem("command line", "", f"there is no version {word}", _there_are(name, found))])
     what = f"{outputs}/ holds no published version of {name}"

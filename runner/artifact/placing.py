@@ -12,19 +12,17 @@ from typing import Any
 
 import runner.base.files as fs
 from runner import __version__
-from runner.artifact import record
+from runner.artifact import latest, record
 from runner.artifact.card import write_card
 from runner.artifact.manifest import build_manifest
 from runner.artifact.portable import Places
 from runner.artifact.status import Status
 from runner.artifact.verify import examine
 from runner.artifact.versions import (
-    LATEST,
     MANIFEST,
     REJECTED,
     digest_of,
     is_number,
-    latest_number,
     load_manifest,
     manifest_text,
     read_manifest,
@@ -112,15 +110,7 @@ def refuse_foreign(home: Path) -> None:
         fs.own_folder(home.parent, home.name, REJECTED, make=False)
     except OSError as error:
         raise cannot_write(home, error) from error
-    link = home / LATEST
-    if not os.path.lexists(link):
-        return
-    if not link.is_symlink():
-        message = f"{link} is {fs.kind_of(link)}, where the link to the newest version has to be"
-        raise StageError(message, hint="ovrun did not make it. Move it away, and run again.")
-    if latest_number(home) is None:
-        message = f"{link} leads to {link.readlink()}, and not to a version beside it"
-        raise StageError(message, hint="ovrun did not make that link. Move it away, and run again.")
+    latest.refuse_foreign(home)
 
 
 class _Placing:
@@ -154,7 +144,7 @@ class _Placing:
             if self.identity in identities and self._is_whole(number, folder):
                 if self.plan.recipe.publish == "copy":
                     fs.separate(folder)
-                self.news = self.news or not (self.home / LATEST).exists()
+                self.news = self.news or not latest.leads_to_version(self.home)
                 return Placed(Status.UP_TO_DATE, folder, number, tuple(self.damaged))
         return None
 
@@ -196,14 +186,14 @@ class _Placing:
         """Write down what is known of the versions, and let `latest` lead to the newest."""
         record.save(self.home, self.record)
         newest = max(number for number, _ in versions(self.home))
-        if latest_number(self.home) != newest:
-            _point_latest(self.home, newest)
+        if latest.latest_number(self.home) != newest:
+            latest.point(self.home, newest)
 
     def _next_number(self) -> int:
         """A number above all that were ever used; whatever lies under such a name already is passed over."""
         known = [number for number, _ in versions(self.home)]
         kept = record.number_in(fs.recall(self._memory()).get("last"))
-        number = max([*known, self.record.last, kept, latest_number(self.home) or 0]) + 1
+        number = max([*known, self.record.last, kept, latest.latest_number(self.home) or 0]) + 1
         while os.path.lexists(self.home / str(number)):
             number += 1
         if not is_number(str(number)):
@@ -289,9 +279,3 @@ def _remarks(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _described(path: Path) -> dict[str, Any]:
     return {"sha256": fs.sha256_file(path), "size": path.stat().st_size}
-
-
-def _point_latest(home: Path, number: int) -> None:
-    link = home / f".latest-{secrets.token_hex(4)}"
-    link.symlink_to(str(number))
-    os.replace(link, home / LATEST)  # noqa: PTH105

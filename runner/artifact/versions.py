@@ -104,12 +104,3 @@ def manifest_text(manifest: Mapping[str, Any]) -> str:
 def digest_of(manifest: Mapping[str, Any]) -> str:
     """The digest that a manifest has of itself: SHA-256 of its canonical JSON without the key `digest`."""
     return fs.sha256_json({key: value for key, value in manifest.items() if key != "digest"})
-
-
-def latest_number(home: Path) -> int | None:
-    """The number that the link `latest` leads to; None where there is no such link, or it is not one of ours."""
-    try:
-        target = str((home / LATEST).readlink())
-    except OSError:
-        return None
-    return int(target) if is_number(target) else None

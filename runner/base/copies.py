@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from runner.base import links
 from runner.base.documents import open_regular
 
 _FICLONE = 0x40049409
@@ -62,6 +63,9 @@ def link_file(source: Path, target: Path) -> None:
     _require_regular(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     if _reflink(source, target):
+        return
+    if not links.are_allowed():
+        copy_file(source, target)
         return
     try:
         os.link(source, target, follow_symlinks=False)

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import runner.base.files as fs
+from runner.base import links
 from runner.errors import SourceError
 
 CONFIG = "config.json"
@@ -274,12 +275,16 @@ def reader(root: Path, *, viewed: bool = False) -> Callable[[str], Any]:
 
 @contextmanager
 def view(files: Mapping[str, Path], beside: Path) -> Iterator[Path]:
-    """A folder of links to exactly these files, the only one in a folder made beside another, and gone afterwards."""
+    """A folder of links to exactly these files, the only one in a folder made beside another, and gone afterwards.
+
+    Where the system makes no symbolic links, it holds copies.
+    """
     with tempfile.TemporaryDirectory(dir=beside.parent, prefix="source.") as made:
         folder = Path(made) / "model"
         folder.mkdir()
         for name, path in files.items():
             link = folder / name
             link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(path.resolve())
+            if not links.symlink(link, path.resolve()):
+                fs.copy_file(path.resolve(), link)
         yield folder

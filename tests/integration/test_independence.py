@@ -6,6 +6,7 @@ The module is a stage itself, the one that tells of its process.
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -151,16 +152,26 @@ def test_a_forked_stage_and_one_of_a_fresh_interpreter_end_alike(
     assert told[0] == told[1] and (do == "") == isinstance(told[0], dict)
 
 
-def test_a_fresh_interpreter_makes_the_same_model(
-    published: Callable[..., Path], shared: Path, ovrun: Ovrun, tmp_path: Path
+@pytest.mark.parametrize("name", ["digits-int8", "dialogpt-mini-int4"])
+def test_fresh_interpreters_without_links_make_the_same_model(
+    name: str, published: Callable[..., Path], ovrun: Ovrun, tmp_path: Path
 ) -> None:
-    forked = published("digits-int8")
-    ovrun("optimize", "digits-int8", "--outputs", tmp_path, OVRUN_PROCESSES="fresh")
+    forked = published(name)
+    without = {"OVRUN_PROCESSES": "fresh", "OVRUN_LINKS": "none"}
+    outputs = tmp_path / "outputs"
+    ovrun("optimize", name, "--outputs", outputs, **without)
     files = [
         {path.name: fs.sha256_file(path) for path in fs.walk(version) if path.suffix in (".xml", ".bin")}
-        for version in (forked, tmp_path / "digits-int8" / "1")
+        for version in (forked, outputs / name / "1")
     ]
-    assert files[0] == files[1]
+    assert files[0] and files[0] == files[1]
+    made = [path.lstat() for path in outputs.rglob("*")]
+    assert not [
+        info for info in made if stat.S_ISLNK(info.st_mode) or (stat.S_ISREG(info.st_mode) and info.st_nlink > 1)
+    ]
+    assert (outputs / name / "latest").read_text() == "1\n"
+    for command in ("show", "verify"):
+        ovrun(command, f"{name}/latest", "--outputs", outputs, **without)
 
 
 SAVE_TINY = """

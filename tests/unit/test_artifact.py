@@ -78,6 +78,36 @@ def test_no_number_is_used_twice(project: Project, lose: Callable[[Project], Any
     assert (project.home / "latest").readlink() == Path("3")
 
 
+def test_without_links_latest_is_a_file_and_every_file_is_its_own(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OVRUN_LINKS", "none")
+    assert publish_other(project, "a") == 1
+    assert publish_other(project, "b") == 2
+    latest = project.home / "latest"
+    assert not latest.is_symlink() and latest.read_text() == "2\n"
+    assert named("r/latest", project.outputs) == project.home / "2"
+    for word in (latest, latest / "manifest.json"):
+        assert named(str(word), project.outputs) == project.home / "2"
+    assert {path.stat().st_nlink for path in project.outputs.rglob("*") if path.is_file()} == {1}
+    assert not [path for path in project.outputs.rglob("*") if path.is_symlink()]
+    assert project.publish().status == "up to date"
+
+
+@pytest.mark.parametrize("first", ["none", ""])
+def test_an_outputs_folder_moves_between_systems_with_links_and_without(
+    project: Project, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    monkeypatch.setenv("OVRUN_LINKS", first)
+    assert publish_other(project, "a") == 1
+    monkeypatch.setenv("OVRUN_LINKS", "" if first else "none")
+    assert project.publish().status == "up to date"
+    assert named("r/latest", project.outputs) == project.home / "1"
+    assert publish_other(project, "b") == 2
+    assert (project.home / "latest").is_symlink() == bool(first)
+    assert named("r/latest", project.outputs) == project.home / "2"
+
+
 @pytest.mark.parametrize("kind", ["folder", "file", "link"])
 def test_what_others_named_like_a_version_is_passed_over(project: Project, kind: str) -> None:
     project.publish()
@@ -115,6 +145,11 @@ def a_folder(link: Path) -> None:
     [
         (a_folder, "latest is a folder"),
         (lambda link: link.write_text("x"), "latest is a file"),
+        (lambda link: link.write_text("1"), "latest is a file"),
+        (lambda link: link.write_text("1\n2\n"), "latest is a file"),
+        (lambda link: link.write_text("../1\n"), "latest is a file"),
+        (lambda link: link.write_text("1\n" * 100), "latest is a file"),
+        (os.mkfifo, "latest is a named pipe"),
         (lambda link: link.symlink_to("/etc"), "latest leads to /etc"),
         (lambda link: link.symlink_to("../elsewhere"), "latest leads to ../elsewhere"),
         (lambda link: link.symlink_to("1/../1"), "latest leads to 1/../1"),
