@@ -32,8 +32,7 @@ from runner.errors import (
 )
 
 if TYPE_CHECKING:
-    from runner.recipe.points.sweep import Sweep
-    from runner.recipe.types import Recipe
+    from runner.recipe.types import Recipe, Sweep
     from runner.run.outcome import Finished, Observer, Outcome
 
 __all__ = [
@@ -178,7 +177,8 @@ def sweep(
     """
     from runner.engine.pick import engine
     from runner.recipe.permission import refuse_remote_code
-    from runner.recipe.points.sweep import Sweep, load_sweep
+    from runner.recipe.points.sweep import load_sweep
+    from runner.recipe.types import Sweep
     from runner.run import lifecycle
     from runner.run.outcome import Silent
 

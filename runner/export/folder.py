@@ -24,7 +24,7 @@ def prepare() -> None:
 
 def export(source: Path, out: Path, params: ExportParams, progress: Progress) -> Mapping[str, Any]:
     """Convert, and look for weights that are no numbers."""
-    from runner.export import export_folder
+    from runner.export.hugging_face import export_folder
 
     assert params.task is not None
     steps = export_folder(

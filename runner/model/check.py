@@ -18,7 +18,7 @@ Read = Callable[[str], Any]
 
 
 def check_folder(source: Path, allow_pickle: bool, *, code: bool = False) -> dict[str, Any]:
-    """The config.json of a folder; SourceError when `runner.export.export_folder` could not load a model from it.
+    """The config.json of a folder; SourceError when `runner.export.hugging_face` could not load a model from it.
 
     Finds a missing folder or config.json, weights that are absent, damaged or Git LFS pointers, a shard index that
     names absent shards, a folder that holds its weights as pickles alone while `allow_pickle` is False, an adapter, a

@@ -11,8 +11,7 @@ from runner.plan.builder import make_plan
 from runner.plan.memo import Memo
 from runner.plan.types import Plan, Stage
 from runner.recipe.origins import show_path
-from runner.recipe.points.mistakes import Mistakes
-from runner.recipe.points.sweep import Sweep
+from runner.recipe.types import Sweep
 from runner.store import Store
 
 
@@ -66,6 +65,8 @@ def plan_points(sweep: Sweep, store: Store) -> list[Plan]:
         RecipeError: points do not fit their models, as far as can be known now; all of them.
         SourceError: models or datasets can't be had or read.
     """
+    from runner.recipe.points.mistakes import Mistakes
+
     memo, plans = Memo(store), []
     mistakes = Mistakes(sweep.name, f"{show_path(sweep.points[0].recipe.path)}:1:1")
     sources: dict[str, tuple[SourceError, list[str]]] = {}

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runner.recipe.dump import dump_recipe
     from runner.recipe.load import load_recipe
-    from runner.recipe.points.sweep import Point, Sweep, load_sweep
+    from runner.recipe.points.sweep import load_sweep
     from runner.recipe.read.search import RecipeEntry, list_recipes, matching_recipes
-    from runner.recipe.types import Recipe
+    from runner.recipe.types import Point, Recipe, Sweep
 
 __all__ = [
     "Point",
@@ -36,10 +36,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Point": "points.sweep",
+    "Point": "types",
     "Recipe": "types",
     "RecipeEntry": "read.search",
-    "Sweep": "points.sweep",
+    "Sweep": "types",
     "dump_recipe": "dump",
     "list_recipes": "read.search",
     "load_recipe": "load",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -244,3 +244,27 @@ class Recipe:
         while key and key not in self.origins:
             key = key.rpartition(".")[0]
         return self.origins.get(key, f"{show_path(self.path)}:1:1")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One resolved combination.
+
+    Attributes:
+        name: the recipe's name and the settings; the name of the recipe too.
+        settings: dotted key, or group of presets -> value, in the order of the sweep's keys.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A recipe's points, all of them valid. A recipe that sweeps nothing has one, with no settings."""
+
+    name: str
+    keys: tuple[str, ...]
+    points: Sequence[Point]
+    select: Select | None = None

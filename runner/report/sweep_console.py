@@ -23,7 +23,7 @@ from runner.report.sweep_progress import Activity, SweepProgress, short
 if TYPE_CHECKING:
     from runner.plan.graph import Graph
     from runner.plan.types import Stage
-    from runner.recipe.points.sweep import Sweep
+    from runner.recipe.types import Sweep
     from runner.run.outcome import Finished, Outcome
     from runner.store import Entry
 

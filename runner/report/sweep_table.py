@@ -9,7 +9,7 @@ from typing import Any
 from runner.base.values import plain
 from runner.base.words import plural
 from runner.plan.graph import Graph
-from runner.recipe.points.sweep import Sweep
+from runner.recipe.types import Sweep
 from runner.report.layout import aligned
 from runner.stages import STAGES
 from runner.store import Store

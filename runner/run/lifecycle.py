@@ -19,8 +19,7 @@ from runner.metrics.gates import Judged, missed_gates
 from runner.plan.builder import make_plan
 from runner.plan.graph import make_graph, plan_points
 from runner.plan.types import Plan, Stage
-from runner.recipe.points.sweep import Point, Sweep
-from runner.recipe.types import Recipe
+from runner.recipe.types import Point, Recipe, Sweep
 from runner.run import record
 from runner.run.choosing import best
 from runner.run.faults import check_fetched, placed

@@ -13,8 +13,7 @@ from runner.errors import AccuracyError, OvrunError, StageError
 from runner.metrics.gates import Judged
 from runner.plan.graph import Graph
 from runner.plan.types import Plan, Stage
-from runner.recipe.points.sweep import Point
-from runner.recipe.types import Select
+from runner.recipe.types import Point, Select
 from runner.store import Entry
 
 

@@ -13,7 +13,7 @@ from runner.artifact.manifest import check_record, sizes
 from runner.artifact.status import Status
 from runner.metrics.gates import Judged
 from runner.plan.types import Plan
-from runner.recipe.points.sweep import Sweep
+from runner.recipe.types import Sweep
 from runner.run.outcome import Outcome
 from runner.store import Entry, Store, cannot_write
 

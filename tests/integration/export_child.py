@@ -14,7 +14,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 def export(*jobs: dict[str, Any]) -> list[dict[str, Any]]:
     """Each job's outcome: seconds by step, or the error; and whether torch's compiler was imported."""
     from runner.errors import SourceError
-    from runner.export import export_folder
+    from runner.export.hugging_face import export_folder
 
     outcomes: list[dict[str, Any]] = []
     for job in jobs:
@@ -32,7 +32,7 @@ def opened(*jobs: dict[str, Any]) -> list[dict[str, list[str]]]:
 
     The first are what transformers and Optimum look for in any folder, the second what they get.
     """
-    from runner.export import export_folder
+    from runner.export.hugging_face import export_folder
     from runner.export.imports import import_exporter
 
     import_exporter()
@@ -74,7 +74,7 @@ def _load_all(folder: str) -> None:
 
 def look_around(job: dict[str, Any], cache: str) -> list[dict[str, Any]]:
     """What an export has around it while it reads: its folder, whether a hub's cache is there, where code would go."""
-    from runner.export import _reading
+    from runner.export.hugging_face import _reading
     from runner.export.imports import import_exporter
 
     os.environ["HF_HUB_CACHE"] = cache

@@ -11,7 +11,7 @@ import fnmatch
 import json
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,34 +29,10 @@ from runner.recipe.points.names import point_name
 from runner.recipe.points.select import check_select, make_select
 from runner.recipe.read import search
 from runner.recipe.read.documents import GROUPS, Choice
-from runner.recipe.types import Recipe, Select
+from runner.recipe.types import Point, Recipe, Select, Sweep
 
 if TYPE_CHECKING:
     from runner.recipe.judge.validate import Memory
-
-
-@dataclass(frozen=True)
-class Point:
-    """One resolved combination.
-
-    Attributes:
-        name: the recipe's name and the settings; the name of the recipe too.
-        settings: dotted key, or group of presets -> value, in the order of the sweep's keys.
-    """
-
-    name: str
-    settings: Mapping[str, Any]
-    recipe: Recipe
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A recipe's points, all of them valid. A recipe that sweeps nothing has one, with no settings."""
-
-    name: str
-    keys: tuple[str, ...]
-    points: Sequence[Point]
-    select: Select | None = None
 
 
 def load_sweep(name: str, overrides: Sequence[str] = (), *, recipes_dir: Path | None = None) -> Sweep:

@@ -1,0 +1,109 @@
+"""A Hugging Face folder becomes a complete OpenVINO folder; runs in a child process that does nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from runner.errors import SourceError
+from runner.export.convert import convert, convert_by_main_export
+from runner.export.imports import import_exporter
+from runner.export.model import Request, load_config, load_model, supported_task, uses_main_export
+from runner.export.patches import keep_code_in
+from runner.export.tokenizer import convert_tokenizer, copy_unread, load_preprocessors
+from runner.model.check import check_folder
+from runner.model.listing import view
+from runner.sources.folder import files
+
+__all__ = ["check_folder", "export_folder"]
+
+
+class _Steps:
+    """Reports each step by name and keeps its wall-clock seconds."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self._progress = progress
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        self._progress(name)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+
+
+def export_folder(
+    source: Path,
+    out: Path,
+    *,
+    task: str,
+    precision: Literal["fp32", "fp16"],
+    stateful: bool,
+    tokenizer: bool,
+    trust_remote_code: bool,
+    allow_pickle: bool,
+    progress: Callable[[str], None],
+) -> dict[str, float]:
+    """Convert the model in `source` into the existing, empty folder `out`, ready for Optimum, GenAI and OpenVINO.
+
+    The work is Optimum's exporter's. This function sets process-wide state (offline environment variables, torch's
+    seed, module availability), so it belongs in a process of its own; two runs in fresh processes give equal bytes.
+
+    Args:
+        task: an Optimum task name or a synonym of one.
+        precision: the type of the floating-point weights in the IR.
+        stateful: keep a decoder's key-value cache inside the model.
+        tokenizer: also write openvino_tokenizer and openvino_detokenizer where the model has a tokenizer.
+        progress: called with the name of each step as it starts.
+
+    Returns:
+        Seconds by step: import, load, convert, tokenizers.
+
+    Raises:
+        SourceError: the folder, its model type, its task or its tokenizer cannot be converted.
+    """
+    check_folder(source, allow_pickle, code=trust_remote_code)
+    import_exporter()
+    with _reading(source, out, allow_pickle, trust_remote_code) as viewed:
+        request = Request(viewed, out, task, precision, stateful, tokenizer, trust_remote_code, allow_pickle)
+        return _export(request, progress)
+
+
+@contextmanager
+def _reading(source: Path, out: Path, allow_pickle: bool, code: bool) -> Iterator[Path]:
+    """A folder of the needed files of `source` alone; what is wrong with one of them is told of `source`.
+
+    It is the current folder meanwhile: a library that takes the name of another model for a folder finds none.
+    """
+    with view(files(source, allow_pickle, code), out) as viewed, chdir(viewed):
+        keep_code_in(viewed.with_name("modules"))
+        try:
+            yield viewed
+        except SourceError as error:
+            raise SourceError(error.message.replace(str(viewed), str(source)), hint=error.hint) from error
+
+
+def _export(request: Request, progress: Callable[[str], None]) -> dict[str, float]:
+    steps = _Steps(progress)
+    with steps("load"):
+        config = load_config(request)
+        request = replace(request, task=supported_task(config, request.task))
+        special = uses_main_export(request, config)
+        model = None if special else load_model(request, config)
+        preprocessors = [] if special else load_preprocessors(request)
+    with steps("convert"):
+        if special:
+            convert_by_main_export(request)
+        else:
+            convert(request, model, preprocessors)
+        copy_unread(request)
+    del model
+    if request.tokenizer and not special:
+        with steps("tokenizers"):
+            convert_tokenizer(request, preprocessors)
+    return steps.seconds
