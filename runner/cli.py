@@ -138,6 +138,7 @@ def _run(words: list[str], output: Output) -> int:
         raise UsageError([Problem("command line", "", "no word of a command line holds a NUL byte")])
     command, arguments = parse(words)
     _stand_somewhere()
+    _refuse_unknown_settings()
     output.form = Output.of(arguments).form
     return command.load().run(arguments, output)
 
@@ -149,6 +150,20 @@ def _stand_somewhere() -> None:
     except OSError as error:
         what = f"the current folder is not there: {error.strerror}"
         raise UsageError([Problem("command line", "", what, "cd into one that is")]) from error
+
+
+_SETTINGS = {"OVRUN_PROCESSES": ("fork", "fresh"), "OVRUN_LINKS": ("none",)}
+"""The environment's variables of ovrun, and what they may say."""
+
+
+def _refuse_unknown_settings() -> None:
+    problems = [
+        Problem(f"environment: {name}", "", f'"{given}" is not known', f"allowed: {', '.join(allowed)}")
+        for name, allowed in _SETTINGS.items()
+        if (given := os.environ.get(name)) and given not in allowed
+    ]
+    if problems:
+        raise UsageError(problems)
 
 
 def _end(error: BaseException, output: Output) -> int:

@@ -277,3 +277,13 @@ def test_text_from_versions_reaches_the_terminal_as_text(
     for text in (said.out, said.err):
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", text)
         assert not re.search("(?m)^ *fake:", text) and "[red]" in text
+
+
+def test_a_setting_of_the_environment_that_is_not_known_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OVRUN_PROCESSES", "thread")
+    monkeypatch.setenv("OVRUN_LINKS", "none")
+    assert main(["validate", "digits-int8"]) == 2
+    told = capsys.readouterr().err
+    assert 'environment: OVRUN_PROCESSES: "thread" is not known; allowed: fork, fresh' in told and "LINKS" not in told
