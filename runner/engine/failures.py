@@ -37,6 +37,10 @@ _SPENT: Mapping[int | None, tuple[str, str]] = {
 """Signals that tell of a limit: what was done, and what would help."""
 
 
+_CRASHES = frozenset({signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV})
+"""Signals by which a library's own mistake ends its process."""
+
+
 class OutOfMemoryError(StageError):
     """A stage took more memory than there was for it."""
 
@@ -57,8 +61,17 @@ def cannot_start(error: OSError, log: Path) -> StageError:
     return StageError(message, hint=_LIMITS[error.errno])
 
 
-def died(stage: str, code: int, cpu_seconds: float, peak_memory: int, limit: int | None) -> StageError:
-    """The error of a process that left no result; `code` is negative for a signal, memory is in bytes."""
+def died(
+    stage: str, code: int, cpu_seconds: float, peak_memory: int, limit: int | None, source: Path | None = None
+) -> StageError | SourceError:
+    """The error of a process that left no result.
+
+    Args:
+        code: negative for a signal.
+        peak_memory: bytes.
+        limit: bytes that the process may use, if they are limited.
+        source: the model, as its framework saved it, that the process read: libraries crash over damaged ones.
+    """
     if code == -signal.SIGKILL and cpu_seconds >= _most_cpu_seconds():  # the hard limit's signal is the same
         code = -signal.SIGXCPU
     if -code in _SPENT:
@@ -72,6 +85,10 @@ def died(stage: str, code: int, cpu_seconds: float, peak_memory: int, limit: int
             return OutOfMemoryError(message, hint="Run fewer jobs at once: --jobs 1 leaves all memory to each stage.")
         message = f"{stage} was killed after using {used}, most likely because memory ran out"
         return OutOfMemoryError(message, hint="Free some memory and run again: finished stages are kept.")
+    if source is not None and -code in _CRASHES:
+        message = f"{source}: cannot be converted: the library that reads it crashed ({signal.Signals(-code).name})"
+        hint = "It may be damaged, or of a kind that the installed libraries cannot convert; the log says more."
+        return SourceError(message, hint=hint)
     message = f"{stage} {ended(code)} and left no result"
     return StageError(message)
 

@@ -102,7 +102,7 @@ class StageProcess:
             self._give(task)
             outcome, end = self._outcome(progress)
             if outcome is None or "error" in outcome:
-                raise rebuild(outcome["error"], task.stage, self.log) if outcome else self._died(task.stage, end)
+                raise rebuild(outcome["error"], task.stage, self.log) if outcome else self._died(task, end)
         except OvrunError as error:
             error.log = self.log
             raise
@@ -219,8 +219,9 @@ class StageProcess:
             self._ended = _End(code, float(user) + float(system), int(peak) * unit)
         return self._ended
 
-    def _died(self, stage: str, end: _End) -> StageError:
-        return died(stage, end.code, end.cpu_seconds, end.peak_memory, self.memory_limit)
+    def _died(self, task: Task[Any], end: _End) -> OvrunError:
+        source = task.inputs.get("source")
+        return died(task.stage, end.code, end.cpu_seconds, end.peak_memory, self.memory_limit, source)
 
     def _give(self, message: Any) -> None:
         """Send a pickle; the pipe stays open, for its end tells the child that the parent is gone."""

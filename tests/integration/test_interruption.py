@@ -107,9 +107,10 @@ def test_a_run_that_is_killed_while_publishing_goes_on(tmp_path: Path, ovrun: Ov
     half = outputs / RECIPE / ".new-1-deadbeef"
     half.mkdir(parents=True)
     (half / "openvino_model.bin").write_text("half")
+    (outputs / ".store" / "tmp" / f"{'5' * 64}.deadbeef" / "files").mkdir(parents=True)  # no stage is left to be run
     document = json.loads(ovrun("optimize", RECIPE, "--outputs", outputs, "--json").stdout)
     assert document["status"] == "published" and document["version"] == 1
-    assert not half.exists()
+    assert not half.exists() and not list((outputs / ".store" / "tmp").iterdir()) and document["ran"] == []
 
 
 def test_two_equal_runs_at_once_do_the_work_once(tmp_path: Path) -> None:

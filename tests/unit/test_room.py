@@ -17,7 +17,7 @@ import pytest
 from runner.base import trouble
 from runner.cli import main
 from runner.engine import failures
-from runner.errors import OvrunError, StageError
+from runner.errors import OvrunError, SourceError, StageError
 from runner.report import make
 from tests import cheap
 
@@ -115,6 +115,14 @@ def test_signals_are_told_as_what_they_tell(number: int, words: str) -> None:
     error = failures.died("cheap", -number, 1.0, 1 << 20, None)
     assert words in error.message and error.hint and error.exit_code == 5
     assert ("memory" in error.message) == (words == "memory")
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
+def test_a_crash_over_a_model_is_the_models(number: int) -> None:
+    """OpenVINO's reader of TensorFlow crashes over a damaged variables.index."""
+    error = failures.died("convert", -number, 1.0, 1 << 20, None, Path("saved_model"))
+    assert isinstance(error, SourceError) and "saved_model" in error.message and "damaged" in (error.hint or "")
+    assert isinstance(failures.died("compress", -number, 1.0, 1 << 20, None), StageError)
 
 
 def test_a_stage_that_used_up_its_cpu_time(tmp_path: Path) -> None:
