@@ -22,7 +22,7 @@ from typing import IO, Any
 from runner.base.progress import Progress
 from runner.engine.failures import ServerGoneError, cannot_start, died, rebuild
 from runner.engine.forkclient import ForkServer
-from runner.errors import OvrunError, StageError
+from runner.errors import OvrunError
 from runner.stages import Task, load
 
 _LOOK_AT_MEMORY_EVERY_MS = 100
