@@ -8,19 +8,24 @@ from typing import Any
 
 from runner.base.figures import gate_text, megabytes, number
 from runner.base.safe import code, line, markdown, markdown_cell
+from runner.registry.tasks import ARRAYS, PAST, TASKS, TaskFamily, family_of
 
 _TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
 
-_PIPELINES = {"text-generation-with-past": "text-generation"}
+_CLASSES = """from optimum.intel import {model}
+from transformers import {processor}
 
-_GENAI = """import openvino_genai
+model = {model}.from_pretrained("path/to/this/folder")
+processor = {processor}.from_pretrained("path/to/this/folder")"""
 
-pipe = openvino_genai.LLMPipeline("path/to/this/folder", "CPU")
-print(pipe.generate("…", max_new_tokens=64))"""
 
-_OPENVINO = """import openvino as ov
-
-model = ov.compile_model("path/to/this/folder/openvino_model.xml", "CPU")"""
+def usage(family: TaskFamily) -> str:
+    """Python that loads a folder of a task."""
+    if family.usage:
+        return family.usage
+    if family.users_load:
+        return _CLASSES.format(model=family.users_load, processor=family.processor)
+    return TASKS[ARRAYS].usage
 
 
 def write_card(path: Path, manifest: Mapping[str, Any]) -> None:
@@ -31,13 +36,12 @@ def write_card(path: Path, manifest: Mapping[str, Any]) -> None:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
     environment.filters |= {"text": lambda text: markdown(str(text)), "cell": lambda text: markdown_cell(str(text))}
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    generates = str(manifest["model"]["task"]).startswith("text-generation")
     text = template.render(
         m=manifest,
         metadata=yaml.safe_dump(_one_line(_metadata(manifest)), sort_keys=False, allow_unicode=True),
         origin=_origin(manifest["model"]),
         size=_size(manifest["size"]),
-        usage=_GENAI if generates else _OPENVINO,
+        usage=usage(family_of(manifest["model"]["task"])),
         number=number,
         gate_text=gate_text,
     )
@@ -51,7 +55,7 @@ def _metadata(manifest: Mapping[str, Any]) -> dict[str, Any]:
         metadata["base_model"] = model["id"]
         metadata["base_model_relation"] = "quantized"
     if model["task"]:
-        metadata["pipeline_tag"] = _PIPELINES.get(model["task"], model["task"])
+        metadata["pipeline_tag"] = model["task"].removesuffix(PAST)
     if manifest["checks"]:
         metadata["model-index"] = [{"name": manifest["name"], "results": _results(manifest)}]
     return metadata
@@ -67,7 +71,7 @@ def _one_line(value: Any) -> Any:
 
 
 def _results(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    task = _PIPELINES.get(manifest["model"]["task"], manifest["model"]["task"]) or "other"
+    task = (manifest["model"]["task"] or "other").removesuffix(PAST)
     return [
         {
             "task": {"type": task},

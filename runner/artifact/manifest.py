@@ -14,6 +14,7 @@ from runner.base import hardware
 from runner.base.environment import environment
 from runner.base.keys import version_of
 from runner.metrics.gates import Judged
+from runner.model.parts import part_of
 from runner.plan.types import Plan, Stage
 from runner.store import Entry, Store
 
@@ -104,8 +105,7 @@ def sizes(plan: Plan, store: Store, entries: Mapping[str, Entry]) -> dict[str, A
 
 def _model_bytes(entry: Entry) -> int:
     files: Mapping[str, Any] = entry.record["files"]
-    ours = (name for name in files if name.startswith("openvino_") and "tokenizer" not in name)
-    return sum(files[name]["size"] for name in ours if name.endswith((".xml", ".bin")))
+    return sum(files[name]["size"] for name in files if part_of(name))
 
 
 def check_record(judged: Judged) -> dict[str, Any]:

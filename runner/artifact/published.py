@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from runner.artifact.versions import load_manifest
-from runner.base.python import without_telemetry
-from runner.errors import SourceError
-
-_CLASSES = {
-    "audio-classification": "OVModelForAudioClassification",
-    "automatic-speech-recognition": "OVModelForSpeechSeq2Seq",
-    "feature-extraction": "OVModelForFeatureExtraction",
-    "fill-mask": "OVModelForMaskedLM",
-    "image-classification": "OVModelForImageClassification",
-    "image-text-to-text": "OVModelForVisualCausalLM",
-    "question-answering": "OVModelForQuestionAnswering",
-    "text-classification": "OVModelForSequenceClassification",
-    "text-generation": "OVModelForCausalLM",
-    "text2text-generation": "OVModelForSeq2SeqLM",
-    "token-classification": "OVModelForTokenClassification",
-    "zero-shot-image-classification": "OVModelForZeroShotImageClassification",
-}
-"""Optimum's task names, without `-with-past`, and the class of Optimum Intel that its users load such a model with."""
+from runner.registry.tasks import family_of
 
 
 @dataclass(frozen=True)
@@ -75,13 +57,8 @@ class Version:
         Raises:
             SourceError: OpenVINO or Optimum Intel can't load it.
         """
-        without_telemetry()
-        task = str(self.manifest["model"].get("task")).removesuffix("-with-past")
-        try:
-            if task in _CLASSES:
-                kind = getattr(importlib.import_module("optimum.intel"), _CLASSES[task])
-                return kind.from_pretrained(str(self.path), export=False, device=device)
-            return importlib.import_module("openvino").Core().compile_model(self.path / "openvino_model.xml", device)
-        except Exception as error:  # whatever these libraries raise
-            message = f"{self.path} can't be loaded: {error}"
-            raise SourceError(message) from error
+        from runner.model import trial
+        from runner.model.runtime import compile_folder
+
+        loaded_by = family_of(self.manifest["model"].get("task")).users_load
+        return trial.load(self.path, loaded_by, device) if loaded_by else compile_folder(self.path, {}, device).model

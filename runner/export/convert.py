@@ -10,7 +10,7 @@ from runner.export.patches import trace_once
 
 
 def convert(request: Request, model: Any, preprocessors: list[Any]) -> None:
-    """Write openvino_model.xml and .bin, config.json, generation_config.json and the preprocessors' files."""
+    """Write the IR of each part, config.json, generation_config.json and the preprocessors' files."""
     import torch
     from optimum.exporters.openvino import export_from_model
 

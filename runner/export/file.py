@@ -12,6 +12,7 @@ from runner.base.progress import Progress
 from runner.errors import Problem, RecipeError, SourceError
 from runner.export.damage import is_small, reason_of
 from runner.model import ir
+from runner.model.parts import IR
 from runner.registry.exporters import ExportParams, Shape
 
 _LARGEST_INPUT = 1 << 28  # values; a picture of eight million pixels has 1 << 25
@@ -38,7 +39,7 @@ def export(source: Path, out: Path, params: ExportParams, progress: Progress) ->
         _reshape(model, params.shapes or ())
         _refuse_huge_inputs(source, model)
         ir.refuse_nan(model, SourceError)
-        ov.save_model(model, out / ir.MODEL, compress_to_fp16=params.precision == "fp16")
+        ov.save_model(model, out / IR, compress_to_fp16=params.precision == "fp16")
         for name in companions(source):
             fs.copy_file(found[name], out / name)
     refuse_broken_tokenizer(out, source)

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.base.progress import Progress
-from runner.errors import SourceError
-from runner.model import ir
+from runner.model.parts import refuse_nan
 from runner.registry.exporters import ExportParams
 
 _STEPS = ("load", "convert", "tokenizers")
@@ -39,6 +38,5 @@ def export(source: Path, out: Path, params: ExportParams, progress: Progress) ->
         progress=lambda step: progress(_STEPS.index(step), len(_STEPS)),
     )
     start = time.monotonic()
-    for path in out.glob("openvino_*model.xml"):
-        ir.refuse_nan_in_file(path, SourceError)
+    refuse_nan(out)
     return {"steps": {**steps, "check": time.monotonic() - start}}

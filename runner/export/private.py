@@ -20,12 +20,12 @@ def forget_paths(folder: Path) -> None:
 
     Exporters and trainers leave them there: `_name_or_path`, `input_model`; nothing reads them.
     """
-    for path in (path for pattern in _JSON for path in folder.glob(pattern)):
+    for path in (path for pattern in _JSON for path in folder.rglob(pattern)):
         content = fs.read_json(path)
         short = _shortened(content)
         if short != content:
             fs.write_json(path, short)
-    for path in folder.glob("*.xml"):
+    for path in folder.rglob("*.xml"):
         _forget_in_ir(path)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.errors import SourceError
 from runner.export.model import Request
+from runner.registry.tasks import family_of
 
 _PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json")
 _TOKENIZER_FILES = (
@@ -68,12 +69,12 @@ def convert_tokenizer(request: Request, preprocessors: list[Any]) -> None:
 
     tokenizer = next((item for item in preprocessors if isinstance(item, PreTrainedTokenizerBase)), None)
     if tokenizer is None:
-        if request.task.startswith("text-generation"):
+        if family_of(request.task).gives == "next tokens":
             message = f"{request.source}: has no tokenizer files"
             raise SourceError(message, hint="Add them, or set `conversion.tokenizer: false` to go without.")
         return
     side = tokenizer.padding_side, tokenizer.truncation_side
-    if request.task.startswith("text-generation"):
+    if family_of(request.task).gives == "next tokens":
         tokenizer.padding_side = tokenizer.truncation_side = "left"  # generation goes on at the right
     _write(request, tokenizer)
     tokenizer.padding_side, tokenizer.truncation_side = side

@@ -24,10 +24,8 @@ from runner.importers.optimum import (
     wrong,
 )
 from runner.importers.writer import flow
+from runner.model.parts import IR as MODEL
 from runner.recipe.origins import KeyPath, found
-
-MODEL = "openvino_model.xml"
-"""The model that Optimum Intel writes its configuration beside."""
 
 
 def steps(draft: Draft, settings: Settings) -> None:

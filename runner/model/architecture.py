@@ -13,29 +13,6 @@ _CONVOLUTIONAL = frozenset(
     }
 )
 
-_TASKS = {
-    "ForCausalLM": "text-generation-with-past",
-    "LMHeadModel": "text-generation-with-past",
-    "ForMaskedLM": "fill-mask",
-    "ForSequenceClassification": "text-classification",
-    "ForTokenClassification": "token-classification",
-    "ForQuestionAnswering": "question-answering",
-    "ForMultipleChoice": "multiple-choice",
-    "ForImageClassification": "image-classification",
-    "ForAudioClassification": "audio-classification",
-    "ForObjectDetection": "object-detection",
-    "ForSemanticSegmentation": "semantic-segmentation",
-}
-"""End of an architecture's name -> the one task that it is for."""
-
-
-def task_of(config: Mapping[str, Any]) -> str | None:
-    """The Optimum task of a model, where the name of its one architecture tells it."""
-    names = config.get("architectures")
-    if not isinstance(names, list) or len(names) != 1 or not isinstance(names[0], str):
-        return None
-    return next((task for end, task in _TASKS.items() if names[0].endswith(end)), None)
-
 
 def is_transformer(config: Mapping[str, Any]) -> bool | None:
     """Whether a model has attention: True or False where its config tells, else None.

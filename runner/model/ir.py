@@ -1,4 +1,4 @@
-"""OpenVINO IR files of a stage: read, write, take over what lies beside them, count what they hold."""
+"""The graph of an OpenVINO IR: what it holds, what was done to it, and what it must not hold."""
 
 from __future__ import annotations
 
@@ -8,42 +8,14 @@ from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import runner.base.files as fs
 from runner.errors import OvrunError, StageError
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-MODEL = "openvino_model.xml"
-WEIGHTS = "openvino_model.bin"
 
-
-def read(folder: Path, name: str = MODEL) -> Any:
-    """A model of a stage's folder, its weights mapped and not loaded."""
-    import openvino as ov
-
-    return ov.Core().read_model(folder / name)
-
-
-def write(model: Any, source: Path, out: Path) -> None:
-    """Save a changed model to `out` beside everything else that the folder `source` holds.
-
-    Raises:
-        StageError: a weight or a scale is not a number.
-
-    The exporter marks a model so that its KV cache stays in f16; a compressed model leaves that choice to the runtime,
-    as Optimum Intel does.
-    """
-    import openvino as ov
-
-    _free_kv_cache(model)
-    refuse_nan(model)
-    number_names(model)
-    ov.save_model(model, out / MODEL, compress_to_fp16=False)
-    fs.link_tree(source, out, skip=(MODEL, WEIGHTS))
-
-
-def _free_kv_cache(model: Any) -> None:
+def free_kv_cache(model: Any) -> None:
+    """Take the exporter's mark from a model that its KV cache stays in f16."""
     path = ["runtime_options", "KV_CACHE_PRECISION"]
     if model.has_rt_info(path) and model.get_rt_info(path).value == "f16":
         options = model.get_rt_info("runtime_options").value

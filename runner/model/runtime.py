@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from runner.base import hardware
 from runner.base.words import missing
 from runner.errors import Problem, RecipeError, SourceError, StageError
+from runner.model.parts import Model
 from runner.recipe.types import RUNTIME
 
 if TYPE_CHECKING:
@@ -71,20 +72,6 @@ class Compiled:
         return [self.request.get_output_tensor(index).data for index in range(len(self.outputs))]
 
 
-def model_xml(folder: Path) -> Path:
-    """The IR in a model folder: openvino_model.xml, or the only .xml there is.
-
-    Raises:
-        SourceError: none, or several.
-    """
-    named = folder / "openvino_model.xml"
-    found = [named] if named.is_file() else sorted(folder.glob("*.xml"))
-    if len(found) != 1:
-        message = f"{folder}: {len(found) or 'no'} OpenVINO models (.xml) where one is expected"
-        raise SourceError(message)
-    return found[0]
-
-
 def compile_folder(folder: Path, runtime: Mapping[str, Any] | None = None, device: str = "CPU") -> Compiled:
     """Read and compile the model of a folder.
 
@@ -103,7 +90,7 @@ def compile_folder(folder: Path, runtime: Mapping[str, Any] | None = None, devic
 
     core = ov.Core()
     try:
-        model = core.read_model(model_xml(folder))
+        model = core.read_model(Model.of(folder).only)
     except RuntimeError as error:
         message = f"{folder}: OpenVINO can't read the model: {reason(error)}"
         raise SourceError(message) from error

@@ -16,7 +16,7 @@ from runner import stages
 from runner.base import keys
 from runner.errors import Problem, RecipeError
 from runner.plan.memo import Memo
-from runner.plan.model_rules import check_against_config
+from runner.plan.model_rules import check_against_config, check_against_parts
 from runner.plan.types import Measurement, Plan, Stage
 from runner.recipe.types import Check, Dataset, ModelSource, Quantization, Recipe, WeightCompression
 from runner.registry.formats import FORMATS
@@ -81,7 +81,7 @@ def make_plan(recipe: Recipe, store: Store, memo: Memo | None = None) -> Plan:
     located = memo.locate(recipe.model)
     for name in _used_datasets(recipe):
         memo.check(recipe.datasets[name])
-    refuse_misfit(recipe, located.config)
+    refuse_misfit(recipe, located.config, located.task)
     builder = _Builder(recipe, located, memo)
     converted = convert.plan(builder)
     model = converted
@@ -93,13 +93,15 @@ def make_plan(recipe: Recipe, store: Store, memo: Memo | None = None) -> Plan:
     return Plan(recipe, located, tuple(builder.stages.values()), converted, model, verified, measurements)
 
 
-def refuse_misfit(recipe: Recipe, config: Mapping[str, Any] | None) -> None:
-    """Refuse what the model's config.json shows to be impossible.
+def refuse_misfit(recipe: Recipe, config: Mapping[str, Any] | None, task: str | None) -> None:
+    """Refuse what the model's config.json and task show to be impossible.
 
     Raises:
         RecipeError: with every such problem.
     """
-    problems: list[Problem] = check_against_config(recipe, config) if config else []
+    problems: list[Problem] = (
+        [*check_against_config(recipe, config), *check_against_parts(recipe, config, task)] if config else []
+    )
     if problems:
         raise RecipeError(problems)
 

@@ -10,6 +10,7 @@ from runner.errors import Problem
 from runner.model import architecture
 from runner.recipe.judge import quantization_rules, weight_rules
 from runner.recipe.types import Quantization, Recipe, WeightCompression
+from runner.registry.tasks import family_of
 
 _FIXED = ("mxfp4", "mxfp8_e4m3", "nvfp4")
 """Modes that have one group size only."""
@@ -26,6 +27,29 @@ def check_against_config(recipe: Recipe, config: Mapping[str, Any]) -> list[Prob
         config: the model's config.json; keys that it lacks are not judged.
     """
     return [*_compression(recipe, config), *_smoothing(recipe, config), *_positions(recipe, config)]
+
+
+def check_against_parts(recipe: Recipe, config: Mapping[str, Any], task: str | None) -> Iterator[Problem]:
+    """What needs a model of one part, of a recipe whose task has several.
+
+    Args:
+        config: the model's config.json.
+        task: Optimum's name.
+    """
+    family = family_of(task)
+    if len(family.parts) == 1 or not config.get("is_encoder_decoder"):
+        return
+    told = f"and a model for {family.name} has the parts {' and '.join(family.parts)}"
+    listed = isinstance(recipe.resolved.get("compression"), list)
+    for index, step in enumerate(recipe.compression):
+        key = f"compression.{index}" if listed else "compression"
+        for name, what in (("dataset", "calibration data are"), ("ignored_scope", "names of operations are")):
+            if getattr(step, name) is not None:
+                at, use = f"{key}.{name}", "compress its weights without it"
+                yield Problem(recipe.where(at), at, f"{what} of one network, {told}", use)
+    for index, _ in enumerate(recipe.accuracy.checks):
+        key = f"accuracy.checks.{index}.metric"
+        yield Problem(recipe.where(key), key, f"metrics are measured on one network, {told}", "remove the check")
 
 
 def _smoothing(recipe: Recipe, config: Mapping[str, Any]) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from typing import Any
 import runner.base.files as fs
 from runner.errors import SourceError
 from runner.model import listing
+from runner.model.parts import IR
 from runner.recipe.types import ModelSource
 from runner.sources import Located, Memory
 from runner.sources.onnx_data import external_files
@@ -159,7 +160,7 @@ def _external(path: Path, name: str) -> str:
 
 def companions(path: Path) -> list[str]:
     """The names of an exported language model's tokenizer and configuration, which go with its IR."""
-    if path.name != "openvino_model.xml":
+    if path.name != IR:
         return []
     return [
         name

@@ -9,8 +9,8 @@ from typing import Any
 import runner.base.files as fs
 from runner.errors import SourceError
 from runner.model import listing
-from runner.model.architecture import task_of
 from runner.recipe.types import ModelSource
+from runner.registry.tasks import task_of
 from runner.sources import Located, Memory
 
 

@@ -12,7 +12,8 @@ from runner.base.progress import Progress
 from runner.errors import Problem, RecipeError
 from runner.model import ir
 from runner.model.layout import outputs_first
-from runner.nncf import patches
+from runner.model.parts import Model
+from runner.nncf import patches, weights
 from runner.nncf import process as nncf_process
 from runner.recipe.datasets import calibrating
 from runner.recipe.judge.weight_rules import backup_mode, codebook_size, group_size
@@ -23,9 +24,8 @@ REVISION = 3
 PREPARE_ONCE = True
 STATISTICS = "statistics"
 """The folder of NNCF's statistics below that of the stage that collects them."""
-_PLAIN = ("ratio", "group_size", "all_layers", "awq", "scale_estimation", "gptq", "lora_correction")
-
-
+Counted = dict[str, dict[str, int]]
+"""Element type -> how many constants have it, and their bytes."""
 _OFF_BY_DEFAULT = ("all_layers", "awq", "scale_estimation", "gptq", "lora_correction")
 
 
@@ -85,21 +85,47 @@ def prepare(params: Params) -> None:
 def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
     """Fill `task.out` with the compressed model and everything else of its input's folder."""
     nncf = nncf_process.load(progress)
-    source, step = task.inputs["model"], task.params.step
-    model = ir.read(source)
+    whole = Model.of(task.inputs["model"])
+    _refuse_several(whole, task)
+    before: Counted = {}
+    after: Counted = {}
+    for part in whole.parts:
+        model = whole.read(part)
+        _add(before, ir.constants(model))
+        _compress(nncf, task, model)
+        _add(after, ir.constants(model))
+        whole.write(model, task.out, part)
+    _require_effect(before, after, task.params.settings)
+    whole.take_rest(task.out)
+    return {"constants": dict(sorted(after.items()))}
+
+
+def _refuse_several(whole: Model, task: Task[Params]) -> None:
+    """Data and names of operations are those of one network; the plan refuses them where the model is known."""
+    if len(whole.parts) > 1 and (task.params.step.dataset or task.params.step.ignored_scope):
+        what = f"the model has the parts {', '.join(whole.parts)}, and a dataset or an ignored scope is of one"
+        raise RecipeError([Problem("", "dataset", what, "compress its weights without both")])
+
+
+def _compress(nncf: Any, task: Task[Params], model: Any) -> None:
+    """Compress the weights of one part in place."""
+    step = task.params.step
     if not task.params.after_other:
         refuse_compressed(model, step.mode)
     nncf_process.refuse_unmatched(step.ignored_scope, model)
-    before = ir.constants(model)
     if step.scale_estimation or step.gptq:
         outputs_first(model)
     with _worded(nncf, task.params.settings), _awq_heard(step):
         nncf.compress_weights(model, **_arguments(nncf, task, model))
     _forget_path(model, task)
-    counted = ir.constants(model)
-    _require_effect(before, counted, task.params.settings)
-    ir.write(model, source, task.out)
-    return {"constants": counted}
+
+
+def _add(total: Counted, counted: Counted) -> None:
+    """Add what was counted in a part to what was counted before."""
+    for kind, found in counted.items():
+        sums = total.setdefault(kind, {"count": 0, "bytes": 0})
+        for name, number in found.items():
+            sums[name] += number
 
 
 @contextmanager
@@ -132,24 +158,11 @@ def _awq_heard(step: WeightCompression) -> Iterator[None]:
 
 
 def _arguments(nncf: Any, task: Task[Params], model: Any) -> dict[str, Any]:
-    """The keyword arguments of `nncf.compress_weights`; what the recipe leaves out stays NNCF's own default."""
-    step = task.params.step
-    arguments: dict[str, Any] = {name: getattr(step, name) for name in _PLAIN if getattr(step, name) is not None}
-    arguments["mode"] = nncf.CompressWeightsMode(step.mode)
-    if step.backup_mode is not None:
-        arguments["backup_mode"] = nncf.BackupMode(step.backup_mode)
-    if step.sensitivity_metric is not None:
-        arguments["sensitivity_metric"] = nncf.SensitivityMetric(step.sensitivity_metric)
-    if step.ignored_scope is not None:
-        arguments["ignored_scope"] = nncf_process.ignored_scope(nncf, step.ignored_scope)
-    advanced = _advanced(nncf, step)
-    if "statistics" in task.inputs:
-        advanced["statistics_path"] = _statistics_path(task)
-    if advanced:
-        arguments["advanced_parameters"] = nncf.AdvancedCompressionParameters(**advanced)
+    """The keyword arguments of `nncf.compress_weights`."""
+    step, more = task.params.step, {"statistics_path": _statistics_path(task)} if "statistics" in task.inputs else {}
+    arguments = weights.arguments(nncf, step, more)
     if step.dataset:
-        arguments["dataset"] = nncf.Dataset(_calibration(task, model))
-        arguments["subset_size"] = step.subset_size
+        arguments |= {"dataset": nncf.Dataset(_calibration(task, model)), "subset_size": step.subset_size}
     return arguments
 
 
@@ -165,39 +178,6 @@ def _forget_path(model: Any, task: Task[Params]) -> None:
         model.set_rt_info(
             text.replace(f"'statistics_path': {_statistics_path(task)!r}", "'statistics_path': None"), where
         )
-
-
-def _advanced(nncf: Any, step: WeightCompression) -> dict[str, Any]:
-    """The fields of `nncf.AdvancedCompressionParameters`, with NNCF's own objects in them."""
-    from nncf.quantization import advanced_parameters as nested
-
-    fields = dict(step.advanced or {})
-    if step.group_size_fallback_mode is not None:
-        fields["group_size_fallback_mode"] = nested.GroupSizeFallbackMode(step.group_size_fallback_mode)
-    kinds = {
-        "awq_params": nested.AdvancedAWQParameters,
-        "scale_estimation_params": nested.AdvancedScaleEstimationParameters,
-        "gptq_params": nested.AdvancedGPTQParameters,
-        "lora_correction_params": nested.AdvancedLoraCorrectionParameters,
-        "adaptive_codebook_params": nested.AdvancedAdaptiveCodebookParameters,
-    }
-    for name, kind in kinds.items():
-        if name in fields:
-            fields[name] = kind(**_typed(fields[name]))
-    if "codebook" in fields:
-        import numpy as np
-
-        fields["codebook"] = np.array(fields["codebook"], dtype=np.float32)
-    return fields
-
-
-def _typed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with the element type, which is the only one that NNCF wants as an object."""
-    if "value_type" not in settings:
-        return dict(settings)
-    from nncf.tensor import TensorDataType
-
-    return {**settings, "value_type": TensorDataType[settings["value_type"]]}
 
 
 def _calibration(task: Task[Params], model: Any) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from runner.base import hardware
 from runner.base.progress import Progress
 from runner.errors import Problem, RecipeError
 from runner.model import architecture, ir
+from runner.model.parts import Model
 from runner.nncf import process as nncf_process
 from runner.nncf import quantization as nncf_quantization
 from runner.nncf.control import Control
@@ -94,7 +95,8 @@ def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
 
     nncf = nncf_process.load(progress)
     params, step, source = task.params, task.params.step, task.inputs["model"]
-    model = ir.read(source)
+    whole = Model.of(source)
+    model = whole.read()
     _refuse_compressed(model, params)
     nncf_process.refuse_unmatched(step.ignored_scope, model)
     model_type = _model_type(step, source, model)
@@ -119,7 +121,8 @@ def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
         "calibration_items": len(items),
         "model_type": model_type,
     }
-    ir.write(model, source, task.out)
+    whole.write(model, task.out)
+    whole.take_rest(task.out)
     if search:
         result["accuracy_control"], sentence = search.finish()
         notes.append(sentence)

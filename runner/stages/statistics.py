@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.base.progress import Progress
 from runner.data.calibration import calibration_items
-from runner.model import ir
+from runner.model.parts import Model
 from runner.nncf import patches
 from runner.nncf import process as nncf_process
 from runner.recipe.types import Dataset
@@ -64,7 +64,7 @@ def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
     """Fill `task.out` with a folder of statistics that the stage `compress` gives to NNCF."""
     nncf = nncf_process.load(progress)
     source, params = task.inputs["model"], task.params
-    model = ir.read(source)
+    model = Model.of(source).read()
     if not params.after_other:
         refuse_compressed(model, "compressing its weights")
     items = calibration_items(

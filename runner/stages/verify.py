@@ -1,34 +1,48 @@
-"""Verify: load the finished folder as its users will, and generate or infer once."""
+"""Verify: load the finished folder as its users will, and use it once as its task says."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from runner.base.progress import Progress
-from runner.stages import Build, NoParams, Task
+from runner.registry.tasks import TASKS, family_of
+from runner.stages import Build, Task
 
-REVISION = 2
+REVISION = 3
+
+
+@dataclass(frozen=True)
+class Params:
+    """What the model is for.
+
+    Attributes:
+        family: of tasks.
+        revision: its own.
+    """
+
+    family: str
+    revision: int
 
 
 def plan(build: Build, model: str) -> str:
     """The stage for the finished model of key `model`."""
-    return build.add("verify", "verify", "", NoParams(), after={"model": model})
+    family = family_of(build.located.task)
+    return build.add("verify", "verify", "", Params(family.name, family.revision), after={"model": model})
 
 
-def libraries(params: NoParams) -> tuple[str, ...]:
-    """What loads the model."""
-    return ("openvino", "openvino-genai")
+def libraries(params: Params) -> tuple[str, ...]:
+    """The task's own: what loads the model."""
+    return TASKS[params.family].versions
 
 
-def prepare(params: NoParams) -> None:
+def prepare(params: Params) -> None:
     """Import what loads the model."""
-    from runner.model import runtime as inference
+    from runner.model import trial
 
-    inference.import_runtimes()
+    trial.import_for(libraries(params))
 
 
-def run(task: Task[NoParams], progress: Progress) -> dict[str, Any]:
+def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
     """Tell what was loaded and what came out."""
-    from runner.model.smoke import smoke
-
-    return smoke(task.inputs["model"])
+    return asdict(TASKS[task.params.family].use(task.inputs["model"]))

@@ -16,6 +16,7 @@ import yaml
 import runner.base.files as fs
 from runner.base import resources
 from runner.model import ir
+from runner.model.parts import Model
 from tests.conftest import Ovrun
 
 Publish = Callable[..., Path]
@@ -84,9 +85,9 @@ def test_an_image_model_has_one_xml_and_one_bin(published: Publish) -> None:
 
 
 def test_weights_are_in_the_types_that_the_recipe_asks_for(published: Publish) -> None:
-    int4 = ir.constants(ir.read(published("dialogpt-mini-int4")))
+    int4 = ir.constants(Model.of(published("dialogpt-mini-int4")).read())
     assert int4["i4"]["count"] > 8 and int4["i4"]["bytes"] > 0
-    int8 = ir.constants(ir.read(published("dialogpt-mini-int8")))
+    int8 = ir.constants(Model.of(published("dialogpt-mini-int8")).read())
     assert "i4" not in int8 and sum(int8[kind]["count"] for kind in ("i8", "u8") if kind in int8) > 8
 
 
@@ -98,7 +99,7 @@ compression:
   - {algorithm: quantization, dataset: dialogue_train, subset_size: 50}
 """)
     version = Path(json.loads(ovrun("optimize", "mixed.yaml", "--outputs", shared, "--json").stdout)["path"])
-    model = ir.read(version)
+    model = Model.of(version).read()
     assert ir.constants(model)["i4"]["count"] > 8
     assert sum(node.get_type_name() == "FakeQuantize" for node in model.get_ops()) > 8
 

@@ -33,9 +33,9 @@ from runner.metrics.kld import Scores, log_probabilities
 from runner.metrics.passes import scored_tokens
 from runner.model.feed import ports
 from runner.model.runtime import Compiled, compile_folder, effective, logits
-from runner.model.smoke import smoke
 from runner.recipe.types import RUNTIME, Dataset, Preprocess
 from runner.registry.metrics import FAMILIES, METRICS
+from runner.registry.tasks import TASKS, Used
 from runner.stages import Task, evaluate
 
 VOCABULARY = 64
@@ -401,12 +401,15 @@ def test_the_runtime_tells_what_it_made_of_the_properties(tmp_path: Path, weight
     assert effective({"INFERENCE_NUM_THREADS": 100_000})["INFERENCE_NUM_THREADS"] < 100_000
 
 
-def test_smoke(decoders: Path, tmp_path: Path, weights: np.ndarray[Any, Any]) -> None:
+use = TASKS["arrays"].use
+
+
+def test_a_finished_folder_is_used_once(decoders: Path, tmp_path: Path, weights: np.ndarray[Any, Any]) -> None:
     for name in ("gpt2-stateful", "llama-past"):
-        assert smoke(decoders / name) == {"by": ["openvino"], "ran": "predicted one token"}
-    assert smoke(net(tmp_path / "net", weights))["ran"] == "inferred once on zeros of shape [1, 3, 2, 2]"
+        assert use(decoders / name) == Used(("openvino",), "predicted one token")
+    assert use(net(tmp_path / "net", weights)).ran == "inferred once on zeros of shape [1, 3, 2, 2]"
     with pytest.raises(StageError, match="output scores has values that aren't finite"):
-        smoke(net(tmp_path / "broken", np.full((12, 5), np.nan)))
+        use(net(tmp_path / "broken", np.full((12, 5), np.nan)))
 
 
 def test_a_folder_that_can_not_be_loaded(tmp_path: Path, weights: np.ndarray[Any, Any]) -> None:
@@ -415,11 +418,11 @@ def test_a_folder_that_can_not_be_loaded(tmp_path: Path, weights: np.ndarray[Any
     folder = net(tmp_path / "net", weights)
     shutil.copy(folder / "net.xml", folder / "second.xml")
     with pytest.raises(SourceError, match="2 OpenVINO models"):
-        smoke(folder)
+        use(folder)
     (folder / "second.xml").unlink()
     (folder / "net.xml").write_text("<net")
     with pytest.raises(SourceError, match="can't read the model"):
-        smoke(folder)
+        use(folder)
 
 
 def test_logits_of_a_window_come_in_chunks(decoders: Path) -> None:
@@ -477,7 +480,7 @@ def test_exact_match(talker: Path, tmp_path: Path) -> None:
     assert (wrong["prompt"], wrong["expected"]) == (prompts[3], "something else")
     assert wrong["got"].strip() == replies[3]
     assert results[0]["protocol"]["runtime"]["INFERENCE_PRECISION_HINT"] == "f32"
-    assert smoke(talker)["by"] == ["openvino", "openvino_genai"]
+    assert use(talker).by == ("openvino", "openvino_genai")
     with pytest.raises(RecipeError, match="no OpenVINO property"):
         family.evaluate(talker, dataset, {"max_new_tokens": 6}, {"NO_SUCH": 1}, None, silent)
 
@@ -582,7 +585,7 @@ def test_a_generator_whose_logits_are_no_numbers_is_found(talker: Path, tmp_path
     """GenAI generates a token from them without a word."""
     broken = spoil(talker, tmp_path / "broken", value)
     with pytest.raises(StageError, match="logits has values that aren't finite"):
-        smoke(broken)
+        use(broken)
     (tmp_path / "a.jsonl").write_text(json.dumps({"q": "w5 w6", "a": "w7"}) + "\n")
     dataset = Dataset("qa", "file", tmp_path / "a.jsonl", "jsonl", prompt="q", reply="a")
     with pytest.raises(StageError, match="logits has values that aren't finite"):

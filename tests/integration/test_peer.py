@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runner.model import ir
+from runner.model.parts import Model
 from tests.conftest import Ovrun
 from tests.geometry import gpt2_folder
 
@@ -29,7 +29,7 @@ PEER = "export openvino --task text-generation-with-past --weight-format int4 --
 def compressed(folder: Path) -> list[tuple[str, tuple[int, ...], str]]:
     """Type, shape and digest of every integer weight of a model and of its scales, in the order of the graph."""
     found = []
-    for node in ir.read(folder).get_ordered_ops():
+    for node in Model.of(folder).read().get_ordered_ops():
         if node.get_type_name() == "Constant" and _is_weight(node):
             data = hashlib.sha256(node.get_data().tobytes()).hexdigest()
             found.append((node.get_element_type().get_type_name(), tuple(node.get_output_shape(0)), data))

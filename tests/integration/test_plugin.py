@@ -114,9 +114,13 @@ def test_it_gates_and_its_version_stands_in_key_and_manifest(
     stages = {stage["label"]: stage["document"]["versions"] for stage in found["stages"]}
     assert [name for name, versions in stages.items() if NAME in versions] == [
         "convert to fp16",
+        "verify",
         "evaluate top5 accuracy on rows (reference)",
         "evaluate top5 accuracy on rows",
     ]
+    verified = next(stage["result"] for stage in found["stages"] if stage["label"] == "verify")
+    assert verified["ran"] == "classified a row into one of 10" and found["model"]["task"] == "row-classification"
+    assert "# as you like" in (project / "outputs" / "linear" / "latest" / "README.md").read_text()
     missed = run("optimize", "linear.yaml", "accuracy.checks.1.k=1", code=3).stderr
     assert "top5_accuracy on rows: min is 0.9" in missed
 

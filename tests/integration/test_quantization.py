@@ -18,6 +18,7 @@ from runner.errors import RecipeError
 from runner.metrics import classification, divergence, output_error
 from runner.metrics.items import items
 from runner.model import architecture, ir
+from runner.model.parts import Model
 from runner.model.runtime import compile_folder
 from runner.recipe import load_recipe
 from runner.recipe.types import RUNTIME, Quantization
@@ -55,7 +56,7 @@ def test_accuracy_control_takes_layers_back_to_floats(ovrun: Ovrun, tmp_path: Pa
     (tmp_path / "mine.yaml").write_text(DIGITS + CONTROLLED % 0.0001)
     told = ovrun("optimize", "mine.yaml").stdout
     found = stage_result(tmp_path / "outputs" / "mine" / "1", "quantize")
-    control, model = found["accuracy_control"], ir.read(tmp_path / "outputs" / "mine" / "1")
+    control, model = found["accuracy_control"], Model.of(tmp_path / "outputs" / "mine" / "1").read()
     assert 0 < control["drop"] <= 0.0001 and control["items"] == 30
     assert control["drop"] == pytest.approx(control["reference_value"] - control["value"])
     assert control["reverted"] and found["quantizers"] > 0
@@ -212,7 +213,7 @@ def _kind_of_input(node: Any) -> str:
 def test_mixed_types_are_those_of_optimum(ovrun: Ovrun, shared: Path, tmp_path: Path) -> None:
     (tmp_path / "mixed-types.yaml").write_text(DIALOGUE + MIXED)
     version = Path(json.loads(ovrun("optimize", "mixed-types.yaml", "--outputs", shared, "--json").stdout)["path"])
-    ours = types_of_layers(ir.read(version))
+    ours = types_of_layers(Model.of(version).read())
     script = f"ROOT, FOLDER = {str(Path(__file__).parents[2])!r}, {str(original_of(version))!r}\n{OPTIMUM}"
     env = {**os.environ, "NNCF_CI": "1"}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, timeout=300)

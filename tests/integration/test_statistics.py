@@ -90,9 +90,9 @@ def _content(folder: Path) -> tuple[list[str], str]:
     """A model's constants in the order of its operations, and what NNCF wrote about them."""
     import hashlib
 
-    from runner.model import ir
+    from runner.model.parts import Model
 
-    model = ir.read(folder)
+    model = Model.of(folder).read()
     weights = [node for node in model.get_ordered_ops() if node.get_type_name() == "Constant"]
     told = str(model.get_rt_info(["nncf", "weight_compression", "advanced_parameters"]).value)
     return [f"{w.get_element_type()}{hashlib.sha256(w.data.tobytes()).hexdigest()}" for w in weights], told

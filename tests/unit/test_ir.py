@@ -10,6 +10,7 @@ import pytest
 
 from runner.errors import StageError
 from runner.model import ir
+from runner.model.parts import IR, Model
 
 TYPES = (np.float16, np.float32, np.float64)
 ROWS, COLUMNS = 700, 1000  # more than one piece of the file in every type
@@ -24,8 +25,8 @@ def saved(folder: Path, kind: Any, value: float, at: tuple[int, int]) -> Path:
     weights[at] = value
     x = op.parameter([1, COLUMNS], kind)
     product = op.matmul(x, op.constant(weights, name="the-weights"), False, True)
-    ov.save_model(ov.Model([op.result(product)], [x]), folder / ir.MODEL, compress_to_fp16=False)
-    return folder / ir.MODEL
+    ov.save_model(ov.Model([op.result(product)], [x]), folder / IR, compress_to_fp16=False)
+    return folder / IR
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -36,7 +37,7 @@ def test_a_weight_that_is_not_a_number_is_found(kind: Any, at: tuple[int, int], 
     with pytest.raises(StageError, match="the-weights"):
         ir.refuse_nan_in_file(path)
     with pytest.raises(StageError, match="the-weights"):
-        ir.refuse_nan(ir.read(tmp_path))
+        ir.refuse_nan(Model.of(tmp_path).read())
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -44,7 +45,7 @@ def test_a_weight_that_is_not_a_number_is_found(kind: Any, at: tuple[int, int], 
 def test_infinities_and_extremes_are_numbers(kind: Any, value: float, tmp_path: Path) -> None:
     path = saved(tmp_path, kind, value, (ROWS - 1, COLUMNS - 1))
     ir.refuse_nan_in_file(path)
-    ir.refuse_nan(ir.read(tmp_path))
+    ir.refuse_nan(Model.of(tmp_path).read())
 
 
 def body(name: str) -> Any:

@@ -19,6 +19,7 @@ import pytest
 from runner import stages
 from runner.registry.exporters import EXPORTERS
 from runner.registry.metrics import FAMILIES
+from runner.registry.tasks import TASKS
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "tests" / "revisions.json"
@@ -33,7 +34,12 @@ def subjects() -> dict[str, tuple[str, int]]:
     exporters = {
         f"exporter {one.name}": (one.module, one.revision) for one in EXPORTERS.values() if not one.distribution
     }
-    return found | ours | exporters
+    tasks = {
+        f"task {one.name}": (getattr(one.use, "func", one.use).__module__, one.revision)
+        for one in TASKS.values()
+        if not one.distribution
+    }
+    return found | ours | exporters | tasks
 
 
 @cache

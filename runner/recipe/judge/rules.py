@@ -20,6 +20,7 @@ from runner.recipe.types import AccuracyControl
 from runner.registry import limits
 from runner.registry.formats import givers
 from runner.registry.metrics import FAMILIES, LIMITS, METRICS, RELATIVE
+from runner.registry.tasks import family_of
 
 
 def check(config: Mapping[str, Any], origins: Origins, path: Path, bad: Collection[KeyPath]) -> list[Found]:
@@ -161,7 +162,7 @@ def _needs_a_generator(at: KeyPath, one: Mapping[str, Any], task: Any) -> Iterat
     """Some metrics are of models that predict the next token, and a task may say that the model is none."""
     metric = METRICS.get(str(one.get("metric")))
     of_generators = metric is not None and FAMILIES[metric.family].of_generators
-    if metric and of_generators and isinstance(task, str) and not task.startswith("text-generation"):
+    if metric and of_generators and isinstance(task, str) and family_of(task).gives != "next tokens":
         what = f"{metric.name} is of models that generate text, and the model's task is {task}"
         yield Finding((*at, "metric"), what, "use relative_l2, cosine_similarity or sqnr")
 

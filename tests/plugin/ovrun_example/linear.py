@@ -6,14 +6,32 @@ from typing import Any
 
 from runner.base.files import digest_paths
 from runner.base.progress import Progress
-from runner.errors import SourceError
+from runner.errors import SourceError, StageError
 from runner.recipe.types import ModelSource
 from runner.registry.exporters import Exporter, ExportParams
 from runner.registry.sources import Source
+from runner.registry.tasks import TaskFamily, Used
 from runner.sources import Located, Memory
 
 SOURCE = Source("linear", "a linear classifier in an npz file", module=__name__)
 EXPORTER = Exporter("linear", "linear classifiers", libraries=("numpy", "openvino"), module=__name__)
+
+
+def use(folder: Path) -> Used:
+    """Classify a row of ones."""
+    import numpy as np
+    import openvino as ov
+
+    scores = ov.compile_model(folder / "openvino_model.xml")(np.ones((1, 16), np.float32))[0]
+    if not np.isfinite(scores).all():
+        message = f"{folder}: scores are no numbers"
+        raise StageError(message)
+    return Used(("openvino",), f"classified a row into one of {scores.shape[1]}")
+
+
+TASK = TaskFamily(
+    "row-classification", "a row of numbers gets a class", use=use, gives="class scores", usage="# as you like"
+)
 
 
 def locate(model: ModelSource, memory: Memory) -> Located:
@@ -23,7 +41,9 @@ def locate(model: ModelSource, memory: Memory) -> Located:
         raise SourceError(message)
     digest = digest_paths({"classifier": model.path}, memory(str(model.path)))
     identity = {"source": "linear", "path": str(model.path), "sha256": digest}
-    return Located("linear", identity, path=model.path, digest=digest, files={"classifier": model.path})
+    return Located(
+        "linear", identity, task="row-classification", path=model.path, digest=digest, files={"classifier": model.path}
+    )
 
 
 def prepare() -> None:

@@ -1,0 +1,136 @@
+"""One use of a finished model folder, as its users will load it, and whether what comes out are numbers."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.base.python import without_telemetry
+from runner.errors import SourceError, StageError
+from runner.model.parts import Model
+from runner.model.runtime import compile_folder, logits
+from runner.registry.tasks import Used
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def inferred(folder: Path) -> Used:
+    """The plain runtime: the token after token 0 of a decoder, else one inference on an example.
+
+    Raises:
+        SourceError: the folder can't be loaded.
+        StageError: the model fails, or its outputs aren't finite numbers.
+    """
+    import numpy as np
+
+    from runner.model.example import example, told
+    from runner.model.feed import keeps_state, takes_tokens
+
+    compiled = compile_folder(folder, {})
+    if takes_tokens(compiled.inputs) and keeps_state(compiled.inputs):
+        for block in logits(compiled, np.zeros(1, np.int64)):
+            _check_finite(folder, "logits", block)
+        return Used(("openvino",), "predicted one token")
+    feed = example(folder, compiled.inputs)
+    for name, output in zip(compiled.outputs, compiled.infer(feed), strict=True):
+        _check_finite(folder, name, output)
+    return Used(("openvino",), f"inferred once on {told(feed)}")
+
+
+def can_generate(folder: Path) -> bool:
+    """Whether OpenVINO GenAI is installed, and the folder is of a stateful decoder with its tokenizers."""
+    complete = all((folder / f"openvino_{name}.xml").is_file() for name in ("tokenizer", "detokenizer"))
+    return (
+        bool(importlib.util.find_spec("openvino_genai"))
+        and complete
+        and b"beam_idx" in Model.of(folder).only.read_bytes()
+    )
+
+
+def generated(folder: Path) -> Used:
+    """One token by OpenVINO GenAI. Raises as `inferred` does."""
+    from runner.model.generation import generator
+
+    generator(folder, {})(["Hello"], 1)
+    return Used(("openvino", "openvino_genai"), "generated one token")
+
+
+def called(folder: Path, loaded_by: str) -> Used:
+    """One call of a class of Optimum Intel on an example. Raises as `inferred` does."""
+    feed, told = _tensors(folder)
+    outputs = _run(folder, lambda: load(folder, loaded_by)(**feed))
+    for name, output in outputs.items():
+        _check_finite(folder, name, output.numpy())
+    return Used(_by(), f"called {loaded_by} once on {told}")
+
+
+def written(folder: Path, loaded_by: str) -> Used:
+    """One token by a class of Optimum Intel whose encoder reads an example. Raises as `inferred` does."""
+    feed, told = _tensors(folder, "encoder")
+    options = {"max_new_tokens": 1, "output_logits": True, "return_dict_in_generate": True}
+    output = _run(folder, lambda: load(folder, loaded_by).generate(**feed, **options))
+    for scores in output.logits:
+        _check_finite(folder, "logits", scores.numpy())
+    return Used(_by(), f"wrote one token with {loaded_by} about {told}")
+
+
+def load(folder: Path, loaded_by: str, device: str = "CPU") -> Any:
+    """A folder as an `OVModelFor…` of Optimum Intel.
+
+    Raises:
+        SourceError: Optimum Intel or OpenVINO can't load it.
+    """
+    without_telemetry()
+    try:
+        kind = getattr(importlib.import_module("optimum.intel"), loaded_by)
+        return kind.from_pretrained(str(folder), export=False, device=device)
+    except Exception as error:  # whatever these libraries raise
+        message = f"{folder} can't be loaded by {loaded_by}: {error}"
+        raise SourceError(message) from error
+
+
+def _by() -> tuple[str, ...]:
+    return ("openvino", "optimum-intel")
+
+
+def _run(folder: Path, use: Any) -> Any:
+    try:
+        return use()
+    except SourceError:
+        raise
+    except Exception as error:  # whatever these libraries raise
+        message = f"{folder}: the model fails: {error}"
+        raise StageError(message) from error
+
+
+def _tensors(folder: Path, part: str | None = None) -> tuple[Mapping[str, Any], str]:
+    """An example for a part, as PyTorch's tensors and in words."""
+    import torch
+
+    from runner.model.example import example, told
+    from runner.model.feed import ports
+
+    feed = example(folder, ports(Model.of(folder).read(part)))
+    return {name: torch.from_numpy(array) for name, array in feed.items()}, told(feed)
+
+
+def _check_finite(folder: Path, name: str, values: NDArray[Any]) -> None:
+    import numpy as np
+
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        message = f"{folder}: the model's output {name} has values that aren't finite numbers"
+        raise StageError(message)
+
+
+def import_for(libraries: Iterable[str]) -> None:
+    """Import what loads a model, ahead of its use."""
+    from runner.model.runtime import import_runtimes
+
+    import_runtimes()
+    if "optimum-intel" in libraries:
+        without_telemetry()
+        importlib.import_module("optimum.intel")

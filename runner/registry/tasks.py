@@ -1,0 +1,93 @@
+"""Tasks: what models are made for, of which parts they are, how they are used and what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from runner.registry.declared import Declaration, Declared
+
+Gives = Literal["next tokens", "text", "class scores", "embeddings", "arrays"]
+PAST = "-with-past"
+"""How Optimum's names of tasks end where a decoder keeps the keys and values of past tokens."""
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a trial of a finished model tells.
+
+    Attributes:
+        by: the libraries that loaded it.
+        ran: what was run.
+    """
+
+    by: tuple[str, ...]
+    ran: str
+
+
+@dataclass(frozen=True)
+class TaskFamily(Declaration):
+    """A task with and without past; its name is Optimum's, without `-with-past`.
+
+    Attributes:
+        use: loads a finished folder as its users will, runs it once, and looks whether numbers come out. It raises
+            SourceError for a folder that can't be loaded, and StageError for a model that fails.
+        gives: what comes out; it decides which metrics fit.
+        past: whether the task has a variant with past, which is the usual one then.
+        architectures: ends of the names of architectures that are for this task alone.
+        parts: name -> what it is for, of a converted model.
+        users_load: the class of `optimum.intel` that users load a folder with; empty where there is none.
+        processor: the class of `transformers` that makes its inputs; empty where arrays are given.
+        usage: Python for the model card; by default, how `users_load` and `processor` are loaded.
+        revision: goes up when the same folder may fare otherwise in the trial.
+        libraries: distributions whose versions shape the trial.
+    """
+
+    use: Callable[[Path], Used] = field(kw_only=True)
+    gives: Gives = "arrays"
+    past: bool = False
+    architectures: tuple[str, ...] = ()
+    parts: Mapping[str, str] = field(default_factory=lambda: {"model": "the whole network"})
+    users_load: str = ""
+    processor: str = ""
+    usage: str = ""
+    revision: int = 1
+    libraries: tuple[str, ...] = ("openvino",)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Optimum's names, the usual one first."""
+        return (self.name + PAST, self.name) if self.past else (self.name,)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """All distributions whose versions shape the trial, the one that declares the task among them."""
+        classes = ("optimum-intel", "transformers") if self.users_load else ()
+        return (*self.libraries, *classes, *([self.distribution] if self.distribution else []))
+
+
+TASKS: Declared[TaskFamily] = Declared(TaskFamily, "runner.tasks", "ovrun.tasks")
+ARRAYS = "arrays"
+"""The family of a model of which no task is known, or one that no family covers."""
+
+
+def family_of(task: str | None) -> TaskFamily:
+    """The family of a task by one of Optimum's names."""
+    return TASKS.get((task or ARRAYS).removesuffix(PAST), TASKS[ARRAYS])
+
+
+def task_of(config: Mapping[str, object]) -> str | None:
+    """The Optimum task of a model, where the name of the one architecture in its config.json tells it."""
+    names = config.get("architectures")
+    if not isinstance(names, list) or len(names) != 1 or not isinstance(names[0], str):
+        return None
+    fitting = [(len(end), family.names[0]) for end, family in _architectures() if names[0].endswith(end)]
+    return max(fitting)[1] if fitting else None
+
+
+def _architectures() -> Iterator[tuple[str, TaskFamily]]:
+    for family in TASKS.values():
+        for end in family.architectures:
+            yield end, family

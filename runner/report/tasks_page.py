@@ -1,0 +1,38 @@
+"""The page of all tasks, in Markdown, made from their declarations."""
+
+from __future__ import annotations
+
+from runner.base import streams
+from runner.registry.tasks import TASKS, TaskFamily
+
+_HEAD = """\
+# Tasks: what models are for, and how each is used
+
+Made from the declarations in `runner/tasks/` by `make reference`; changes belong there.
+
+`model.task` is one of these names, or any other of Optimum's exporter, whose models are then used as `arrays`. Where
+the architecture in a model's config.json ends as said below, it need not be stated. The stage `verify` loads the
+finished folder by the class named, or by OpenVINO GenAI or OpenVINO itself, and uses it once on an input of the sizes
+that its configuration and its processor's tell.
+
+Weights are compressed in all parts. A dataset for compression, an ignored scope and checks are for models of one part.
+
+| `model.task` | what for | parts | loaded by | architectures |
+|---|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The whole page; ends in a newline."""
+    return _HEAD + "".join(f"{_row(family)}\n" for family in TASKS.values())
+
+
+def _row(family: TaskFamily) -> str:
+    names = ", ".join(f"`{name}`" for name in family.names)
+    parts = "; ".join(f"`{name}`: {what}" for name, what in family.parts.items())
+    ends = ", ".join(f"`…{end}`" for end in family.architectures)
+    return f"| {names} | {family.help} | {parts} | {family.users_load or 'OpenVINO'} | {ends} |"
+
+
+if __name__ == "__main__":
+    streams.put_data(page())

@@ -1,0 +1,46 @@
+"""Models that look at an image."""
+
+from functools import partial
+from pathlib import Path
+
+from runner.registry.tasks import Gives, TaskFamily, Used
+
+
+def _use(folder: Path, loaded_by: str) -> Used:
+    from runner.model import trial
+
+    return trial.called(folder, loaded_by) if loaded_by else trial.inferred(folder)
+
+
+def _sees(
+    name: str, help: str, *architectures: str, loaded_by: str = "", processor: str = "", gives: Gives = "arrays"
+) -> TaskFamily:
+    return TaskFamily(
+        name,
+        help,
+        use=partial(_use, loaded_by=loaded_by),
+        gives=gives,
+        architectures=architectures,
+        users_load=loaded_by,
+        processor=processor or "AutoImageProcessor",
+    )
+
+
+IMAGE_CLASSIFICATION = _sees(
+    "image-classification",
+    "an image gets a class",
+    "ForImageClassification",
+    loaded_by="OVModelForImageClassification",
+    gives="class scores",
+)
+ZERO_SHOT = _sees(
+    "zero-shot-image-classification",
+    "an image gets one of the classes that texts name: CLIP, SigLIP",
+    "CLIPModel",
+    "SiglipModel",
+    loaded_by="OVModelForZeroShotImageClassification",
+    processor="AutoProcessor",
+)
+OBJECT_DETECTION = _sees("object-detection", "objects and their boxes are found", "ForObjectDetection")
+SEMANTIC_SEGMENTATION = _sees("semantic-segmentation", "each place of an image gets a class", "ForSemanticSegmentation")
+DEPTH_ESTIMATION = _sees("depth-estimation", "each place of an image gets a distance", "ForDepthEstimation")

@@ -1,0 +1,66 @@
+"""Models that read a text at once and give scores or embeddings."""
+
+from functools import partial
+from pathlib import Path
+
+from runner.registry.tasks import Gives, TaskFamily, Used
+
+
+def _use(folder: Path, loaded_by: str) -> Used:
+    from runner.model import trial
+
+    return trial.called(folder, loaded_by)
+
+
+def _encoder(name: str, help: str, loaded_by: str, *architectures: str, gives: Gives = "class scores") -> TaskFamily:
+    return TaskFamily(
+        name,
+        help,
+        use=partial(_use, loaded_by=loaded_by),
+        gives=gives,
+        architectures=architectures,
+        users_load=loaded_by,
+        processor="AutoTokenizer",
+    )
+
+
+FILL_MASK = _encoder("fill-mask", "masked tokens are found", "OVModelForMaskedLM", "ForMaskedLM", gives="arrays")
+TEXT_CLASSIFICATION = _encoder(
+    "text-classification",
+    "a text, or two, gets a class",
+    "OVModelForSequenceClassification",
+    "ForSequenceClassification",
+)
+TOKEN_CLASSIFICATION = _encoder(
+    "token-classification",
+    "each token gets a class",
+    "OVModelForTokenClassification",
+    "ForTokenClassification",
+    gives="arrays",
+)
+QUESTION_ANSWERING = _encoder(
+    "question-answering",
+    "an answer is found in a text",
+    "OVModelForQuestionAnswering",
+    "ForQuestionAnswering",
+    gives="arrays",
+)
+FEATURE_EXTRACTION = _encoder(
+    "feature-extraction", "a text becomes embeddings", "OVModelForFeatureExtraction", gives="embeddings"
+)
+
+
+def _use_choices(folder: Path) -> Used:
+    from runner.model import trial
+
+    return trial.inferred(folder)
+
+
+MULTIPLE_CHOICE = TaskFamily(
+    "multiple-choice",
+    "one of several texts is chosen",
+    use=_use_choices,
+    gives="class scores",
+    architectures=("ForMultipleChoice",),
+    processor="AutoTokenizer",
+)

@@ -1,0 +1,94 @@
+"""Tasks: models of each, with random weights, go through conversion, compression and the use that their users make."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.artifact.published import Version
+from runner.model.parts import Model
+from runner.registry.tasks import family_of
+from tests.conftest import Ovrun
+from tests.tiny_models import MODELS
+
+USED = {
+    "bert-classes": "called OVModelForSequenceClassification once on zeros of shape [1, 16], [1, 16], [1, 16]",
+    "bert-choices": "inferred once on zeros of shape [1, 16, 16], [1, 16, 16], [1, 16, 16]",
+    "t5": "wrote one token with OVModelForSeq2SeqLM about zeros of shape [1, 16], [1, 16]",
+    "vit": "called OVModelForImageClassification once on zeros of shape [1, 3, 48, 48]",
+    "clip": "called OVModelForZeroShotImageClassification once on zeros of shape [1, 16], [1, 3, 32, 32], [1, 16]",
+    "wav2vec2": "called OVModelForAudioClassification once on zeros of shape [1, 16000]",
+    "whisper": "wrote one token with OVModelForSpeechSeq2Seq about zeros of shape [1, 80, 3000]",
+}
+"""What is told of the trial."""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    subprocess.run([sys.executable, "-m", "tests.tiny_models", folder, *USED], check=True, capture_output=True)
+    return folder
+
+
+def write(folder: Path, model: Path, task: str, more: str = "") -> None:
+    step = "compression: {algorithm: weight_compression, mode: int8_asym}"
+    source = f"model: {{source: local, path: {model}, task: {task}}}"
+    (folder / "mine.yaml").write_text("\n".join([source, step, more]) + "\n")
+
+
+@pytest.mark.libraries
+@pytest.mark.parametrize("name", USED)
+def test_a_model_of_each_task_is_published_as_its_users_load_it(
+    name: str, models: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    task = MODELS[name][0]
+    write(tmp_path, models / name, task)
+    ovrun("optimize", "mine.yaml")
+    version = Version(tmp_path / "outputs" / "mine" / "1")
+    found = version.manifest
+    verified: dict[str, Any] = next(stage for stage in found["stages"] if stage["label"] == "verify")["result"]
+    assert verified["ran"] == USED[name]
+    family, whole = family_of(task), Model.of(version.path)
+    assert set(whole.parts) == set(family.parts)
+    for part in whole.parts:
+        kinds = {node.get_element_type().get_type_name() for node in whole.read(part).get_ops() if is_weight(node)}
+        assert kinds == {"u8"}
+    sizes = [
+        (version.path / xml).with_suffix(end).stat().st_size for xml in whole.parts.values() for end in (".xml", ".bin")
+    ]
+    assert found["size"]["optimized"] == sum(sizes) < 0.75 * found["size"]["converted"]
+    assert (family.users_load or "compile_model") in (version.path / "README.md").read_text()
+
+
+def is_weight(node: Any) -> bool:
+    """Whether a node is the weight of a linear layer, stored in whatever type."""
+    if node.get_type_name() != "Constant" or len(node.get_output_shape(0)) != 2 or min(node.get_output_shape(0)) < 8:
+        return False
+    return any(port.get_node().get_type_name() in ("Convert", "MatMul") for port in node.output(0).get_target_inputs())
+
+
+def test_what_needs_one_network_is_refused_for_models_of_several_parts(
+    models: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("some words " * 100)
+    data = "datasets: {text: {source: file, path: a.txt, format: text}}"
+    checks = "accuracy: {checks: [{metric: relative_l2, dataset: text, max: 1}]}"
+    write(tmp_path, models / "t5", "text2text-generation-with-past", f"{data}\n{checks}")
+    told = ovrun("plan", "mine.yaml", "+compression.dataset=text", "+compression.awq=true", code=2).stderr
+    assert (
+        "calibration data are of one network, and a model for text2text-generation has the parts encoder and decoder"
+        in told
+    )
+    assert "mine.yaml:4: accuracy.checks.0.metric: metrics are measured on one network" in told
+
+
+def test_the_task_is_told_by_the_architecture(models: Path, ovrun: Ovrun, tmp_path: Path) -> None:
+    for name in USED:
+        (tmp_path / f"{name}.yaml").write_text(f"model: {{source: local, path: {models / name}}}\n")
+        planned = json.loads(ovrun("plan", f"{name}.yaml", "--json").stdout)
+        assert MODELS[name][0] in json.dumps(planned)

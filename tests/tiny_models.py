@@ -1,0 +1,134 @@
+"""Makes a model folder of each task with random weights, by transformers: `python -m tests.tiny_models FOLDER`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.geometry_tokenizers import write_json, write_tokenizer_json, write_wordpiece
+
+VOCABULARY = 400
+_TEXT = {"vocab_size": VOCABULARY, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+_LAYERS = {"num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 128}
+_HALVES = {
+    **{f"{half}_{what}": size for half in ("encoder", "decoder") for what, size in
+       {"layers": 1, "attention_heads": 4, "ffn_dim": 128}.items()},
+    "d_model": 64,
+}  # fmt: skip
+
+
+def _save(folder: Path, model: Any) -> Path:
+    model.eval().save_pretrained(folder)
+    return folder
+
+
+def _processor(folder: Path, kind: str, **settings: Any) -> None:
+    """preprocessor_config.json, whose class needs torchvision to write it."""
+    cropped = {"do_center_crop": True} if "crop_size" in settings else {}
+    write_json(folder / "preprocessor_config.json", {"image_processor_type": kind, **cropped, **settings})
+
+
+def _bert(kind: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        import transformers
+
+        config = transformers.BertConfig(**_LAYERS, vocab_size=VOCABULARY, num_labels=3)
+        write_wordpiece(_save(folder, getattr(transformers, kind)(config)), VOCABULARY)
+
+    return make
+
+
+def _t5(folder: Path) -> None:
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    config = T5Config(d_model=64, d_kv=16, d_ff=128, num_layers=2, num_heads=4, decoder_start_token_id=0, **_TEXT)
+    write_tokenizer_json(_save(folder, T5ForConditionalGeneration(config)), VOCABULARY)
+    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
+
+
+def _bart(folder: Path) -> None:
+    from transformers import BartConfig, BartForConditionalGeneration
+
+    config = BartConfig(max_position_embeddings=64, decoder_start_token_id=2, **_HALVES, **_TEXT)
+    write_tokenizer_json(_save(folder, BartForConditionalGeneration(config)), VOCABULARY)
+    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
+
+
+def _vit(folder: Path) -> None:
+    from transformers import ViTConfig, ViTForImageClassification
+
+    _save(folder, ViTForImageClassification(ViTConfig(**_LAYERS, image_size=48, patch_size=16, num_labels=5)))
+    _processor(folder, "ViTImageProcessor", size={"height": 48, "width": 48})
+
+
+def _segformer(folder: Path) -> None:
+    from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+    sizes = {"hidden_sizes": [16, 16, 32, 32], "depths": [1, 1, 1, 1], "decoder_hidden_size": 32}
+    _save(folder, SegformerForSemanticSegmentation(SegformerConfig(**sizes, num_labels=4)))
+    _processor(folder, "SegformerImageProcessor", size={"height": 64, "width": 96})
+
+
+def _clip(folder: Path) -> None:
+    from transformers import CLIPConfig, CLIPModel
+
+    text = {**_LAYERS, **_TEXT, "max_position_embeddings": 32}
+    vision = {**_LAYERS, "image_size": 32, "patch_size": 16}
+    _save(folder, CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=32)))
+    _processor(folder, "CLIPImageProcessor", size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32})
+    write_tokenizer_json(folder, VOCABULARY)
+    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 32})
+
+
+def _wav2vec2(folder: Path) -> None:
+    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
+
+    layers = {"conv_dim": [32] * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}
+    config = Wav2Vec2Config(**_LAYERS, **layers, num_labels=3, classifier_proj_size=32)
+    _save(folder, Wav2Vec2ForSequenceClassification(config))
+    Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
+
+
+def _whisper(folder: Path) -> None:
+    from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+
+    ends = {**_TEXT, "decoder_start_token_id": 1}
+    config = WhisperConfig(max_source_positions=1500, max_target_positions=64, num_mel_bins=80, **_HALVES, **ends)
+    _save(folder, WhisperForConditionalGeneration(config))
+    WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
+    write_tokenizer_json(folder, VOCABULARY)
+    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
+
+
+MODELS: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "bert-classes": ("text-classification", _bert("BertForSequenceClassification")),
+    "bert-tokens": ("token-classification", _bert("BertForTokenClassification")),
+    "bert-answers": ("question-answering", _bert("BertForQuestionAnswering")),
+    "bert-choices": ("multiple-choice", _bert("BertForMultipleChoice")),
+    "bert-masks": ("fill-mask", _bert("BertForMaskedLM")),
+    "bert-features": ("feature-extraction", _bert("BertModel")),
+    "t5": ("text2text-generation-with-past", _t5),
+    "bart": ("text2text-generation-with-past", _bart),
+    "vit": ("image-classification", _vit),
+    "segformer": ("semantic-segmentation", _segformer),
+    "clip": ("zero-shot-image-classification", _clip),
+    "wav2vec2": ("audio-classification", _wav2vec2),
+    "whisper": ("automatic-speech-recognition-with-past", _whisper),
+}
+"""Name -> Optimum's task, and what writes the folder."""
+
+
+def main(folder: Path, names: list[str]) -> None:
+    """Write the folders that are named, by default all."""
+    import torch
+
+    for name in names or list(MODELS):
+        torch.manual_seed(0)
+        (folder / name).mkdir(parents=True)
+        MODELS[name][1](folder / name)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
