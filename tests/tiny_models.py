@@ -34,7 +34,7 @@ def _bert(kind: str) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
         import transformers
 
-        config = transformers.BertConfig(**_LAYERS, vocab_size=VOCABULARY, num_labels=3)
+        config = transformers.BertConfig(**_LAYERS, vocab_size=VOCABULARY, num_labels=2)
         write_wordpiece(_save(folder, getattr(transformers, kind)(config)), VOCABULARY)
 
     return make
@@ -66,7 +66,12 @@ def _vit(folder: Path) -> None:
 def _segformer(folder: Path) -> None:
     from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
-    sizes = {"hidden_sizes": [16, 16, 32, 32], "depths": [1, 1, 1, 1], "decoder_hidden_size": 32}
+    sizes = {
+        "hidden_sizes": [16, 16, 32, 32],
+        "depths": [1, 1, 1, 1],
+        "decoder_hidden_size": 32,
+        "num_attention_heads": [1, 1, 2, 2],
+    }
     _save(folder, SegformerForSemanticSegmentation(SegformerConfig(**sizes, num_labels=4)))
     _processor(folder, "SegformerImageProcessor", size={"height": 64, "width": 96})
 
@@ -82,13 +87,17 @@ def _clip(folder: Path) -> None:
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 32})
 
 
-def _wav2vec2(folder: Path) -> None:
-    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
+def _wav2vec2(kind: str) -> Callable[[Path], None]:
+    return lambda folder: _listening(folder, kind)
+
+
+def _listening(folder: Path, kind: str) -> None:
+    import transformers
 
     layers = {"conv_dim": [32] * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}
-    config = Wav2Vec2Config(**_LAYERS, **layers, num_labels=3, classifier_proj_size=32)
-    _save(folder, Wav2Vec2ForSequenceClassification(config))
-    Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
+    config = transformers.Wav2Vec2Config(**_LAYERS, **layers, num_labels=3, classifier_proj_size=32, vocab_size=32)
+    _save(folder, getattr(transformers, kind)(config))
+    transformers.Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
 
 
 def _whisper(folder: Path) -> None:
@@ -114,7 +123,8 @@ MODELS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "vit": ("image-classification", _vit),
     "segformer": ("semantic-segmentation", _segformer),
     "clip": ("zero-shot-image-classification", _clip),
-    "wav2vec2": ("audio-classification", _wav2vec2),
+    "wav2vec2": ("audio-classification", _wav2vec2("Wav2Vec2ForSequenceClassification")),
+    "wav2vec2-ctc": ("automatic-speech-recognition", _wav2vec2("Wav2Vec2ForCTC")),
     "whisper": ("automatic-speech-recognition-with-past", _whisper),
 }
 """Name -> Optimum's task, and what writes the folder."""

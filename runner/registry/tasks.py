@@ -29,7 +29,7 @@ class Used:
 
 @dataclass(frozen=True)
 class TaskFamily(Declaration):
-    """A task with and without past; its name is Optimum's, without `-with-past`.
+    """A task; its name is Optimum's, without `-with-past` where both variants are of one kind.
 
     Attributes:
         use: loads a finished folder as its users will, runs it once, and looks whether numbers come out. It raises
@@ -75,7 +75,8 @@ ARRAYS = "arrays"
 
 def family_of(task: str | None) -> TaskFamily:
     """The family of a task by one of Optimum's names."""
-    return TASKS.get((task or ARRAYS).removesuffix(PAST), TASKS[ARRAYS])
+    name = task or ARRAYS
+    return TASKS.get(name) or TASKS.get(name.removesuffix(PAST)) or TASKS[ARRAYS]
 
 
 def task_of(config: Mapping[str, object]) -> str | None:

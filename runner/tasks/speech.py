@@ -2,31 +2,40 @@
 
 from pathlib import Path
 
-from runner.registry.tasks import TaskFamily, Used
+from runner.registry.tasks import PAST, TaskFamily, Used
 
-LOADED_BY = "OVModelForSpeechSeq2Seq"
+_WRITES, _SCORES = "OVModelForSpeechSeq2Seq", "OVModelForCTC"
+_NAME = "automatic-speech-recognition"
 
 
 def _use(folder: Path) -> Used:
-    """A sequence model writes; one of connectionist temporal classification has one part, and gives scores."""
+    """Whisper can be converted without past too, under the name of the models of one part."""
     from runner.model import trial
     from runner.model.parts import Model
 
-    return trial.inferred(folder) if len(Model.of(folder).parts) == 1 else trial.written(folder, LOADED_BY)
+    return trial.called(folder, _SCORES) if len(Model.of(folder).parts) == 1 else trial.written(folder, _WRITES)
 
 
-SPEECH = TaskFamily(
-    "automatic-speech-recognition",
-    "a recording becomes a text: Whisper; Wav2Vec2 and its kin have a single part",
+WHISPER = TaskFamily(
+    _NAME + PAST,
+    "a recording becomes a text, token by token: Whisper",
     use=_use,
     gives="text",
-    past=True,
     architectures=("WhisperForConditionalGeneration", "ForSpeechSeq2Seq"),
     parts={"encoder": "reads the recording", "decoder": "writes the text, token by token"},
-    users_load=LOADED_BY,
+    users_load=_WRITES,
     processor="AutoProcessor",
     usage="""import openvino_genai
 
 pipe = openvino_genai.WhisperPipeline("path/to/this/folder", "CPU")
 print(pipe.generate(samples))  # a list of floats, 16,000 a second""",
+)
+CTC = TaskFamily(
+    _NAME,
+    "a recording becomes a text by connectionist temporal classification: Wav2Vec2, HuBERT",
+    use=_use,
+    gives="arrays",
+    architectures=("ForCTC",),
+    users_load=_SCORES,
+    processor="AutoProcessor",
 )
