@@ -54,4 +54,3 @@ def test_an_absent_part_names_library_version_and_what_to_do() -> None:
 
 def test_declarations_import_nothing_heavy(tmp_path: Path) -> None:
     assert not imported_by("import runner.report.patches_page", tmp_path) & set(HEAVY)
-/root/.pyenv/libexec/pyenv-hooks: line 24: enable: cannot open shared object /root/.pyenv/libexec/pyenv-realpath.dylib: /root/.pyenv/libexec/pyenv-realpath.dylib: cannot open shared object file: No such file or directory
