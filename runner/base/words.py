@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 
 LONGEST_NAME = 100
@@ -13,6 +12,8 @@ MOST_NAMES = 20
 
 def nearest_names(name: str, known: Iterable[str], *, count: int = 1, cutoff: float = 0.6) -> list[str]:
     """The known names that are likest to a wrong one, the best first."""
+    import difflib  # which a right name has no need of
+
     if len(name) > LONGEST_NAME:
         return []
     return difflib.get_close_matches(name, [one for one in known if len(one) <= LONGEST_NAME], n=count, cutoff=cutoff)
@@ -25,6 +26,8 @@ def near(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
 
 
 def _likeness(name: str, known: str) -> float:
+    import difflib
+
     return difflib.SequenceMatcher(None, known, name).ratio()
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.base.progress import Progress
-from runner.data.calibration import calibration_items
 from runner.model.parts import Model
 from runner.nncf import patches
 from runner.nncf import process as nncf_process
@@ -62,6 +61,8 @@ def prepare(params: Params) -> None:
 
 def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
     """Fill `task.out` with a folder of statistics that the stage `compress` gives to NNCF."""
+    from runner.data.calibration import calibration_items
+
     nncf = nncf_process.load(progress)
     source, params = task.inputs["model"], task.params
     model = Model.of(source).read()
