@@ -11,7 +11,6 @@ import runner.base.files as fs
 from runner import __version__
 from runner.artifact.portable import Places
 from runner.base import hardware
-from runner.base.environment import environment
 from runner.base.keys import version_of
 from runner.metrics.gates import Judged
 from runner.model.parts import part_of
@@ -37,6 +36,8 @@ def build_manifest(
 
     Its own digest is still to come.
     """
+    from runner.base.environment import environment  # reads what pip knows, which is for what is published alone
+
     recipe, located = plan.recipe, plan.located
     records = [_record(stage, store, entries, places) for stage in plan.stages]
     stages = [record for record in records if record]

@@ -13,7 +13,6 @@ from typing import Any
 import runner.base.files as fs
 from runner import __version__
 from runner.artifact import latest, record
-from runner.artifact.card import write_card
 from runner.artifact.manifest import build_manifest
 from runner.artifact.portable import Places
 from runner.artifact.status import Status
@@ -244,6 +243,8 @@ class _Placing:
             raise
 
     def _fill(self, folder: Path, number: int | None) -> None:
+        from runner.artifact.card import write_card
+
         plan, places = self.plan, Places(self.plan.recipe, self.outputs, folder)
         fs.link_tree(self.model.files, folder, independent=plan.recipe.publish == "copy")
         self.store.refresh(self.model)

@@ -25,13 +25,13 @@ def arguments(nncf: Any, step: WeightCompression, more: Mapping[str, Any]) -> di
         found["sensitivity_metric"] = nncf.SensitivityMetric(step.sensitivity_metric)
     if step.ignored_scope is not None:
         found["ignored_scope"] = nncf_process.ignored_scope(nncf, step.ignored_scope)
-    advanced = _advanced(step) | dict(more)
-    if advanced:
-        found["advanced_parameters"] = nncf.AdvancedCompressionParameters(**advanced)
+    fields = advanced(step) | dict(more)
+    if fields:
+        found["advanced_parameters"] = nncf.AdvancedCompressionParameters(**fields)
     return found
 
 
-def _advanced(step: WeightCompression) -> dict[str, Any]:
+def advanced(step: WeightCompression) -> dict[str, Any]:
     """The fields of `nncf.AdvancedCompressionParameters`, with NNCF's own objects in them."""
     from nncf.quantization import advanced_parameters as nested
 

@@ -22,10 +22,7 @@ from runner.plan.graph import make_graph, plan_points
 from runner.plan.types import Plan, Stage
 from runner.recipe.types import Point, Recipe, Sweep
 from runner.run import record
-from runner.run.choosing import best
-from runner.run.faults import check_fetched, placed
 from runner.run.judging import judge_all
-from runner.run.logs import new_log, new_logs
 from runner.run.outcome import Finished, Observer, Outcome
 from runner.store import Entry, Store, cannot_write, store_of
 from runner.store.runs import under_way
@@ -159,6 +156,8 @@ class _Run:
 
     def _logs(self) -> Callable[[Stage], Path]:
         """One log for a recipe's stages, one each for a sweep's."""
+        from runner.run.logs import new_log, new_logs
+
         if not self.recorded:
             log = self.log = self.log or new_log(self.outputs, self.sweep.name)
             return lambda stage: log
@@ -170,6 +169,8 @@ class _Run:
 
     def done(self, stage: Stage, entry: Entry, reused: bool) -> None:
         """A stage is in the store: judge and publish the points that waited for it alone."""
+        from runner.run.faults import check_fetched
+
         if not reused:
             self.ran.add(stage.key)
         for outcome in self.users.get(stage.key, ()):
@@ -186,6 +187,8 @@ class _Run:
 
     def lost(self, stage: Stage, error: OvrunError) -> None:
         """A stage could not be made: neither can the points that need it, unless what it reads has vanished."""
+        from runner.run.faults import placed
+
         if not isinstance(error, NotRunError) and not all(self.store.has(key) for key in stage.after.values()):
             self.again.update(outcome.point.name for outcome in self.users[stage.key])
         for outcome in self.users[stage.key]:
@@ -240,6 +243,8 @@ class _Run:
         """Publish the best of the points that could be published."""
         if self.sweep.select is None:
             return
+        from runner.run.choosing import best
+
         ready = [outcome for outcome in self.points if outcome.status == Status.READY]
         chosen, reasons = best(self.sweep.select, [outcome.row or {} for outcome in ready])
         for index, outcome in enumerate(ready):
@@ -283,6 +288,8 @@ class _Following:
         self.run.done(stage, entry, reused)
 
     def failed(self, stage: Stage, error: OvrunError) -> None:
+        from runner.run.faults import placed
+
         (first, *_) = self.run.users[stage.key]
         self.observer.failed(stage, placed(error, first.point.recipe, stage))
         self.run.lost(stage, error)

@@ -194,10 +194,11 @@ def ask_nncf() -> None:
 
 def _verdict(nncf: Any, model: Any, settings: dict[str, Any], dataset: Any) -> dict[str, Any]:
     from runner.model import ir
+    from runner.nncf import weights
 
     arguments = dict(settings)
     advanced = {key: arguments.pop(key, None) for key in ("advanced", "group_size_fallback_mode")}
-    fields = compress._advanced(nncf, WeightCompression(settings["mode"], **advanced))
+    fields = weights.advanced(WeightCompression(settings["mode"], **advanced))
     if fields:
         arguments["advanced_parameters"] = nncf.AdvancedCompressionParameters(**fields)
     for key, kind in (("backup_mode", nncf.BackupMode), ("sensitivity_metric", nncf.SensitivityMetric)):
