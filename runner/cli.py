@@ -15,7 +15,7 @@ from runner.base import streams
 from runner.base.words import near
 from runner.commands import COMMANDS, Command
 from runner.errors import INTERRUPTED, OvrunError, Problem, StageError, UsageError, without_secrets
-from runner.report.output import Output
+from runner.report.output import Output, first_output, output_of
 
 _CODES = """\
 exit codes: 0 done · 2 the recipe or the command line is wrong · 3 an accuracy gate was missed ·
@@ -117,30 +117,39 @@ def _unknown(word: str, parser: Parser) -> Problem:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    output = Output("json" if "--json" in words else "text")
+    output = first_output(words)
     try:
-        return _run(words, output)
+        if _only_told(words):
+            return 0
+        command, arguments = _asked(words)
+        output = output_of(arguments)
+        return command.load().run(arguments, output)
     except SystemExit as end:  # argparse, after --help and --version
         return int(end.code or 0)
     except (Exception, KeyboardInterrupt) as error:
         return _end(error, output)
 
 
-def _run(words: list[str], output: Output) -> int:
+def _only_told(words: list[str]) -> bool:
+    """Whether it was help or the version that was asked for, which is told then."""
     if words[:1] in ([], ["help"], ["-h"], ["--help"]):
         named = [word for word in words[1:] if not word.startswith("-")]
         build_parser(_command(named[0]) if named else None).print_help()
-        return 0
+        return True
     if words[0] == "--version":
         streams.put(f"ovrun {__version__}")
-        return 0
+        return True
+    return False
+
+
+def _asked(words: list[str]) -> tuple[Command, argparse.Namespace]:
+    """The command and its arguments, with which it could begin here and now."""
     if any("\0" in word for word in words):
         raise UsageError([Problem("command line", "", "no word of a command line holds a NUL byte")])
     command, arguments = parse(words)
     _stand_somewhere()
     _refuse_unknown_settings()
-    output.form = Output.of(arguments).form
-    return command.load().run(arguments, output)
+    return command, arguments
 
 
 def _stand_somewhere() -> None:
@@ -172,7 +181,7 @@ def _end(error: BaseException, output: Output) -> int:
         streams.tell("\ninterrupted: finished stages are kept, the next run goes on from there")
         return INTERRUPTED
     if isinstance(error, OvrunError):
-        output.failed(error, document=True)
+        output.ended(error)
         return error.exit_code
     return _unforeseen(error, output)
 
@@ -191,13 +200,13 @@ def _interrupted(error: BaseException | None) -> bool:
 def _unforeseen(error: BaseException, output: Output) -> int:
     """What escaped from a command: the machine's refusal in words, or a mistake of ovrun's with its story in a file."""
     if isinstance(error, OSError) and error.filename is not None:
-        output.failed(StageError(f"{os.fsdecode(error.filename)}: {error.strerror}"), document=True)
+        output.ended(StageError(f"{os.fsdecode(error.filename)}: {error.strerror}"))
     elif isinstance(error, MemoryError):
-        output.failed(StageError("memory ran out"), document=True)
+        output.ended(StageError("memory ran out"))
     else:
         what = f"{type(error).__name__}: {error}".strip().splitlines()[-1]
         failure = OvrunError(f"this is a mistake in ovrun itself: {what}", hint=_story())
-        output.failed(failure, document=True)
+        output.ended(failure)
     return OvrunError.exit_code
 
 

@@ -41,10 +41,10 @@ def run(arguments: Namespace, output: Output) -> int:
         save(text, arguments.output, replace=arguments.force)
     for problem in unsupported:
         output.warn(f"unsupported: {problem}")
-    if arguments.output is None and output.form == "text":
-        output.data(text)
-        return 0
     path = str(arguments.output) if arguments.output else None
     document = {"status": "imported", "from": draft.kind, "path": path, "unsupported": unsupported, "recipe": text}
-    output.answer(document, [str(arguments.output)])
+    if path is None:
+        output.content(document, text)
+    else:
+        output.answer(document, [path])
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from functools import partial
 
 from runner.commands import options
 from runner.report.output import Output
@@ -20,7 +21,8 @@ def run(arguments: Namespace, output: Output) -> int:
     """List them."""
     from runner.report.listing import listing, listing_lines, states
 
-    rows = listing(arguments.recipes, arguments.outputs, points=output.form == "json")
+    find = partial(listing, arguments.recipes, arguments.outputs)
+    rows = output.either(partial(find, points=False), partial(find, points=True))
     for state in states(rows):
         output.warn(f"warning: {state}")
     output.answer(rows, listing_lines(rows, output.width), (row["name"] for row in rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
@@ -49,23 +50,11 @@ def run(arguments: Namespace, output: Output) -> int:
 
 
 def _optimize_one(recipe: Recipe, arguments: Namespace, output: Output) -> dict[str, Any]:
-    from runner.report.console import RunConsole, make_console
     from runner.run.lifecycle import optimize
-    from runner.run.outcome import Silent
 
-    if output.form != "text":
-        finished = optimize(recipe, arguments.outputs, Silent())
-        output.damaged(finished.points[0].damaged)
-        if output.form == "quiet":
-            output.lines([str(finished.points[0].path)])
-        return _document(finished)
-    console = RunConsole(make_console(), recipe)
-    console.heading()
-    try:
-        finished = optimize(recipe, arguments.outputs, console)
-    finally:
-        console.close()
-    console.summary(finished)
+    with contextlib.closing(output.run(recipe)) as display:
+        finished = optimize(recipe, arguments.outputs, display)
+    display.summary(finished)
     output.damaged(finished.points[0].damaged)
     return _document(finished)
 

@@ -119,18 +119,10 @@ def _here(
 
 
 def _again(manifest: Mapping[str, Any], recipe: Recipe, into: Path, output: Output) -> Reproduction:
-    from runner.report.console import RunConsole, make_console
-    from runner.run.outcome import Silent
     from runner.run.reproduce import reproduce
 
-    if output.form != "text":
-        return reproduce(manifest, recipe, into, Silent())
-    console = RunConsole(make_console(), recipe)
-    console.heading()
-    try:
-        return reproduce(manifest, recipe, into, console)
-    finally:
-        console.close()
+    with contextlib.closing(output.run(recipe)) as display:
+        return reproduce(manifest, recipe, into, display)
 
 
 def _in_environment(
@@ -144,8 +136,7 @@ def _in_environment(
     words += [word for name, path in arguments.data for word in ("--data", f"{name}={path.absolute()}")]
     words += ["--allow-remote-code"] if arguments.allow_remote_code else []
     log = into / "install.log"
-    if output.form == "text":
-        output.lines([f"installing {len(rebuild.requirements(manifest))} distributions in {into / 'venv'} …"])
+    output.say([f"installing {len(rebuild.requirements(manifest))} distributions in {into / 'venv'} …"])
     try:
         code, document = rebuild.run(rebuild.build(into, manifest, log), words, log)
     except OvrunError as error:

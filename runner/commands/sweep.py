@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from runner.report.output import Output
 if TYPE_CHECKING:
     from runner.engine.watcher import Execute
     from runner.recipe import Sweep
-    from runner.report.sweep_console import SweepConsole, SweepEvents, SweepQuiet
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -61,24 +61,9 @@ def run(arguments: Namespace, output: Output) -> int:
 def _sweep_one(sweep: Sweep, execute: Execute, arguments: Namespace, output: Output) -> int:
     from runner.run.lifecycle import run_sweep
 
-    observer = _observer(sweep, output)
-    try:
-        outcome = run_sweep(sweep, arguments.outputs, observer, execute, fail_fast=arguments.fail_fast)
-    finally:
-        observer.close()
-    observer.summary(outcome)
-    output.damaged(sentence for point in outcome.points for sentence in point.damaged)
-    if output.form == "text":
-        from runner.report.make import after_sweep
-
-        after_sweep(sweep.name, arguments.outputs, output)
-    return outcome.exit_code
-
-
-def _observer(sweep: Sweep, output: Output) -> SweepConsole | SweepEvents | SweepQuiet:
-    from runner.report.console import make_console
-    from runner.report.sweep_console import SweepConsole, SweepEvents, SweepQuiet
-
-    if output.form == "json":
-        return SweepEvents()
-    return SweepQuiet(output) if output.form == "quiet" else SweepConsole(make_console(), sweep)
+    with contextlib.closing(output.sweep(sweep)) as display:
+        finished = run_sweep(sweep, arguments.outputs, display, execute, fail_fast=arguments.fail_fast)
+    display.summary(finished)
+    output.damaged(sentence for point in finished.points for sentence in point.damaged)
+    output.after_sweep(sweep.name, arguments.outputs)
+    return finished.exit_code

@@ -7,7 +7,6 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from runner.base import streams
 from runner.base.figures import megabytes
 from runner.base.words import plural
 from runner.commands import options
@@ -85,7 +84,7 @@ def _reading(output: Output) -> Iterator[Callable[[int], None]]:
         total += count
         if total - shown >= _LONG:
             shown = total
-            streams.passing(f"read {megabytes(total)} …")
+            output.passing(f"read {megabytes(total)} …")
 
-    yield read if output.form == "text" else lambda count: None
-    streams.passing("")
+    yield read
+    output.passing("")

@@ -47,7 +47,7 @@ def animated(console: Console) -> bool:
 
 
 class RunConsole:
-    """Shows one run; an `Observer`."""
+    """Shows one run; a `Display`."""
 
     def __init__(self, console: Console, recipe: Recipe) -> None:
         self.console = console

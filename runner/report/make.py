@@ -64,10 +64,10 @@ def _text(
     """The table, and beside it always the page."""
     if target is not None:
         _put("".join(f"{line}\n" for line in text_lines(table, rows)), target, output)
-    elif output.form == "text":
-        output.lines(text_lines(table, rows, output.width))
+    else:
+        output.say(text_lines(table, rows, output.width))
     page = _page(table, rows, notes, outputs, outputs / PAGE)
-    output.lines(["", f"page  {page}"] if output.form == "text" else [str(page)] if target is None else [])
+    output.say(["", f"page  {page}"], [str(page)] if target is None else [])
 
 
 def after_sweep(name: str, outputs: Path, output: Output) -> None:

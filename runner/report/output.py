@@ -1,46 +1,71 @@
-"""How a command answers: text for a person, only what a script needs, or JSON for a program."""
+"""How a command answers: text for a person, only what a script needs, or JSON for a program.
+
+A command is handed one of the three forms and never asks which; all that differs between them is here.
+"""
 
 from __future__ import annotations
 
 import shutil
 import sys
+from abc import ABC, abstractmethod
 from argparse import Namespace
-from collections.abc import Iterable
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from runner.base import safe, streams
 from runner.errors import OvrunError, RecipeError
 
-Form = Literal["text", "quiet", "json"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runner.recipe.types import Recipe, Sweep
+    from runner.run.outcome import Display
+
+Found = TypeVar("Found")
 
 
-class Output:
-    """Handed to a command, which gives its answer in every form that it has; this one picks."""
-
-    def __init__(self, form: Form = "text") -> None:
-        self.form = form
-
-    @classmethod
-    def of(cls, arguments: Namespace) -> Output:
-        """The form that the options ask for."""
-        if getattr(arguments, "json", False):
-            return cls("json")
-        return cls("quiet" if getattr(arguments, "quiet", False) else "text")
+class Output(ABC):
+    """Handed to a command, which gives what it has to say to every form; each takes of it what its readers need."""
 
     @property
     def width(self) -> int | None:
         """How many characters a line has room for; None where the answer goes elsewhere than to a terminal."""
         return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
+    @abstractmethod
+    def say(self, text: Iterable[str], quiet: Iterable[str] = ()) -> None:
+        """Lines for a person, the few of them that a script needs, and none for a program."""
+
     def answer(self, document: Any, text: Iterable[str], quiet: Iterable[str] = ()) -> None:
         """Answer by a document for programs, by lines for a person, or by the few lines that a script needs."""
-        if self.form == "json":
-            streams.put_json(document)
-        else:
-            self.lines(text if self.form == "text" else quiet)
+        self.say(text, quiet)
+
+    def content(self, document: Any, text: str) -> None:
+        """Answer by a document for programs, or by a file's content."""
+        self.data(text)
+
+    def either(self, brief: Callable[[], Found], whole: Callable[[], Found]) -> Found:
+        """What a person has an eye for, or the whole of it for a program; only that one is looked for."""
+        return brief()
+
+    @abstractmethod
+    def passing(self, text: str) -> None:
+        """How far a long work is, as a line that the next one replaces, and an empty one takes back."""
+
+    @abstractmethod
+    def run(self, recipe: Recipe) -> Display:
+        """What shows the run of one recipe, which begins now."""
+
+    @abstractmethod
+    def sweep(self, sweep: Sweep) -> Display:
+        """What shows a sweep."""
+
+    @abstractmethod
+    def after_sweep(self, name: str, outputs: Path) -> None:
+        """What is shown of all that `outputs` holds once a sweep is over."""
 
     def lines(self, lines: Iterable[str]) -> None:
-        """Lines as they are: what is in one stays in one."""
+        """Lines in every form, as they are: what is in one stays in one."""
         for line in lines:
             streams.put(safe.line(line))
 
@@ -57,9 +82,9 @@ class Output:
         for sentence in sentences:
             self.warn(f"warning: {sentence}; it is marked as damaged")
 
-    def failed(self, error: OvrunError, *, document: bool = False) -> None:
-        """What went wrong, on standard error; with `document` it is also the answer to a program."""
-        problems = [str(problem) for problem in error.problems] if isinstance(error, RecipeError) else []
+    def failed(self, error: OvrunError) -> None:
+        """What went wrong, on standard error."""
+        problems = _problems(error)
         for problem in problems:
             streams.tell(safe.line(f"error: {problem}"))
         if not problems:
@@ -68,10 +93,125 @@ class Output:
             streams.tell(f"\n{_indented(f'hint: {error.hint}')}")
         if error.log:
             streams.tell(f"\n{safe.line(f'log: {error.log}')}")
-        if document and self.form == "json":
-            log, errors = error.log and str(error.log), problems or [error.message]
-            told = {"status": "error", "exit_code": error.exit_code, "errors": errors, "hint": error.hint, "log": log}
-            streams.put_json(told)
+
+    def ended(self, error: OvrunError) -> None:
+        """Why a command did not come to its end, which is its answer."""
+        self.failed(error)
+
+
+class Text(Output):
+    """For a person."""
+
+    def say(self, text: Iterable[str], quiet: Iterable[str] = ()) -> None:
+        """All lines."""
+        self.lines(text)
+
+    def passing(self, text: str) -> None:
+        """Only on a terminal."""
+        streams.passing(text)
+
+    def run(self, recipe: Recipe) -> Display:
+        """A line a stage, and a last block."""
+        from runner.report.console import RunConsole, make_console
+
+        console = RunConsole(make_console(), recipe)
+        console.heading()
+        return console
+
+    def sweep(self, sweep: Sweep) -> Display:
+        """A live table on a terminal, lines elsewhere."""
+        from runner.report.console import make_console
+        from runner.report.sweep_console import SweepConsole
+
+        return SweepConsole(make_console(), sweep)
+
+    def after_sweep(self, name: str, outputs: Path) -> None:
+        """Its table, and the page of all."""
+        from runner.report.make import after_sweep
+
+        after_sweep(name, outputs, self)
+
+
+class Quiet(Output):
+    """For a script: only what it needs."""
+
+    def say(self, text: Iterable[str], quiet: Iterable[str] = ()) -> None:
+        """The few lines."""
+        self.lines(quiet)
+
+    def run(self, recipe: Recipe) -> Display:
+        """The folder of what was made."""
+        from runner.report.displays import FolderOfRun
+
+        return FolderOfRun(self)
+
+    def sweep(self, sweep: Sweep) -> Display:
+        """The folder of each version."""
+        from runner.report.displays import FoldersOfSweep
+
+        return FoldersOfSweep(self)
+
+    def passing(self, text: str) -> None: ...
+
+    def after_sweep(self, name: str, outputs: Path) -> None: ...
+
+
+class Json(Output):
+    """For a program: one document, and of a sweep an event a line."""
+
+    def say(self, text: Iterable[str], quiet: Iterable[str] = ()) -> None:
+        """Nothing: all is in the document."""
+
+    def answer(self, document: Any, text: Iterable[str], quiet: Iterable[str] = ()) -> None:
+        """The document."""
+        streams.put_json(document)
+
+    def content(self, document: Any, text: str) -> None:
+        """The document."""
+        streams.put_json(document)
+
+    def either(self, brief: Callable[[], Found], whole: Callable[[], Found]) -> Found:
+        """The whole."""
+        return whole()
+
+    def run(self, recipe: Recipe) -> Display:
+        """Nothing: the document is told at the end."""
+        from runner.report.displays import Unshown
+
+        return Unshown()
+
+    def sweep(self, sweep: Sweep) -> Display:
+        """An event a line."""
+        from runner.report.displays import SweepEvents
+
+        return SweepEvents()
+
+    def passing(self, text: str) -> None: ...
+
+    def after_sweep(self, name: str, outputs: Path) -> None: ...
+
+    def ended(self, error: OvrunError) -> None:
+        """As a document too."""
+        self.failed(error)
+        log, errors = error.log and str(error.log), _problems(error) or [error.message]
+        told = {"status": "error", "exit_code": error.exit_code, "errors": errors, "hint": error.hint, "log": log}
+        streams.put_json(told)
+
+
+def first_output(words: Sequence[str]) -> Output:
+    """The form of what is to be said before the options are read, as far as the bare words tell."""
+    return Json() if "--json" in words else Text()
+
+
+def output_of(arguments: Namespace) -> Output:
+    """The form that the options ask for."""
+    if getattr(arguments, "json", False):
+        return Json()
+    return Quiet() if getattr(arguments, "quiet", False) else Text()
+
+
+def _problems(error: OvrunError) -> list[str]:
+    return [str(problem) for problem in error.problems] if isinstance(error, RecipeError) else []
 
 
 def _indented(text: str) -> str:

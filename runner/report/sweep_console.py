@@ -1,9 +1,9 @@
-"""A sweep on the console: one live table on a terminal, plain lines elsewhere, JSON lines for programs."""
+"""A sweep on the console: one live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -12,15 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.artifact.status import Status
-from runner.base import streams
 from runner.base.figures import megabytes, number, seconds
 from runner.base.words import plural
-from runner.errors import OvrunError
 from runner.report.console import animated
-from runner.report.output import Output
 from runner.report.sweep_progress import Activity, SweepProgress, short
 
 if TYPE_CHECKING:
+    from runner.errors import OvrunError
     from runner.plan.graph import Graph
     from runner.plan.types import Stage
     from runner.recipe.types import Sweep
@@ -41,7 +39,7 @@ _MOST_WORKERS = 12
 
 
 class SweepConsole:
-    """Shows one sweep to a person; a `Observer`."""
+    """Shows one sweep to a person; a `Display`."""
 
     def __init__(self, console: Console, sweep: Sweep) -> None:
         self.console, self.sweep = console, sweep
@@ -100,13 +98,13 @@ class SweepConsole:
             self.live.stop()
             self.live = None
 
-    def summary(self, outcome: Finished) -> None:
+    def summary(self, run: Finished) -> None:
         """How many points came to which end."""
         counts = ", ".join(f"{count} {status}" for status, count in self.state.statuses.most_common())
-        what = f"{plural(len(outcome.points), 'point')}: {counts}"
+        what = f"{plural(len(run.points), 'point')}: {counts}"
         self.console.print()
         self.console.print(Text(what, style="bold"), end="")
-        ran = f"  in {seconds(outcome.seconds)}, {plural(len(outcome.ran), 'stage')} run"
+        ran = f"  in {seconds(run.seconds)}, {plural(len(run.ran), 'stage')} run"
         self.console.print(Text(ran, style="dim"))
 
     def _stage(self, stage: Stage, rest: str) -> None:
@@ -149,95 +147,3 @@ def _result(outcome: Outcome) -> str:
     checks = {check["metric"]: check["value"] for check in outcome.row["checks"]}
     measured = "".join(f"  {metric} {number(value)}" for metric, value in checks.items())
     return size + measured + (f"  {outcome.reason}" if outcome.reason else "")
-
-
-class SweepEvents:
-    """Tells a sweep as JSON, one object a line; a `Observer`."""
-
-    def planned(self, graph: Graph, needed: Sequence[Stage]) -> None:
-        """`planned`: counts of points and stages."""
-        counts = {"points": len(graph.plans), "stages": graph.total, "distinct": len(graph.stages)}
-        self._tell("planned", counts | {"to_do": len(needed)})
-
-    def started(self, stage: Stage, worker: str) -> None:
-        """`started`: a stage, and who runs it."""
-        self._tell("started", _named(stage) | {"worker": worker})
-
-    def waiting(self, stage: Stage) -> None:
-        """`waiting`: another run makes this stage."""
-        self._tell("waiting", _named(stage))
-
-    def progress(self, stage: Stage, done: int, total: int) -> None:
-        """`progress`: the unit is the stage's own."""
-        self._tell("progress", _named(stage) | {"done": done, "total": total})
-
-    def finished(self, stage: Stage, entry: Entry, reused: bool) -> None:
-        """`finished`: what a stage cost when it ran, in seconds and bytes."""
-        cost = {name: entry.record[name] for name in ("seconds", "cpu_seconds", "peak_memory")}
-        self._tell("finished", _named(stage) | cost | {"reused": reused})
-
-    def failed(self, stage: Stage, error: OvrunError) -> None:
-        """`failed`: why."""
-        log = str(error.log) if error.log else None
-        self._tell("failed", _named(stage) | {"error": error.message, "exit_code": error.exit_code, "log": log})
-
-    def point(self, outcome: Outcome) -> None:
-        """`point`: one has come to its end."""
-        document = {
-            "name": outcome.point.name,
-            "settings": dict(outcome.point.settings),
-            "status": outcome.status,
-            "reason": outcome.reason,
-            "path": str(outcome.path) if outcome.path else None,
-            "version": outcome.version,
-            "size": outcome.row["size"] if outcome.row else None,
-        }
-        self._tell("point", document)
-
-    def close(self) -> None:
-        """Nothing is left open."""
-
-    def summary(self, outcome: Finished) -> None:
-        """`end`: of one sweep."""
-        counts: dict[str, int] = {}
-        for one in outcome.points:
-            counts[one.status] = counts.get(one.status, 0) + 1
-        end: dict[str, Any] = {"name": outcome.name, "points": counts, "ran": len(outcome.ran)}
-        self._tell("end", end | {"seconds": round(outcome.seconds, 3), "exit_code": outcome.exit_code})
-
-    def _tell(self, event: str, document: dict[str, Any]) -> None:
-        streams.put_json({"event": event, **document}, indent=None)
-
-
-def _named(stage: Stage) -> dict[str, Any]:
-    return {"stage": stage.name, "label": stage.label, "key": stage.key}
-
-
-class SweepQuiet:
-    """Tells the folder of each version, and nothing else; a `Observer`."""
-
-    def __init__(self, output: Output) -> None:
-        self.output = output
-
-    def planned(self, graph: Graph, needed: Sequence[Stage]) -> None: ...
-
-    def started(self, stage: Stage, worker: str) -> None: ...
-
-    def waiting(self, stage: Stage) -> None: ...
-
-    def progress(self, stage: Stage, done: int, total: int) -> None: ...
-
-    def finished(self, stage: Stage, entry: Entry, reused: bool) -> None: ...
-
-    def failed(self, stage: Stage, error: OvrunError) -> None:
-        """An error is told however quiet it is."""
-        self.output.failed(error)
-
-    def point(self, outcome: Outcome) -> None:
-        """A version is there."""
-        if outcome.path is not None and outcome.status in (Status.PUBLISHED, Status.UP_TO_DATE):
-            self.output.lines([str(outcome.path)])
-
-    def close(self) -> None: ...
-
-    def summary(self, outcome: Finished) -> None: ...

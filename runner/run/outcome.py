@@ -79,6 +79,16 @@ class Observer(Watcher, Protocol):
     def point(self, outcome: Outcome) -> None: ...
 
 
+class Display(Observer, Protocol):
+    """An observer that shows a run, and what came of it."""
+
+    def close(self) -> None:
+        """The run is over, however it ended."""
+
+    def summary(self, run: Finished) -> None:
+        """What came of it."""
+
+
 class Silent:
     """An observer that shows nothing."""
 
