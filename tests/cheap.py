@@ -129,6 +129,33 @@ class Recorder:
         return [event[2:] for event in self.told if event[1] == what]
 
 
+class Acting(Recorder):
+    """A recorder that does something once, when it hears of a moment in a stage's life, or of the plan."""
+
+    def __init__(self, moment: str = "", stage: str = "", act: Callable[[], object] = lambda: None) -> None:
+        super().__init__()
+        self.moment, self.stage, self.act = moment, stage, act
+        self.acted = False
+
+    def planned(self, graph: object, needed: object) -> None:
+        self._perhaps("planned", self.stage)
+
+    def point(self, outcome: object) -> None: ...
+
+    def started(self, stage: Stage, worker: str) -> None:
+        super().started(stage, worker)
+        self._perhaps("started", stage.name)
+
+    def progress(self, stage: Stage, done: int, total: int) -> None:
+        super().progress(stage, done, total)
+        self._perhaps("progress", stage.name)
+
+    def _perhaps(self, moment: str, stage: str) -> None:
+        if not self.acted and (moment, stage) == (self.moment, self.stage):
+            self.acted = True
+            self.act()
+
+
 def points(count: int, **params: Any) -> list[Stage]:
     """A graph like a sweep's: one root, and for each point two stages in a row."""
     root = stage(-1, name="root", **params)

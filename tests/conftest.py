@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from tests.processes import command
+
 Ovrun = Callable[..., "subprocess.CompletedProcess[str]"]
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-
-
-def command(*words: str | Path) -> list[str]:
-    """The command line of ovrun as this Python runs it."""
-    return [sys.executable, "-m", "runner", *map(str, words)]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from runner import embedded
 from runner.artifact.versions import load_manifest
+from runner.errors import StageError
 from runner.run import rebuild
 from tests.conftest import Ovrun
 
@@ -60,7 +62,7 @@ def version(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The version that a run there publishes, by a person with a token and a home of the telltale name."""
     import os
 
-    from tests.conftest import command
+    from tests.processes import command
 
     home = project.parent / "home"
     home.mkdir()
@@ -143,3 +145,10 @@ def test_an_environment_holds_this_source(tmp_path: Path) -> None:
     code = "import runner, sys; from runner.base import resources; print(runner.__file__, resources.schemas_dir())"
     done = subprocess.run([python, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert all(path.startswith(str(tmp_path)) for path in done.stdout.split())
+
+
+def test_what_can_not_be_installed_is_told(tmp_path: Path) -> None:
+    program = "import sys; print('Collecting x'); print('ERROR: no matching distribution'); print('end'); sys.exit(1)"
+    with pytest.raises(StageError, match="pip can't: ERROR: no matching distribution") as caught:
+        rebuild._run([sys.executable, "-c", program], tmp_path / "log", "pip can't")
+    assert caught.value.log == tmp_path / "log" and "Collecting x" in (tmp_path / "log").read_text()

@@ -41,33 +41,6 @@ accuracy:
 """
 
 
-class Acting(cheap.Recorder):
-    """An observer that does something once, when it hears of a moment in a stage's life, or of the plan."""
-
-    def __init__(self, moment: str = "", stage: str = "", act: Callable[[], object] = lambda: None) -> None:
-        super().__init__()
-        self.moment, self.stage, self.act = moment, stage, act
-        self.acted = False
-
-    def planned(self, graph: object, needed: object) -> None:
-        self._perhaps("planned", self.stage)
-
-    def point(self, outcome: Outcome) -> None: ...
-
-    def started(self, stage: Stage, worker: str) -> None:
-        super().started(stage, worker)
-        self._perhaps("started", stage.name)
-
-    def progress(self, stage: Stage, done: int, total: int) -> None:
-        super().progress(stage, done, total)
-        self._perhaps("progress", stage.name)
-
-    def _perhaps(self, moment: str, stage: str) -> None:
-        if not self.acted and (moment, stage) == (self.moment, self.stage):
-            self.acted = True
-            self.act()
-
-
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A recipe with a model and data of its own, as old as files are that somebody keeps."""
@@ -135,7 +108,7 @@ def test_what_changes_is_an_error_and_no_entry(moment: str, stage: str, what: st
         "gone": (project / "model" / "model.safetensors").unlink,
         "data": lambda: swap(project / "given.npz", project / "other.npz"),
     }
-    observer = Acting(moment, stage, acts[what])
+    observer = cheap.Acting(moment, stage, acts[what])
     with pytest.raises(SourceError) as caught:
         run(project, observer)
     assert observer.acted and caught.value.exit_code == 4
@@ -145,7 +118,7 @@ def test_what_changes_is_an_error_and_no_entry(moment: str, stage: str, what: st
     assert stage not in stored(project)
     assert not list((project / "outputs" / ".store" / "tmp").iterdir())
     if what != "gone":
-        assert run(project, Acting()).status == "published"
+        assert run(project, cheap.Acting()).status == "published"
 
 
 def test_an_entry_of_the_store_that_changes_while_it_is_read_is_made_again(project: Path) -> None:
@@ -154,8 +127,8 @@ def test_an_entry_of_the_store_that_changes_while_it_is_read_is_made_again(proje
         entry.chmod(0o644)
         entry.write_bytes(b"x" + entry.read_bytes()[1:])
 
-    disturbed = run(project, Acting("started", "quantize", damage))
-    undisturbed = run(project, Acting(), "elsewhere")
+    disturbed = run(project, cheap.Acting("started", "quantize", damage))
+    undisturbed = run(project, cheap.Acting(), "elsewhere")
     weights = [fs.sha256_file(outcome.path / "openvino_model.bin") for outcome in (disturbed, undisturbed)]
     assert disturbed.status == "published" and weights[0] == weights[1]
 
@@ -166,7 +139,7 @@ def test_a_link_or_a_mode_that_changes_is_no_other_file(project: Path) -> None:
         (project / "backup").hardlink_to(path)
         (project / "given.npz").chmod(0o600)
 
-    assert run(project, Acting("progress", "convert", touch)).status == "published"
+    assert run(project, cheap.Acting("progress", "convert", touch)).status == "published"
 
 
 def reading(project: Path, **params: Any) -> Stage:

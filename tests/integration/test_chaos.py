@@ -21,6 +21,7 @@ import pytest
 
 from runner.base import files as fs
 from tests import cheap
+from tests.processes import family, wait_for_end
 
 ROOT = Path(__file__).parents[2]
 GROUP_KILLS = {0: 32, 2: 4}
@@ -48,28 +49,6 @@ def wait_for_work(run: subprocess.Popen[bytes], folder: Path) -> None:
     before = counted.stat().st_size if counted.exists() else 0
     while run.poll() is None and not (counted.exists() and counted.stat().st_size > before):
         time.sleep(0.005)
-
-
-def family(pid: int) -> list[psutil.Process]:
-    """All processes that descend from one."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).children(recursive=True)
-    return []
-
-
-def wait_for_end(relatives: list[psutil.Process]) -> None:
-    """Wait until processes have ended, whether or not their exit codes have been read."""
-    deadline = time.monotonic() + 30
-    while living := [process for process in relatives if lives(process)]:
-        assert time.monotonic() < deadline, f"outlived their sweep: {living}"
-        time.sleep(0.01)
-
-
-def lives(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.mark.parametrize("jobs", GROUP_KILLS)

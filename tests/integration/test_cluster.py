@@ -22,7 +22,7 @@ from runner.engine.settings import Cluster
 from runner.errors import OvrunError, RecipeError, StageError
 from runner.plan.types import Stage
 from tests import cheap
-from tests.integration.test_chaos import wait_for_end
+from tests.processes import wait_for_end
 
 ROOT = Path(__file__).parents[2]
 MB = 1 << 20

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from runner.store import Store
-from tests.conftest import Ovrun, command
+from tests.conftest import Ovrun
 from tests.geometry import DIALOGPT_ID, DIALOGPT_REVISION, dialogpt_small_snapshot
 from tests.hub_server import serve
+from tests.outputs import every_entry_is_whole, stage_begun
+from tests.processes import start, wait_for
 
 NEEDED = {
     *("config.json", "generation_config.json", "generation_config_for_conversational.json", "merges.txt"),
@@ -83,16 +84,8 @@ def test_a_snapshot_without_its_weights_can_not_be_had(hub: Path, ovrun: Ovrun, 
 def test_a_kill_in_the_stages_of_a_hub_model_leaves_nothing_half_made(
     stage: str, hub: Path, tmp_path: Path, ovrun: Ovrun
 ) -> None:
-    from tests.integration.test_interruption import stage_begun, wait_for
-
-    run = subprocess.Popen(
-        command("optimize", "dialogpt-int8", "~accuracy", "--outputs", tmp_path / "o"),
-        env={**os.environ, "HF_HUB_CACHE": str(hub)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    env = {**os.environ, "HF_HUB_CACHE": str(hub)}
+    run = start("optimize", "dialogpt-int8", "~accuracy", "--outputs", tmp_path / "o", env=env)
     wait_for(stage_begun(tmp_path / "o", stage), run)
     run.kill()
     run.communicate()
@@ -104,8 +97,7 @@ def test_a_kill_in_the_stages_of_a_hub_model_leaves_nothing_half_made(
     )["stages"]
     states = {row["stage"]: row["state"] for row in rows}
     assert states["convert"] == "to do" and states["fetch"] == ("cached" if stage == "convert" else states["fetch"])
-    store = Store(tmp_path / "o" / ".store")
-    assert not any(store.damaged(entry.name) for entry in (store.root / "entries").glob("*/*"))
+    every_entry_is_whole(tmp_path / "o")
 
 
 def test_only_the_needed_files_are_downloaded_once(tmp_path: Path, ovrun: Ovrun) -> None:

@@ -18,6 +18,7 @@ from runner.base import resources
 from runner.model import ir
 from runner.model.parts import Model
 from tests.conftest import Ovrun
+from tests.outputs import manifest_of
 
 Publish = Callable[..., Path]
 
@@ -44,10 +45,6 @@ model = ov.Core().read_model(folder + "/openvino_model.xml")
 answer = " ".join(port.any_name for port in model.inputs)
 """,
 }
-
-
-def manifest_of(version: Path) -> dict:
-    return json.loads((version / "manifest.json").read_text())
 
 
 @pytest.mark.parametrize("name", RECIPES)

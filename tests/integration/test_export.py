@@ -20,9 +20,9 @@ from runner.errors import SourceError
 from runner.model.check import check_folder
 from runner.sources.folder import files
 from tests.geometry import bert_folder, dialogpt_small_snapshot, gpt2_folder, llama_folder, vit_folder
+from tests.processes import ROOT
 
 GENERATION = "text-generation-with-past"
-CHILD = Path(__file__).with_name("export_child.py")
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,13 @@ class Job:
 
 
 def child(what: str, *arguments: Any) -> list[Any]:
-    """Run a function of export_child.py in a fresh process; what it returned."""
+    """Run a function of tests/export_child.py in a fresh process; what it returned."""
     done = subprocess.run(
-        [sys.executable, str(CHILD), what, json.dumps(arguments)], capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "tests.export_child", what, json.dumps(arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     value: list[Any] = json.loads(done.stdout.splitlines()[-1])

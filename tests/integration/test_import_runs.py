@@ -19,9 +19,9 @@ from runner.importers import import_words, optimum, optimum_defaults, optimum_ex
 from runner.importers.optimum_cli import OPTIONS
 from runner.recipe import build
 from runner.recipe.types import Quantization, WeightCompression
+from tests.compressed import compressed
 from tests.conftest import Ovrun
 from tests.geometry import gpt2_folder
-from tests.integration.test_peer import compressed
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,4 @@
-"""What a stage's result does not depend on: threads, cores, neighbours, and libraries that it has no use for.
-
-The module is a stage itself, the one that tells of its process.
-"""
+"""What a stage's result does not depend on: threads, cores, neighbours, and libraries that it has no use for."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,6 @@ from typing import Any
 import pytest
 
 import runner.base.files as fs
-from runner.base.progress import Progress
 from runner.engine.forkclient import ForkServer
 from runner.engine.process import StageProcess
 from runner.errors import OvrunError
@@ -26,31 +22,10 @@ from runner.recipe import load_recipe
 from runner.stages import Task
 from runner.store import store_of
 from tests.conftest import Ovrun
-from tests.integration.test_statistics import _params, _samples
+from tests.samples import int4_params, token_samples
 
-REVISION = 1
-PROBE = "tests.integration.test_independence"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "MKL_NUM_THREADS")
 METHODS = ("gptq", "lora_correction")
-
-
-def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
-    """None."""
-    return ()
-
-
-def prepare(params: Mapping[str, Any]) -> None:
-    """Nothing to import."""
-
-
-def run(task: Task, progress: Progress) -> dict[str, Any]:
-    """The threads of each BLAS in this process."""
-    import numpy as np
-    from threadpoolctl import threadpool_info
-
-    square = np.ones((512, 512), np.float32)
-    assert (square @ square).shape == square.shape
-    return {"blas": [row["num_threads"] for row in threadpool_info() if row["user_api"] == "blas"]}
 
 
 def _nobody(done: int, total: int) -> None:
@@ -82,19 +57,19 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize("threads", [None, 2, 7])
 def test_blas_has_one_thread_whatever_the_caller_has(threads: int | None, server: Any, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    told = _stage(server(threads), PROBE, Task("probe", {}, tmp_path / "out"))
+    told = _stage(server(threads), "tests.probe", Task("probe", {}, tmp_path / "out"))
     assert told["blas"] and set(told["blas"]) == {1}
 
 
 def test_gptq_and_lora_depend_neither_on_threads_nor_on_neighbours(server: Any, tmp_path: Path) -> None:
     model = tmp_path / "model"
     subprocess.run([sys.executable, "-c", SAVE_TINY, str(model)], check=True, cwd=Path(__file__).parents[2])
-    datasets = _samples(tmp_path)
+    datasets = token_samples(tmp_path)
 
     def compress(one: ForkServer, method: str, name: str) -> dict[str, str]:
         out = tmp_path / f"{method} {name}" / "out"
         out.mkdir(parents=True)
-        task = Task("compress", _params(**{method: True}), out, {"model": model}, datasets)
+        task = Task("compress", int4_params(**{method: True}), out, {"model": model}, datasets)
         _stage(one, "runner.stages.compress", task)
         return {path.name: fs.sha256_file(path) for path in fs.walk(out)}
 
@@ -177,9 +152,9 @@ def test_fresh_interpreters_without_links_make_the_same_model(
 SAVE_TINY = """
 import sys
 import openvino as ov
-from tests.integration.test_weight_compression import tiny_model
+from tests.models import tiny_language_model
 import pathlib; pathlib.Path(sys.argv[1]).mkdir()
-ov.save_model(tiny_model(), sys.argv[1] + "/openvino_model.xml", compress_to_fp16=True)
+ov.save_model(tiny_language_model(), sys.argv[1] + "/openvino_model.xml", compress_to_fp16=True)
 """
 NO_TORCH = """
 import os

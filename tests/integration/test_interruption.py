@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,57 +13,15 @@ import pytest
 from filelock import FileLock
 
 from runner.store import Store
-from tests.conftest import Ovrun, command
+from tests.conftest import Ovrun
+from tests.outputs import model_digests, nothing_half_made, stage_begun
+from tests.processes import family, start, wait_for, wait_for_end
 
 RECIPE = "digits-int8"
 STAGES = {
     "digits-int8": ("convert", "quantize", "verify", "evaluate"),
     "dialogpt-mini-int4": ("compress", "reference"),
 }
-
-
-def start(outputs: Path, *words: str, recipe: str = RECIPE) -> subprocess.Popen[str]:
-    """A run in the background, as the leader of its own process group."""
-    return subprocess.Popen(
-        command("optimize", recipe, *words, "--outputs", outputs),
-        cwd=outputs.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def wait_for(what: Callable[[], bool], run: subprocess.Popen[str]) -> None:
-    """Wait until something is to be seen, for as long as the run lives."""
-    deadline = time.monotonic() + 300
-    while not what():
-        assert run.poll() is None, f"the run ended first: {run.communicate()}"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def stage_begun(outputs: Path, stage: str) -> Callable[[], bool]:
-    """Whether any log tells that a stage has begun which is not in the store yet."""
-
-    def look() -> bool:
-        logs = sorted((outputs / ".logs").rglob("*.log"), key=lambda path: path.stat().st_mtime)
-        return bool(logs) and f"--- {stage} " in logs[-1].read_text(errors="replace")
-
-    return look
-
-
-def model_digests(version: Path) -> dict[str, str]:
-    manifest = json.loads((version / "manifest.json").read_text())
-    return {name: row["sha256"] for name, row in manifest["files"].items() if name not in ("README.md",)}
-
-
-def nothing_half_made(outputs: Path) -> None:
-    """Every visible entry is whole, and no version is there."""
-    store = Store(outputs / ".store")
-    for entry in (outputs / ".store" / "entries").glob("*/*"):
-        assert not store.damaged(entry.name), entry
-    assert not list(outputs.glob("*/[0-9]*"))
 
 
 @pytest.mark.parametrize("recipe", STAGES)
@@ -76,7 +33,7 @@ def test_a_run_that_is_ended_in_each_stage_goes_on_and_ends_the_same(
     publishing = FileLock(Store(outputs / ".store").lock_path(f"publish-{recipe}"))
     for stage in STAGES[recipe]:
         with publishing:  # so that a fast run can't end before it is ended
-            run = start(outputs, recipe=recipe)
+            run = start("optimize", recipe, "--outputs", outputs, cwd=tmp_path)
             wait_for(stage_begun(outputs, stage), run)
             time.sleep(0.05)
             os.kill(run.pid, how)
@@ -97,7 +54,7 @@ def test_a_run_that_is_killed_while_publishing_goes_on(tmp_path: Path, ovrun: Ov
     outputs = tmp_path / "outputs"
     lock = FileLock(Store(outputs / ".store").lock_path(f"publish-{RECIPE}"))
     with lock:
-        run = start(outputs)
+        run = start("optimize", RECIPE, "--outputs", outputs, cwd=tmp_path)
         wait_for(stage_begun(outputs, "evaluate"), run)
         wait_for(lambda: not list((outputs / ".store" / "tmp").glob("*.*")), run)
         time.sleep(1)
@@ -115,7 +72,7 @@ def test_a_run_that_is_killed_while_publishing_goes_on(tmp_path: Path, ovrun: Ov
 
 def test_two_equal_runs_at_once_do_the_work_once(tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
-    runs = [start(outputs, "--json"), start(outputs, "--json")]
+    runs = [start("optimize", RECIPE, "--outputs", outputs, "--json", cwd=tmp_path) for _ in "ab"]
     documents = []
     for run in runs:
         out, err = run.communicate(timeout=600)
@@ -129,28 +86,10 @@ def test_two_equal_runs_at_once_do_the_work_once(tmp_path: Path) -> None:
 
 def test_an_orphan_stage_ends_with_its_parent(tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
-    run = start(outputs)
+    run = start("optimize", RECIPE, "--outputs", outputs, cwd=tmp_path)
     wait_for(stage_begun(outputs, "convert"), run)
-    wait_for(lambda: len(descendants(run.pid)) >= 2, run)  # the fork server, and its child that runs the stage
-    started = descendants(run.pid)
+    wait_for(lambda: len(family(run.pid)) >= 2, run)  # the fork server, and its child that runs the stage
+    started = family(run.pid)
     run.kill()
     run.communicate()
-    deadline = time.monotonic() + 30
-    while any(alive(pid) for pid in started):
-        assert time.monotonic() < deadline, "the stage outlived its run"
-        time.sleep(0.05)
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes that a process has started, and theirs."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    found = [int(word) for word in children.read_text().split()] if children.exists() else []
-    return found + [one for child in found for one in descendants(child)]
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits for its exit code to be read does not."""
-    try:
-        return " Z " not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:4]
-    except FileNotFoundError:
-        return False
+    wait_for_end(started)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.libraries
 NNCF = """
 from runner.errors import StageError
 from runner.nncf import patches, process
-from tests.integration.test_weight_compression import tiny_model
+from tests.models import tiny_language_model
 
 nncf = process.import_nncf()
 from nncf.openvino.optimized_functions import models
@@ -33,7 +33,8 @@ def search():
     import numpy as np
     data = nncf.Dataset([{"input_ids": np.arange(12).reshape(1, 12)} for _ in range(2)])
     with patches.using_runtime({}):
-        nncf.quantize_with_accuracy_control(tiny_model(True), data, data, lambda model, data: (1.0, None), max_drop=1)
+        model = tiny_language_model()
+        nncf.quantize_with_accuracy_control(model, data, data, lambda model, data: (1.0, None), max_drop=1)
 
 def listen():
     with patches.awq_found_nothing():
@@ -117,7 +118,7 @@ process.load(lambda done, total: None)
 from nncf.common.logging import track_progress
 from nncf.openvino.engine import OVNativeEngine
 start = OVNativeEngine.__init__
-with patches.without_outputs(tiny_model(True)):
+with patches.without_outputs(tiny_language_model()):
     assert OVNativeEngine.__init__ is start
 assert models._infer_ov_model.__module__ == models.__name__ and "disable" not in vars(models.OV_MODEL_CACHE)
 assert track_progress.Progress.__module__ == "rich.progress"

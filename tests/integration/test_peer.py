@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from runner.model.parts import Model
+from tests.compressed import compressed
 from tests.conftest import Ovrun
 from tests.geometry import gpt2_folder
 
@@ -24,21 +22,6 @@ conversion: {{precision: {precision}}}
 compression: {{algorithm: weight_compression, mode: int4_sym, ratio: 0.8, group_size: 64}}
 """
 PEER = "export openvino --task text-generation-with-past --weight-format int4 --sym --ratio 0.8 --group-size 64"
-
-
-def compressed(folder: Path) -> list[tuple[str, tuple[int, ...], str]]:
-    """Type, shape and digest of every integer weight of a model and of its scales, in the order of the graph."""
-    found = []
-    for node in Model.of(folder).read().get_ordered_ops():
-        if node.get_type_name() == "Constant" and _is_weight(node):
-            data = hashlib.sha256(node.get_data().tobytes()).hexdigest()
-            found.append((node.get_element_type().get_type_name(), tuple(node.get_output_shape(0)), data))
-    return sorted(found)
-
-
-def _is_weight(node: Any) -> bool:
-    kind = node.get_element_type().get_type_name()
-    return kind in ("i4", "u4", "i8", "u8") and len(node.get_output_shape(0)) >= 2
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])

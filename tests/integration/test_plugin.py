@@ -17,6 +17,7 @@ import pytest
 
 from runner.embedded import DATASETS
 from tests.conftest import Ovrun
+from tests.outputs import manifest_of
 
 PLUGIN = Path(__file__).parents[1] / "plugin"
 NAME = "ovrun-example"
@@ -76,11 +77,6 @@ def run(ovrun: Ovrun, project: Path, site: Path) -> Callable[..., Any]:
     return lambda *words, **more: ovrun(*words, cwd=project, PYTHONPATH=str(more.pop("site", site)), **more)
 
 
-def manifest(project: Path, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((project / "outputs" / name / "latest" / "manifest.json").read_text())
-    return found
-
-
 def test_without_the_package_nobody_knows_its_names(ovrun: Ovrun, project: Path) -> None:
     told = ovrun("validate", "linear.yaml", cwd=project, code=2).stderr
     assert 'model.source: "linear"' in told and 'metric: "top5_accuracy"' in told
@@ -106,7 +102,7 @@ def test_it_gates_and_its_version_stands_in_key_and_manifest(
     run: Callable[..., Any], project: Path, site: Path, tmp_path: Path
 ) -> None:
     run("optimize", "linear.yaml")
-    found = manifest(project, "linear")
+    found = manifest_of(project / "outputs" / "linear" / "latest")
     check = next(one for one in found["checks"] if one["metric"] == "top5_accuracy")
     assert check["value"] >= 0.9 and check["reference_value"] == 1.0
     assert check["value"] > next(one["value"] for one in found["checks"] if one["metric"] == "accuracy")
@@ -142,7 +138,7 @@ def test_it_sweeps_and_is_reported(run: Callable[..., Any], project: Path) -> No
 
 def test_its_rows_feed_text_and_its_metric_reads_replies(run: Callable[..., Any], project: Path) -> None:
     run("optimize", "dialogue.yaml")
-    found = manifest(project, "dialogue")
+    found = manifest_of(project / "outputs" / "dialogue" / "latest")
     (check,) = found["checks"]
     assert 0.5 <= check["value"] <= 1 and check["values"].keys() == {"shared_words"}
     assert found["libraries"][NAME] == "1.2.3"

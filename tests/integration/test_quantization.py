@@ -23,8 +23,10 @@ from runner.model.runtime import compile_folder
 from runner.recipe import load_recipe
 from runner.recipe.types import RUNTIME, Quantization
 from runner.stages import quantize
+from tests.compressed import types_of_layers
 from tests.conftest import Ovrun
-from tests.integration.test_quantization_table import tiny_model
+from tests.models import tiny_network
+from tests.outputs import stage_result, stored
 
 Publish = Callable[..., Path]
 DIGITS = "defaults: [{model: digits-cnn}, {data: digits}, _self_]\n"
@@ -37,19 +39,6 @@ compression:
   subset_size: 20
   accuracy_control: {metric: cosine_similarity, dataset: digits_evaluation, max_drop: %s}
 """
-
-
-def stage_result(version: Path, name: str) -> dict[str, Any]:
-    """What a stage of a published version told."""
-    manifest = json.loads((version / "manifest.json").read_text())
-    (found,) = [stage["result"] for stage in manifest["stages"] if stage["stage"] == name]
-    return dict(found)
-
-
-def stored(outputs: Path, stage: str) -> list[Path]:
-    """The folders of a stage's entries in the store."""
-    entries = (outputs / ".store" / "entries").glob("*/*/entry.json")
-    return [path.parent / "files" for path in entries if json.loads(path.read_text())["stage"] == stage]
 
 
 def test_accuracy_control_takes_layers_back_to_floats(ovrun: Ovrun, tmp_path: Path) -> None:
@@ -173,7 +162,7 @@ import nncf, numpy as np, openvino as ov
 from optimum.intel.openvino.configuration import OVMixedQuantizationConfig
 from optimum.intel.openvino.quantization import _mixed_quantization
 sys.path.insert(0, ROOT)
-from tests.integration.test_quantization import types_of_layers
+from tests.compressed import types_of_layers
 model = ov.Core().read_model(FOLDER + "/openvino_model.xml")
 rng = np.random.default_rng(0)
 feeds = [
@@ -190,24 +179,6 @@ config = OVMixedQuantizationConfig(
 )
 print(json.dumps(types_of_layers(_mixed_quantization(model, config, dataset))))
 """
-
-
-def types_of_layers(model: Any) -> dict[str, list[str]]:
-    """Layer -> what goes into it: the element type of its weights, or how an activation is quantized."""
-    found = {}
-    for node in model.get_ops():
-        if node.get_type_name() in ("MatMul", "Gather", "ScaledDotProductAttention"):
-            inputs = [node.input_value(index).get_node() for index in range(node.get_input_size())]
-            found[node.get_friendly_name()] = [_kind_of_input(one) for one in inputs]
-    return found
-
-
-def _kind_of_input(node: Any) -> str:
-    if node.get_type_name() == "FakeQuantize":
-        return f"{node.get_attributes()['levels']} levels"
-    while node.get_type_name() in ("Convert", "Multiply", "Reshape", "Subtract"):
-        node = node.input_value(0).get_node()
-    return node.get_element_type().get_type_name() if node.get_type_name() == "Constant" else "float"
 
 
 def test_mixed_types_are_those_of_optimum(ovrun: Ovrun, shared: Path, tmp_path: Path) -> None:
@@ -264,7 +235,7 @@ def test_attention_is_seen_in_the_operations() -> None:
     import openvino as ov
     from openvino import opset13 as op
 
-    assert ir.has_attention(tiny_model())
+    assert ir.has_attention(tiny_network())
     for computed in (False, True):
         x = op.parameter([1, 4, 4], np.float32)
         values = op.relu(x) if computed else op.constant(np.eye(4, dtype=np.float32))
@@ -284,18 +255,18 @@ def test_attention_is_seen_in_the_operations() -> None:
     ],
 )
 def test_advice_on_activation_functions(changes: dict[str, Any], model_type: str | None, told: bool) -> None:
-    notes = quantize._advice(tiny_model(), Quantization("images", **changes), model_type)
+    notes = quantize._advice(tiny_network(), Quantization("images", **changes), model_type)
     assert ["Swish" in note for note in notes] == [True] * told
 
 
 def test_what_would_be_in_vain_is_refused_where_the_model_shows_it() -> None:
     params = Quantization("images", advanced={"batchwise_statistics": True})
-    batches = tiny_model()
+    batches = tiny_network()
     batches.reshape([4, 3, 4, 4])
     quantize._refuse_in_vain(batches, params, None)
     with pytest.raises(RecipeError, match="one item at a time"):
-        quantize._refuse_in_vain(tiny_model(), params, None)
+        quantize._refuse_in_vain(tiny_network(), params, None)
     smooth = Quantization("images", advanced={"smooth_quant_alphas": {"convolution": 0.5}})
-    quantize._refuse_in_vain(tiny_model(), smooth, "transformer")
+    quantize._refuse_in_vain(tiny_network(), smooth, "transformer")
     with pytest.raises(RecipeError, match="transformers only"):
-        quantize._refuse_in_vain(tiny_model(), smooth, None)
+        quantize._refuse_in_vain(tiny_network(), smooth, None)

@@ -24,6 +24,7 @@ import pytest
 from runner.recipe import load
 from runner.recipe.origins import Origin
 from runner.recipe.types import Quantization
+from tests.models import tiny_network
 
 HERE = Path(__file__)
 Settings = dict[str, Any]
@@ -184,33 +185,6 @@ def _same_kind(one: Settings, other: Settings) -> bool:
     return not first.keys().isdisjoint(second)
 
 
-def tiny_model() -> Any:
-    """Convolutions, one of them depthwise, two branches that are added, attention, and a last layer; random weights."""
-    import numpy as np
-    import openvino as ov
-    from openvino import opset13 as op
-
-    rng = np.random.default_rng(0)
-
-    def weights(*shape: int) -> Any:
-        spread = np.exp(rng.standard_normal((shape[0], *[1] * (len(shape) - 1))))
-        return op.constant((0.3 * rng.standard_normal(shape) * spread).astype(np.float32))
-
-    def convolution(x: Any, outputs: int, inputs: int) -> Any:
-        y = op.convolution(x, weights(outputs, inputs, 1, 1), [1, 1], [0, 0], [0, 0], [1, 1])
-        return op.add(y, weights(1, outputs, 1, 1))
-
-    image = op.parameter([-1, 3, 4, 4], np.float32, name="image")
-    image.output(0).set_names({"image"})
-    x = op.swish(convolution(convolution(image, 4, 3), 4, 4))
-    deep = op.group_convolution(x, weights(4, 1, 1, 3, 3), [1, 1], [1, 1], [1, 1], [1, 1])
-    x = op.add(convolution(x, 4, 4), deep)
-    tokens = op.transpose(op.reshape(x, op.constant([0, 4, -1]), True), op.constant([0, 2, 1]))
-    query, key, value = (op.matmul(tokens, weights(4, 4), False, True) for _ in range(3))
-    attended = op.matmul(op.softmax(op.matmul(query, key, False, True), -1), value, False, False)
-    return ov.Model([op.result(op.matmul(attended, weights(5, 4), False, True))], [image], "tiny")
-
-
 def ask_nncf() -> None:
     """Answer for each setting what NNCF says, or a digest of the model that it makes."""
     import numpy as np
@@ -224,7 +198,7 @@ def ask_nncf() -> None:
     # Patterns follow from device and kind of model alone; making them anew for each setting takes most of the time.
     PatternsManager.get_full_hw_pattern_graph = staticmethod(cache(PatternsManager.get_full_hw_pattern_graph))
     PatternsManager.get_full_ignored_pattern_graph = staticmethod(cache(PatternsManager.get_full_ignored_pattern_graph))
-    model, rng = tiny_model(), np.random.default_rng(1)
+    model, rng = tiny_network(), np.random.default_rng(1)
     samples = [(1 + i) * rng.standard_normal((1, 3, 4, 4)).astype(np.float32) + 0.5 for i in range(3)]
     dataset = nncf.Dataset([{"image": sample} for sample in samples])
     with contextlib.redirect_stdout(sys.stderr):

@@ -54,21 +54,6 @@ def templates() -> list[psutil.Process]:
     return [one for one in servers() if is_server(one.parent()) and os.getsid(one.pid) != one.pid]
 
 
-class Acting(cheap.Recorder):
-    """A watcher that does something once, when a stage of a name starts."""
-
-    def __init__(self, name: str, act: Callable[[], object]) -> None:
-        super().__init__()
-        self.name, self.act = name, act
-        self.acted = False
-
-    def started(self, stage: Stage, worker: str) -> None:
-        super().started(stage, worker)
-        if stage.name == self.name and not self.acted:
-            self.acted = True
-            self.act()
-
-
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
     before, open_before = {one.pid for one in psutil.Process().children(recursive=True)}, descriptors()
@@ -92,7 +77,7 @@ def row(count: int = 4, **params: object) -> list[Stage]:
 
 @pytest.mark.parametrize("jobs", JOBS)
 def test_logs_that_vanish_are_written_anew(jobs: int, tmp_path: Path) -> None:
-    watcher = Acting("step1", lambda: shutil.rmtree(tmp_path / "logs"))
+    watcher = cheap.Acting("started", "step1", lambda: shutil.rmtree(tmp_path / "logs"))
     results = cheap.execute(row(seconds=0.2), tmp_path, jobs, watcher)
     assert watcher.acted and set(results.values()) == {None}
     assert not list((tmp_path / ".store" / "tmp").iterdir())
@@ -105,7 +90,7 @@ def test_logs_that_cannot_be_written_are_told(jobs: int, tmp_path: Path) -> None
         (tmp_path / "logs").write_text("in the way")
 
     stages = row(seconds=0.3)
-    results = cheap.execute(stages, tmp_path, jobs, Acting("step1", block))
+    results = cheap.execute(stages, tmp_path, jobs, cheap.Acting("started", "step1", block))
     failed = [results[stage.key] for stage in stages if results[stage.key] is not None]
     assert isinstance(failed[0], StageError) and str(tmp_path / "logs") in failed[0].message
     assert results[stages[0].key] is None and results[stages[3].key] is not None
@@ -200,7 +185,7 @@ def test_a_killed_fork_server_is_replaced(jobs: int, which: str, tmp_path: Path)
         kill([*templates(), *(roots() if which == "all" else [])])
 
     stages = row(seconds=0.3)
-    watcher = Acting("step1", lambda: threading.Timer(0.1, strike).start())
+    watcher = cheap.Acting("started", "step1", lambda: threading.Timer(0.1, strike).start())
     results = cheap.execute(stages, tmp_path, jobs, watcher)
     assert watcher.acted and set(results.values()) == {None}
     assert not list((tmp_path / ".store" / "tmp").iterdir())

@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,14 @@ import runner.base.files as fs
 from runner.plan.builder import make_plan
 from runner.plan.types import Stage
 from runner.recipe import load_recipe
-from runner.recipe.types import Dataset, IgnoredScope, WeightCompression
+from runner.recipe.types import IgnoredScope
 from runner.stages import Task, compress, statistics
 from runner.store import store_of
 from tests.conftest import Ovrun
+from tests.samples import SAMPLES, int4_params, token_samples
 
 pytestmark = pytest.mark.libraries
 
-SAMPLES = 12
 SCOPE = IgnoredScope(patterns=(".*MatMul_1.*",), validate=False)
 METRICS = (
     "hessian_input_activation",
@@ -58,20 +57,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "adaptive codebook": {"mode": "adaptive_codebook", "group_size": -1},
     "fewer samples": {"scale_estimation": True, "advanced": {"scale_estimation_params": {"subset_size": 4}}},
 }
-
-
-def _params(*, after_other: bool = False, **settings: Any) -> compress.Params:
-    """The parameters of the stage `compress` as a plan gives them."""
-    step = WeightCompression(mode="int4_sym", group_size=16, dataset="calibration", subset_size=SAMPLES)
-    return compress.Params(replace(step, **settings), None, after_other)
-
-
-def _samples(folder: Path) -> dict[str, Dataset]:
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    np.savez(folder / "samples.npz", ids=rng.integers(0, 96, (SAMPLES + 4, 24)))
-    return {"calibration": Dataset("samples", "file", folder / "samples.npz", "npz", inputs={"input_ids": "ids"})}
 
 
 def _no_progress(done: int, total: int) -> None:
@@ -103,12 +88,12 @@ def compress_all(work: Path) -> dict[str, Any]:
     import openvino as ov
 
     from runner.errors import RecipeError
-    from tests.integration.test_weight_compression import tiny_model
+    from tests.models import tiny_language_model
 
-    datasets = _samples(work)
+    datasets = token_samples(work)
     model = work / "model"
     model.mkdir()
-    ov.save_model(tiny_model(), model / "openvino_model.xml", compress_to_fp16=True)
+    ov.save_model(tiny_language_model(), model / "openvino_model.xml", compress_to_fp16=True)
     answers: dict[str, Any] = {}
 
     def compare(name: str, source: Path, shared: Path, params: compress.Params) -> Path:
@@ -118,19 +103,19 @@ def compress_all(work: Path) -> dict[str, Any]:
         answers[name] = _content(bare) == _content(mine)
         return mine
 
-    shared = _run(statistics, work / "statistics", {"model": model}, _params(), datasets)
+    shared = _run(statistics, work / "statistics", {"model": model}, int4_params(), datasets)
     before = {path.name: fs.sha256_file(path) for path in fs.walk(shared)}
     for name, settings in SETTINGS.items():
-        compare(name, model, shared, _params(**settings))
+        compare(name, model, shared, int4_params(**settings))
     answers["unchanged"] = before == {path.name: fs.sha256_file(path) for path in fs.walk(shared)}
     answers["bytes"] = sum(path.stat().st_size for path in fs.walk(shared))
     answers["paths"] = [path.name for path in work.glob("*/*.xml") if str(work) in path.read_text()]
-    part = _run(compress, work / "part", {"model": model}, _params(gptq=False, ignored_scope=SCOPE), datasets)
-    second = _params(scale_estimation=True, after_other=True)
+    part = _run(compress, work / "part", {"model": model}, int4_params(gptq=False, ignored_scope=SCOPE), datasets)
+    second = int4_params(scale_estimation=True, after_other=True)
     shared = _run(statistics, work / "statistics of part", {"model": part}, second, datasets)
     compare("second step", part, shared, second)
     try:
-        _run(statistics, work / "again", {"model": part}, _params(), datasets)
+        _run(statistics, work / "again", {"model": part}, int4_params(), datasets)
     except RecipeError as error:
         answers["refused"] = str(error)
     return answers

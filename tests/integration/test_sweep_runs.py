@@ -13,8 +13,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from runner.base import resources
-from tests.conftest import Ovrun, command
-from tests.integration.test_interruption import model_digests, nothing_half_made, stage_begun, wait_for
+from tests.conftest import Ovrun
+from tests.outputs import model_digests, nothing_half_made, stage_begun
+from tests.processes import command, start, wait_for
 
 GATES = ("compression.preset=performance,mixed", "accuracy.checks.0.min=0.9,1.0")
 
@@ -133,8 +134,7 @@ def test_an_interrupted_sweep_goes_on_and_ends_the_same(
     tmp_path: Path, ovrun: Ovrun, swept: tuple[Path, list[dict[str, Any]]]
 ) -> None:
     outputs = tmp_path / "outputs"
-    words = command("sweep", "digits-int8", *GATES, "--outputs", outputs)
-    run = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    run = start("sweep", "digits-int8", *GATES, "--outputs", outputs)
     wait_for(stage_begun(outputs, "quantize"), run)
     run.send_signal(signal.SIGINT)
     _, err = run.communicate(timeout=60)

@@ -27,10 +27,10 @@ from runner.recipe.origins import Origin
 from runner.recipe.types import WeightCompression
 from runner.stages import compress
 from tests.conftest import Ovrun
+from tests.models import CHANNELS, INNER, VOCABULARY, tiny_language_model
 
 pytestmark = pytest.mark.libraries
 
-CHANNELS, INNER, VOCABULARY = 64, 128, 96
 CONFIG = {"model_type": "llama", "hidden_size": CHANNELS, "intermediate_size": INNER}
 TEXT = {"source": "embedded", "id": "dialogue-train", "column": "text"}
 CODEBOOK = [-1.0, -0.6, -0.3, -0.1, 0.1, 0.3, 0.6, 1.0]
@@ -140,31 +140,6 @@ def _settings(mode: str, size: int | None, changes: dict[str, Any]) -> dict[str,
     return {key: value for key, value in (settings | changes).items() if value is not None}
 
 
-def tiny_model(gate: bool = True) -> Any:
-    """An embedding, a linear layer, a gated unit as Llama has, and a last layer; random weights."""
-    import numpy as np
-    import openvino as ov
-    from openvino import opset13 as op
-
-    rng = np.random.default_rng(0)
-
-    def weights(outputs: int, inputs: int) -> Any:
-        spread = np.exp(0.5 * rng.standard_normal((1, inputs)))
-        return op.constant((0.1 * rng.standard_normal((outputs, inputs)) * spread).astype(np.float32))
-
-    def linear(x: Any, outputs: int, inputs: int) -> Any:
-        return op.matmul(x, weights(outputs, inputs), False, True)
-
-    ids = op.parameter([-1, -1], np.int64, name="input_ids")
-    ids.output(0).set_names({"input_ids"})
-    x = op.gather(weights(VOCABULARY, CHANNELS), ids, op.constant(0))
-    x = op.add(x, linear(x, CHANNELS, CHANNELS))
-    if gate:
-        gated = op.multiply(op.swish(linear(x, INNER, CHANNELS)), linear(x, INNER, CHANNELS))
-        x = op.add(x, linear(gated, CHANNELS, INNER))
-    return ov.Model([op.result(linear(x, VOCABULARY, CHANNELS))], [ids], "tiny")
-
-
 def ask_nncf() -> None:
     """Answer for each setting what NNCF says, or a digest of the constants and their element types."""
     import numpy as np
@@ -180,7 +155,7 @@ def ask_nncf() -> None:
         lowering.MIN_INPUT_SIZE_FOR_OPTIMIZED_COMPRESSION = 0
     if KEEP in sys.argv:
         patches.keep_compiled_models()
-    model, rng = tiny_model(), np.random.default_rng(1)
+    model, rng = tiny_language_model(), np.random.default_rng(1)
     dataset = nncf.Dataset([{"input_ids": rng.integers(0, VOCABULARY, (1, 24))} for _ in range(3)])
     settings = json.load(sys.stdin)
     known: dict[str, Any] = {}
@@ -356,11 +331,12 @@ from runner.nncf import process
 from runner.errors import RecipeError
 from runner.recipe.types import WeightCompression
 from runner.stages import compress
-from tests.integration.test_weight_compression import tiny_model
+from tests.models import tiny_language_model
 nncf = process.import_nncf()
 try:
     with compress._awq_heard(WeightCompression("int4_sym", awq=True)):
-        nncf.compress_weights(tiny_model({gate}), mode=nncf.CompressWeightsMode.INT4_SYM, group_size=16, awq=True)
+        mode = nncf.CompressWeightsMode.INT4_SYM
+        nncf.compress_weights(tiny_language_model({gate}), mode=mode, group_size=16, awq=True)
     print("went on")
 except RecipeError as error:
     print(error)

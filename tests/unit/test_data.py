@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -185,20 +183,3 @@ def test_the_digest_covers_content_and_all_that_shapes_the_reading(tmp_path: Pat
         text(tmp_path / "c.jsonl", '{"text": "two"}', column="text"),
     ]
     assert len({first, *map(data.digest, others)}) == len(others) + 1
-
-
-def test_checks_and_digests_import_no_numpy(tmp_path: Path) -> None:
-    datasets = [
-        text(tmp_path / "a.txt", "one"),
-        text(tmp_path / "a.jsonl", '{"text": "one"}', column="text"),
-        arrays(
-            tmp_path / "a.npz", {"images": pixels(), "y": np.arange(4)}, labels="y", preprocess=Preprocess(std=(2,))
-        ),
-    ]
-    code = (
-        "import sys; from pathlib import *; from runner import data, metrics; from runner.metrics import gates\n"
-        "from runner.recipe.types import Dataset, Preprocess\n"
-        f"for dataset in {datasets!r}: data.check(dataset); data.digest(dataset)\n"
-        "assert 'numpy' not in sys.modules and 'openvino' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

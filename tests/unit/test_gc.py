@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +14,9 @@ from runner.base import keys
 from runner.cli import main
 from runner.store import Store
 from runner.store.collect import Rules, collect, remove
-from runner.store.runs import needed_now, under_way
+from runner.store.runs import under_way
 from tests import cheap
-
-DAY = 24 * 60 * 60
-BLOCK = 4096
+from tests.entries import BLOCK, DAY, document, gone, put
 
 
 @pytest.fixture
@@ -35,37 +30,12 @@ def store(outputs: Path) -> Store:
     return Store(outputs / ".store")
 
 
-def document(number: int) -> dict[str, Any]:
-    return {"stage": "convert", "number": number}
-
-
-def put(store: Store, number: int, days: float = 0, blocks: int = 10) -> str:
-    """An entry that was last used so many days ago."""
-    key = keys.digest(document(number))
-    with store.locked(key):
-        folder = store.begin(key)
-        (folder / "files" / "model.bin").write_bytes(os.urandom(blocks * BLOCK))
-        store.publish(key, folder, cheap.record("convert", label=f"convert {number}"))
-    used = time.time() - days * DAY
-    os.utime(store.folder(key), (used, used))
-    return key
-
-
 def version(outputs: Path, store: Store, key: str, name: str = "recipe") -> Path:
     """A version that was made of one stage, whose files it shares."""
     folder = outputs / name / "1"
     fs.link_tree(store.folder(key) / "files", folder)
     fs.write_json(folder / "manifest.json", {"stages": [{"key": key}]})
     return folder
-
-
-def gone(store: Store, outputs: Path, **rules: Any) -> set[str]:
-    """The keys of what is collected and removed."""
-    removed: list[Any] = []
-    collection = collect(store, outputs, Rules(**rules))
-    remove(store, collection, removed.append)
-    assert [item.path for item in removed] == [item.path for item in collection.items]
-    return {item.key for item in removed if item.kind == "stage"}
 
 
 def test_what_versions_and_recent_runs_need_stays(store: Store, outputs: Path) -> None:
@@ -104,18 +74,6 @@ def test_a_run_that_begins_between_looking_and_removing_is_minded(store: Store, 
     with under_way(store, [key]):
         remove(store, collection, removed.append)
     assert store.find(key) is not None and not any(item.key == key for item in removed)
-
-
-def test_the_note_of_a_run_that_died_does_not_count(store: Store, outputs: Path) -> None:
-    key = put(store, 0)
-    code = (
-        "import os, sys; from pathlib import Path; from runner.store import Store; from runner.store.runs import *\n"
-        "with under_way(Store(Path(sys.argv[1])), [sys.argv[2]]): os._exit(0)"
-    )
-    subprocess.run([sys.executable, "-c", code, str(store.root), key], check=True)
-    assert len(list((store.root / "runs").glob("*.json"))) == 1
-    assert needed_now(store) == set()
-    assert gone(store, outputs) == {key}
 
 
 @pytest.mark.parametrize(
@@ -327,24 +285,3 @@ def test_links_and_strangers_within_are_left_alone(store: Store, outputs: Path, 
     collection = collect(store, outputs, Rules(older_than=0))
     remove(store, collection, lambda item: None)
     assert (home / "precious").exists() and (outputs / ".logs" / "other" / "1.log").is_symlink()
-
-
-def test_collecting_while_runs_work_costs_no_run(tmp_path: Path) -> None:
-    """Two runs make the same stages again and again, while all that nobody needs is collected all the time."""
-    code = (
-        "import sys, pathlib; from tests import cheap; from runner.store.runs import under_way\n"
-        "stages = cheap.points(3); folder = pathlib.Path(sys.argv[1]); store = cheap.store_in(folder)\n"
-        "for _ in range(4):\n"
-        "    with under_way(store, [one.key for one in stages]):\n"
-        "        assert not any(cheap.execute(stages, folder, 0).values())\n"
-        "        assert all(store.find(one.key) for one in stages)\n"
-    )
-    runs = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[2]) for _ in "ab"]
-    store, rounds, removed = cheap.store_in(tmp_path), 0, []
-    while any(run.poll() is None for run in runs):
-        remove(store, collect(store, tmp_path, Rules()), removed.append)
-        rounds += 1
-    assert [run.returncode for run in runs] == [0, 0]
-    assert rounds > 3
-    gone(store, tmp_path)
-    assert not list((store.root / "entries").glob("*/*")) and not list((store.root / "tmp").iterdir())

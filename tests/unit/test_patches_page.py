@@ -11,7 +11,6 @@ import pytest
 from runner.base import patches
 from runner.errors import StageError
 from runner.report.patches_page import PATCHES, page
-from tests.unit.test_cli import HEAVY, imported_by
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,7 +49,3 @@ def test_an_absent_part_names_library_version_and_what_to_do() -> None:
         raised.value.message.startswith("hydra-core 1.3") and "(mine): it has no hydra.nowhere" in raised.value.message
     )
     assert raised.value.hint == 'Install a version that it was tried with: "hydra-core>=1.3,<1.4".'
-
-
-def test_declarations_import_nothing_heavy(tmp_path: Path) -> None:
-    assert not imported_by("import runner.report.patches_page", tmp_path) & set(HEAVY)

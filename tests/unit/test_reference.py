@@ -17,7 +17,6 @@ from runner.recipe.keys.reference import Entry, algorithms, entries
 from runner.registry.schemas import written
 from runner.report.reference_page import page
 from tests.conftest import Ovrun
-from tests.unit.test_cli import HEAVY, imported_by
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference.md"
 RULES = {"if", "not", "anyOf", "allOf", "complete", "complete_step"}
@@ -181,11 +180,6 @@ def test_explain_as_json(ovrun: Ovrun) -> None:
     assert model["key"] == "model" and "model.id" in [one["key"] for one in model["keys"]]
     assert [one["default"] for one in size["meanings"]] == ["128", "300"]
     assert json.loads(ovrun("explain", "sede", "--json", code=2).stdout)["exit_code"] == 2
-
-
-def test_explain_imports_nothing_heavy(tmp_path: Path) -> None:
-    loaded = imported_by("from runner.cli import main\nassert main(['explain', 'seed']) == 0", tmp_path)
-    assert not loaded & {*HEAVY, "hydra", "rich", "numpy"}
 
 
 def test_the_schemas_hold_what_is_declared() -> None:

@@ -9,8 +9,6 @@ import html
 import io
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -258,17 +256,6 @@ def test_a_page_of_a_thousand_points_is_small_and_quick(tmp_path: Path) -> None:
     page = page_of(tmp_path)
     assert len(page) < 3_000_000
     assert len(data_in(page)["rows"]) == 1000
-
-
-def test_reports_import_nothing_heavy(outputs: Path) -> None:
-    script = f"""
-import sys
-from runner.cli import main
-assert main(["report", "--outputs", {str(outputs)!r}]) == 0
-assert main(["compare", "single", "single/1", "--outputs", {str(outputs)!r}]) == 0
-heavy = {{"torch", "nncf", "openvino", "transformers", "optimum", "hydra", "numpy", "dask"}} & set(sys.modules)
-assert not heavy, heavy"""
-    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
 
 
 def test_compare_tells_what_differs(outputs: Path, ovrun: Ovrun) -> None:

@@ -1,4 +1,4 @@
-"""What the conversion tests do in fresh processes: `export_child.py FUNCTION ARGUMENTS`, JSON in and out."""
+"""What tests convert in fresh processes: `python -m tests.export_child FUNCTION ARGUMENTS`, JSON in and out."""
 
 from __future__ import annotations
 
@@ -195,6 +195,5 @@ def compile() -> list[Any]:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
     value = globals()[sys.argv[1]](*json.loads(sys.argv[2]))
     sys.stdout.write("\n" + json.dumps(value) + "\n")
