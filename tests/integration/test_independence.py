@@ -152,7 +152,7 @@ def test_fresh_interpreters_without_links_make_the_same_model(
 SAVE_TINY = """
 import sys
 import openvino as ov
-from tests.models import tiny_language_model
+from tests.graphs import tiny_language_model
 import pathlib; pathlib.Path(sys.argv[1]).mkdir()
 ov.save_model(tiny_language_model(), sys.argv[1] + "/openvino_model.xml", compress_to_fp16=True)
 """

@@ -11,6 +11,7 @@ from runner.recipe.types import Dataset, Preprocess
 from tests.processes import HEAVY, imported_by
 from tests.reports import manifest, sweep, write
 
+REGISTRIES = ("metrics.FAMILIES", "formats.FORMATS", "sources.SOURCES", "exporters.EXPORTERS", "tasks.TASKS")
 MAIN = "from runner.cli import main\n"
 
 
@@ -48,7 +49,9 @@ def test_importing_the_api_imports_nothing_heavy(tmp_path: Path) -> None:
     assert not loaded & {*HEAVY, "numpy", "hydra", "rich", "distributed"}
 
 
-@pytest.mark.parametrize("registry", ["metrics.FAMILIES", "formats.FORMATS", "sources.SOURCES", "exporters.EXPORTERS"])
+@pytest.mark.parametrize(
+    "registry", ["metrics.FAMILIES", "formats.FORMATS", "sources.SOURCES", "exporters.EXPORTERS", "tasks.TASKS"]
+)
 def test_declarations_import_nothing_heavy(registry: str, tmp_path: Path) -> None:
     module, _, name = registry.partition(".")
     loaded = imported_by(f"from runner.registry.{module} import {name}\nassert [*{name}.values()]", tmp_path)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.libraries
 NNCF = """
 from runner.errors import StageError
 from runner.nncf import patches, process
-from tests.models import tiny_language_model
+from tests.graphs import tiny_language_model
 
 nncf = process.import_nncf()
 from nncf.openvino.optimized_functions import models

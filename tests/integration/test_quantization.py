@@ -25,7 +25,7 @@ from runner.recipe.types import RUNTIME, Quantization
 from runner.stages import quantize
 from tests.compressed import types_of_layers
 from tests.conftest import Ovrun
-from tests.models import tiny_network
+from tests.graphs import tiny_network
 from tests.outputs import stage_result, stored
 
 Publish = Callable[..., Path]

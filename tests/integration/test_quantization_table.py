@@ -24,7 +24,7 @@ import pytest
 from runner.recipe import load
 from runner.recipe.origins import Origin
 from runner.recipe.types import Quantization
-from tests.models import tiny_network
+from tests.graphs import tiny_network
 
 HERE = Path(__file__)
 Settings = dict[str, Any]

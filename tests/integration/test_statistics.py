@@ -88,7 +88,7 @@ def compress_all(work: Path) -> dict[str, Any]:
     import openvino as ov
 
     from runner.errors import RecipeError
-    from tests.models import tiny_language_model
+    from tests.graphs import tiny_language_model
 
     datasets = token_samples(work)
     model = work / "model"

@@ -27,7 +27,7 @@ from runner.recipe.origins import Origin
 from runner.recipe.types import WeightCompression
 from runner.stages import compress
 from tests.conftest import Ovrun
-from tests.models import CHANNELS, INNER, VOCABULARY, tiny_language_model
+from tests.graphs import CHANNELS, INNER, VOCABULARY, tiny_language_model
 
 pytestmark = pytest.mark.libraries
 
@@ -331,7 +331,7 @@ from runner.nncf import process
 from runner.errors import RecipeError
 from runner.recipe.types import WeightCompression
 from runner.stages import compress
-from tests.models import tiny_language_model
+from tests.graphs import tiny_language_model
 nncf = process.import_nncf()
 try:
     with compress._awq_heard(WeightCompression("int4_sym", awq=True)):
