@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 
 from runner.errors import RecipeError
-from runner.metrics import classification, divergence, output_error
+from runner.metrics import divergence, measuring
 from runner.metrics.items import items
 from runner.model import architecture, ir
 from runner.model.parts import Model
 from runner.model.runtime import compile_folder
 from runner.recipe import load_recipe
 from runner.recipe.types import RUNTIME, Quantization
+from runner.registry.metrics import METRICS, family_of
 from runner.stages import quantize
 from tests.compressed import types_of_layers
 from tests.conftest import Ovrun
@@ -29,6 +30,7 @@ from tests.graphs import tiny_network
 from tests.outputs import stage_result, stored
 
 Publish = Callable[..., Path]
+CONTROLS = [name for name, metric in METRICS.items() if metric.controls]
 DIGITS = "defaults: [{model: digits-cnn}, {data: digits}, _self_]\n"
 DIALOGUE = "defaults: [{model: dialogpt-mini}, {data: dialogue}, _self_]\n"
 CONTROLLED = """
@@ -114,9 +116,9 @@ def original_of(version: Path) -> Path:
     return version.parent.parent / ".store" / "entries" / key[:2] / key / "files"
 
 
-@pytest.mark.parametrize(("metric", "family"), [("accuracy", classification), ("cosine_similarity", output_error)])
-def test_items_measure_what_the_metrics_measure(metric: str, family: Any, published: Publish, tmp_path: Path) -> None:
-    version = published("digits-int8")
+@pytest.mark.parametrize("metric", [name for name in CONTROLS if METRICS[name].family != "divergence"])
+def test_items_measure_what_the_metrics_measure(metric: str, published: Publish, tmp_path: Path) -> None:
+    version, family = published("digits-int8"), measuring(family_of(metric))
     original, dataset = original_of(version), load_recipe("digits-int8").datasets["digits_evaluation"]
     dataset = dataclasses.replace(dataset, limit=50)
     for folder in (tmp_path / "items", tmp_path / "reference"):
@@ -131,7 +133,7 @@ def test_items_measure_what_the_metrics_measure(metric: str, family: Any, publis
     assert found.measure(compile_folder(version), [3, 7])[1] == [each[3], each[7]]
 
 
-@pytest.mark.parametrize("metric", ["perplexity", "kl_divergence", "same_top_token"])
+@pytest.mark.parametrize("metric", [name for name in CONTROLS if METRICS[name].family == "divergence"])
 def test_windows_measure_what_the_metrics_measure(metric: str, published: Publish, tmp_path: Path) -> None:
     version = published("dialogpt-mini-ptq")
     original, dataset = original_of(version), load_recipe("dialogpt-mini-ptq").datasets["dialogue_eval"]

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from runner.recipe import load
+from runner.recipe.judge.schemas import load_schema
 from runner.recipe.origins import Origin
 from runner.recipe.types import Quantization
 from tests.graphs import tiny_network
@@ -267,6 +268,48 @@ def answers() -> dict[tuple[str, ...], dict[str, Any]]:
         assert process.returncode == 0, err[-2000:]
         known |= dict(zip(half, json.loads(out.splitlines()[-1]), strict=True))
     return {case: known[json.dumps(settings, sort_keys=True)] for case, settings in named.items()}
+
+
+def test_every_value_that_the_schemas_list_is_tried() -> None:
+    tried = {found for _, settings in cases() for found in stated(settings)}
+    listed = {found for name in SCHEMAS for found in choices(load_schema(name))}
+    listed |= set(choices(load_schema("recipe.schema.json")["properties"]["target_device"], "target_device"))
+    assert len(listed) > 30 and listed - tried == {("target_device", "ANY")}, "ANY is where none is stated"
+
+
+SCHEMAS = ("quantization.schema.json", "quantization_advanced.schema.json")
+
+
+def choices(schema: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Key -> value, of each value that a schema lists for a key of settings."""
+    if isinstance(schema, list):
+        for one in schema:
+            yield from choices(one, key)
+    elif isinstance(schema, dict):
+        yield from ((_of_either(key), value) for value in schema.get("enum", ()))
+        for name, inner in schema.items():
+            if name in ("properties", "$defs"):
+                for own, one in inner.items():
+                    yield from choices(one, own)
+            elif name != "if":
+                yield from choices(inner, key)
+
+
+def stated(settings: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Key -> value, of each value in settings."""
+    if isinstance(settings, dict):
+        for name, value in settings.items():
+            yield from stated(value, name)
+    elif isinstance(settings, list):
+        for value in settings:
+            yield from stated(value, key)
+    else:
+        yield _of_either(key), settings
+
+
+def _of_either(key: str) -> str:
+    """A key by what is the same for weights and for activations."""
+    return key.removeprefix("activations_").removeprefix("weights_")
 
 
 def test_our_verdict_is_that_of_nncf(answers: dict[tuple[str, ...], dict[str, Any]]) -> None:

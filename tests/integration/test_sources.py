@@ -13,6 +13,7 @@ import pytest
 
 from runner.errors import SourceError
 from runner.recipe.types import ModelSource
+from runner.registry.sources import SOURCES
 from runner.sources import locate
 from runner.sources.onnx_data import external_files
 from runner.stages import Task, convert
@@ -41,6 +42,11 @@ KINDS: dict[str, tuple[str, Writer]] = {
     "openvino": ("openvino", foreign.openvino_ir),
 }
 kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+def test_every_source_of_files_is_tried() -> None:
+    of_files = {name for name, one in SOURCES.items() if one.takes == "path" and not one.task}
+    assert {source for source, _ in KINDS.values()} == of_files
 
 
 def write(kind: str, folder: Path, seed: int = 0) -> tuple[str, Path, Dense]:

@@ -21,6 +21,7 @@ import runner.base.files as fs
 from runner.plan.builder import make_plan
 from runner.plan.types import Stage
 from runner.recipe import load_recipe
+from runner.recipe.judge.schemas import load_schema
 from runner.recipe.types import IgnoredScope
 from runner.stages import Task, compress, statistics
 from runner.store import store_of
@@ -30,12 +31,11 @@ from tests.samples import SAMPLES, int4_params, token_samples
 pytestmark = pytest.mark.libraries
 
 SCOPE = IgnoredScope(patterns=(".*MatMul_1.*",), validate=False)
-METRICS = (
-    "hessian_input_activation",
-    "mean_activation_variance",
-    "max_activation_variance",
-    "mean_activation_magnitude",
-)
+METRICS = [
+    metric
+    for metric in load_schema("weight_compression.schema.json")["properties"]["sensitivity_metric"]["enum"]
+    if metric != "weight_quantization_error"  # which needs no data
+]
 SETTINGS: dict[str, dict[str, Any]] = {
     "scale estimation": {"scale_estimation": True},
     "asymmetric": {"mode": "int4_asym", "scale_estimation": True},

@@ -23,6 +23,7 @@ import pytest
 
 from runner.plan.model_rules import check_against_config
 from runner.recipe import build, load
+from runner.recipe.judge.schemas import load_schema
 from runner.recipe.origins import Origin
 from runner.recipe.types import WeightCompression
 from runner.stages import compress
@@ -34,13 +35,15 @@ pytestmark = pytest.mark.libraries
 CONFIG = {"model_type": "llama", "hidden_size": CHANNELS, "intermediate_size": INNER}
 TEXT = {"source": "embedded", "id": "dialogue-train", "column": "text"}
 CODEBOOK = [-1.0, -0.6, -0.3, -0.1, 0.1, 0.3, 0.6, 1.0]
-MODES = (
-    *("int8_sym", "int8_asym", "int4_sym", "int4_asym", "int3_sym", "int2_sym", "nf4", "cb4", "codebook"),
-    *("mxfp4", "mxfp8_e4m3", "nvfp4", "fp4", "fp8_e4m3"),
-)
+ENUMS = {
+    name: one["enum"]
+    for name, one in load_schema("weight_compression.schema.json")["properties"].items()
+    if "enum" in one
+}
+MODES = [mode for mode in ENUMS["mode"] if mode != "adaptive_codebook"]
 GROUP_SIZES = (None, -1, 16, 32, 48)
-BACKUPS = ("none", "int8_sym", "int8_asym", "mxfp8_e4m3", "fp8_e4m3")
-METRICS = ("hessian_input_activation", "mean_activation_variance", "max_activation_variance")
+BACKUPS = ENUMS["backup_mode"]
+METRICS = [metric for metric in ENUMS["sensitivity_metric"] if metric != "weight_quantization_error"]
 OPTIONS: dict[str, dict[str, Any]] = {
     "none": {},
     "ratio": {"ratio": 0.5},
@@ -55,7 +58,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     **{f"{name} without data": {name: True} for name in ("scale_estimation", "gptq", "lora_correction")},
     "gptq + lora_correction": {"gptq": True, "lora_correction": True, "dataset": "text"},
     **{f"backup {m}": {"backup_mode": m} for m in BACKUPS},
-    **{f"fallback {m}": {"group_size_fallback_mode": m} for m in ("error", "ignore", "adjust")},
+    **{f"fallback {m}": {"group_size_fallback_mode": m} for m in ENUMS["group_size_fallback_mode"]},
 }
 WITH_BACKUPS = ("int4_sym", "mxfp4", "fp4")
 """A mode of each family: its options are tried with every backup mode besides."""

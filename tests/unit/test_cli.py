@@ -221,10 +221,7 @@ def test_a_path_that_nothing_can_have_is_2(
 
 
 @pytest.mark.parametrize("word", ["a" * 300, "b/" * 3000 + "c", "~nosuchuser/x", "a\nb"])
-@pytest.mark.parametrize(
-    "command",
-    "optimize plan sweep validate show report compare verify reproduce import explain".split(),
-)
+@pytest.mark.parametrize("command", [one.name for one in COMMANDS])
 def test_a_word_that_nothing_can_be_called_is_told_as_such(
     command: str, word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,7 @@ from runner.errors import SourceError
 from runner.metrics import exact_match
 from runner.model.feed import Port, array_feed
 from runner.recipe.types import Dataset, Preprocess
+from runner.registry.formats import FORMATS
 
 
 def npy(header: str | bytes, values: bytes = bytes(64), version: int = 1, length: int | None = None) -> bytes:
@@ -112,7 +113,7 @@ def test_npz(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "a name too long", "a zero byte", "a link to itself"])
-@pytest.mark.parametrize("suffix", ["npz", "jsonl", "txt"])
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_only_regular_files_are_read(tmp_path: Path, kind: str, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
     if kind == "pipe":

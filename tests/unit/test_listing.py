@@ -19,6 +19,7 @@ from runner.model import listing
 from runner.model.check import check_folder
 from runner.model.safetensors import check_safetensors
 from runner.recipe.types import ModelSource
+from runner.registry.sources import SOURCES
 from runner.sources import Located, locate
 from runner.sources.folder import files
 from runner.sources.onnx_data import external_files
@@ -240,15 +241,15 @@ def test_external_data_of_onnx_stay_in_the_folder(name: str, tmp_path: Path, out
         found(tmp_path / "m" / "net.onnx", "onnx")
 
 
-@pytest.mark.parametrize("source", ["onnx", "openvino", "tflite", "tensorflow", "paddle"])
+@pytest.mark.parametrize("source", [name for name, one in SOURCES.items() if one.takes == "path"])
 def test_only_regular_files_are_models(source: str, tmp_path: Path) -> None:
-    suffix = {"onnx": "onnx", "openvino": "xml", "tflite": "tflite", "tensorflow": "pb", "paddle": "pdmodel"}[source]
-    os.mkfifo(tmp_path / f"pipe.{suffix}")
-    (tmp_path / f"device.{suffix}").symlink_to("/dev/zero")
-    (tmp_path / f"folder.{suffix}").mkdir()
-    for name in ("pipe", "device", "folder"):
-        with pytest.raises(SourceError):
-            found(tmp_path / f"{name}.{suffix}", source)
+    for suffix in (".onnx", ".xml", ".tflite", ".pb", ".pbtxt", ".meta", ".pdmodel", ""):
+        os.mkfifo(tmp_path / f"pipe{suffix}")
+        (tmp_path / f"device{suffix}").symlink_to("/dev/zero")
+        (tmp_path / f"folder{suffix}").mkdir()
+        for name in ("pipe", "device", "folder"):
+            with pytest.raises(SourceError):
+                found(tmp_path / f"{name}{suffix}", source)
     with pytest.raises(SourceError):
         found(Path("/dev/zero"), source)
 

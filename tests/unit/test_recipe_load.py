@@ -23,7 +23,8 @@ from runner.recipe.load import judge
 from runner.recipe.origins import Origin
 from runner.recipe.read import documents, search
 from runner.recipe.types import RUNTIME, Check, IgnoredScope, ModelSource, Preprocess, Quantization, WeightCompression
-from runner.registry.metrics import LIMITS, METRICS, RELATIVE
+from runner.registry.metrics import FAMILIES, LIMITS, METRICS, RELATIVE
+from runner.registry.sources import SOURCES
 
 EXAMPLES = Path(__file__).parent.parent / "recipes" / "valid"
 SCHEMAS = sorted(path.name for path in resources.schemas_dir().glob("*.json"))
@@ -192,6 +193,7 @@ def test_enums_equal_the_registries() -> None:
     check = load_schema("accuracy.schema.json")["$defs"]["check"]
     assert set(check["properties"]["metric"]["enum"]) == set(METRICS)
     assert set(load_schema("dataset.schema.json")["properties"]["id"]["enum"]) == set(embedded.DATASETS)
+    assert set(load_schema("model.schema.json")["properties"]["source"]["enum"]) == set(SOURCES)
     (embedded_id,) = [
         rule["then"]["properties"]["id"]["enum"]
         for rule in load_schema("model.schema.json")["allOf"]
@@ -215,9 +217,9 @@ def test_gates_and_settings_are_those_of_the_registry(metric: str) -> None:
     taken = set()
     value = 8 if info.most > 8 else 0.5
     gate = {"lower": "max", "higher": "min"}[info.better]
-    for key in ("max", "min", "max_drop", "max_relative_increase", "context_length", "stride", "max_new_tokens"):
-        limit = value if key in LIMITS | RELATIVE else 8
-        check = {"metric": metric, "dataset": dataset, gate: value, key: limit}
+    settings = {name: one["examples"][0] for family in FAMILIES.values() for name, one in family.settings.items()}
+    for key, given in {**dict.fromkeys(LIMITS | RELATIVE, value), **settings}.items():
+        check = {"metric": metric, "dataset": dataset, gate: value, key: given}
         if not _problems({**config, "accuracy": {"checks": [check]}}):
             taken.add(key)
     assert taken == info.gates | info.params
