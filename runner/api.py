@@ -14,7 +14,6 @@ folder.
 from __future__ import annotations
 
 import os
-from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from runner.errors import (
 )
 
 if TYPE_CHECKING:
+    from runner.engine.watcher import Execute
     from runner.recipe.types import Recipe, Sweep
     from runner.run.outcome import Finished, Observer, Outcome
 
@@ -129,7 +129,7 @@ def optimize(
     Args:
         recipe: one that was loaded, or what `load` takes.
         allow_remote_code: let a recipe with `trust_remote_code` run the code that comes with its model.
-        observer: is told how far the run is.
+        observer: is told how far the run is, and of its end, a missed gate's too.
 
     Raises:
         RecipeError: as `load`, or it does not fit its model.
@@ -160,6 +160,7 @@ def sweep(
     fail_fast: bool = False,
     allow_remote_code: bool = False,
     observer: Observer | None = None,
+    execute: Execute | None = None,
 ) -> Finished:
     """Run every point of a recipe with lists of values; shared work is done once.
 
@@ -169,6 +170,8 @@ def sweep(
     Args:
         name: of a recipe, or a path to a .yaml file; overrides may list values, `key=value,value`.
         jobs: how many worker processes of this machine share the work; more than one needs `ovrun[cluster]`.
+        observer: is told how far the run is, and of each point's end.
+        execute: the engine instead of those, such as `runner.engine.pick.engine(scheduler="tls://host:8786")`.
 
     Raises:
         RecipeError: points have mistakes, or do not fit their models; nothing has run.
@@ -187,8 +190,9 @@ def sweep(
     )
     recipes = [point.recipe for point in loaded.points]
     refuse_remote_code(recipes, allowed=allow_remote_code, by="allow_remote_code=True")
-    chosen = engine(Namespace(jobs=jobs, scheduler=None, cluster=None, cluster_config=None, workers=None))
-    return lifecycle.run_sweep(loaded, Path(outputs), observer or Silent(), chosen, fail_fast=fail_fast)
+    return lifecycle.run_sweep(
+        loaded, Path(outputs), observer or Silent(), execute or engine(jobs), fail_fast=fail_fast
+    )
 
 
 def versions(name: str | None = None, *, outputs: PathLike = OUTPUTS) -> list[Version]:

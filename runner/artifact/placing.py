@@ -31,7 +31,6 @@ from runner.base import keys
 from runner.errors import StageError
 from runner.metrics.gates import Judged
 from runner.plan.types import Plan
-from runner.recipe.dump import dump_data
 from runner.store import Entry, Store, cannot_write
 
 RECIPE, CARD = "recipe.yaml", "README.md"
@@ -244,6 +243,7 @@ class _Placing:
 
     def _fill(self, folder: Path, number: int | None) -> None:
         from runner.artifact.card import write_card
+        from runner.recipe.dump import dump_data
 
         plan, places = self.plan, Places(self.plan.recipe, self.outputs, folder)
         fs.link_tree(self.model.files, folder, independent=plan.recipe.publish == "copy")

@@ -35,10 +35,10 @@ def _is_name(word: str) -> bool:
 
 def load_all(arguments: Namespace) -> list[Recipe]:
     """Load every recipe that is named, with the overrides."""
-    from runner.recipe import load_recipe
+    from runner import api
 
     names, overrides = split_words(arguments.words)
-    return _each(names, lambda name: load_recipe(name, overrides, recipes_dir=arguments.recipes))
+    return _each(names, lambda name: api.load(name, overrides, recipes_dir=arguments.recipes))
 
 
 def load_sweeps(arguments: Namespace) -> list[Sweep]:

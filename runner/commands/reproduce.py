@@ -121,7 +121,7 @@ def _here(
 def _again(manifest: Mapping[str, Any], recipe: Recipe, into: Path, output: Output) -> Reproduction:
     from runner.run.reproduce import reproduce
 
-    with contextlib.closing(output.run(recipe)) as display:
+    with contextlib.closing(output.stages(recipe)) as display:
         return reproduce(manifest, recipe, into, display)
 
 

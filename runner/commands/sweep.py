@@ -42,9 +42,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, output: Output) -> int:
     """Run all sweeps; the exit code is that of the worst failure."""
-    from runner.engine.pick import engine
-
-    execute = engine(arguments)
+    execute = _engine(arguments, output)
     sweeps = load_sweeps(arguments)
     for sweep in sweeps:
         permit_all(sweep, arguments)
@@ -58,12 +56,37 @@ def run(arguments: Namespace, output: Output) -> int:
     return max(codes)
 
 
+def _engine(arguments: Namespace, output: Output) -> Execute:
+    """What runs the stages; a mistake in its options comes before all others."""
+    from runner.engine.pick import NOT_ENCRYPTED, engine
+
+    execute = engine(
+        arguments.jobs,
+        scheduler=arguments.scheduler,
+        cluster=arguments.cluster,
+        cluster_config=arguments.cluster_config,
+        workers=arguments.workers,
+    )
+    if arguments.scheduler is not None:
+        from runner.engine.start import is_encrypted
+
+        if not is_encrypted(arguments.scheduler):
+            output.warn(f"warning: {NOT_ENCRYPTED}")
+    return execute
+
+
 def _sweep_one(sweep: Sweep, execute: Execute, arguments: Namespace, output: Output) -> int:
-    from runner.run.lifecycle import run_sweep
+    from runner import api
 
     with contextlib.closing(output.sweep(sweep)) as display:
-        finished = run_sweep(sweep, arguments.outputs, display, execute, fail_fast=arguments.fail_fast)
-    display.summary(finished)
+        finished = api.sweep(
+            sweep,
+            outputs=arguments.outputs,
+            fail_fast=arguments.fail_fast,
+            allow_remote_code=arguments.allow_remote_code,
+            observer=display,
+            execute=execute,
+        )
     output.damaged(sentence for point in finished.points for sentence in point.damaged)
     output.after_sweep(sweep.name, arguments.outputs)
     return finished.exit_code

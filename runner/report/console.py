@@ -46,8 +46,8 @@ def animated(console: Console) -> bool:
     return console.is_terminal and not console.is_dumb_terminal
 
 
-class RunConsole:
-    """Shows one run; a `Display`."""
+class StagesConsole:
+    """Shows the stages of one run; a `Display`."""
 
     def __init__(self, console: Console, recipe: Recipe) -> None:
         self.console = console
@@ -111,8 +111,27 @@ class RunConsole:
         """Leave the terminal as it was."""
         self._stop()
 
-    def summary(self, run: Finished) -> None:
+    def ended(self, run: Finished) -> None:
+        """What came of it is told elsewhere."""
+
+    def _line(self, mark: str, style: str, label: str, rest: str) -> None:
+        self.console.print(Text(f"  {mark} ", style=style).append(f"{label:<{self.width}} {rest}".rstrip(), style=""))
+
+    def _stop(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = self.task = None
+
+
+class RunConsole(StagesConsole):
+    """Shows one run and what came of it; a `RunDisplay`."""
+
+    end: Finished | None = None
+
+    def ended(self, run: Finished) -> None:
         """What was made, how big it is, what each check measured, and where it lies."""
+        self.close()
+        self.end = run
         (outcome,) = run.points
         assert outcome.path is not None
         manifest = read_manifest(outcome.path) or {}
@@ -143,14 +162,6 @@ class RunConsole:
             ratio = size["optimized"] / size["converted"]
             text += f", {ratio:.2f} x the converted model ({megabytes(size['converted'])})"
         self.console.print(text)
-
-    def _line(self, mark: str, style: str, label: str, rest: str) -> None:
-        self.console.print(Text(f"  {mark} ", style=style).append(f"{label:<{self.width}} {rest}".rstrip(), style=""))
-
-    def _stop(self) -> None:
-        if self.bar is not None:
-            self.bar.stop()
-            self.bar = self.task = None
 
 
 def shown(path: Path) -> Path:

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 
 class Unshown(Silent):
-    """Shows nothing of a run; a `Display`."""
+    """Shows nothing of a run; a `RunDisplay`."""
+
+    end: Finished | None = None
 
     def close(self) -> None: ...
 
-    def summary(self, run: Finished) -> None: ...
+    def ended(self, run: Finished) -> None:
+        """Keep what came of it."""
+        self.end = run
 
 
 class FolderOfRun(Unshown):
@@ -32,8 +36,9 @@ class FolderOfRun(Unshown):
     def __init__(self, output: Output) -> None:
         self.output = output
 
-    def summary(self, run: Finished) -> None:
+    def ended(self, run: Finished) -> None:
         """The version, or the model that is kept aside."""
+        super().ended(run)
         self.output.lines([str(run.points[0].path)])
 
 
@@ -99,7 +104,7 @@ class SweepEvents:
     def close(self) -> None:
         """Nothing is left open."""
 
-    def summary(self, run: Finished) -> None:
+    def ended(self, run: Finished) -> None:
         """`end`: of one sweep."""
         counts: dict[str, int] = {}
         for one in run.points:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.recipe.types import Recipe, Sweep
-    from runner.run.outcome import Display
+    from runner.run.outcome import Display, RunDisplay
 
 Found = TypeVar("Found")
 
@@ -53,8 +53,12 @@ class Output(ABC):
         """How far a long work is, as a line that the next one replaces, and an empty one takes back."""
 
     @abstractmethod
-    def run(self, recipe: Recipe) -> Display:
-        """What shows the run of one recipe, which begins now."""
+    def run(self, recipe: Recipe) -> RunDisplay:
+        """What shows the run of one recipe, which begins now, and what came of it."""
+
+    @abstractmethod
+    def stages(self, recipe: Recipe) -> Display:
+        """What shows such a run alone, of which something else is told afterwards."""
 
     @abstractmethod
     def sweep(self, sweep: Sweep) -> Display:
@@ -110,11 +114,19 @@ class Text(Output):
         """Only on a terminal."""
         streams.passing(text)
 
-    def run(self, recipe: Recipe) -> Display:
+    def run(self, recipe: Recipe) -> RunDisplay:
         """A line a stage, and a last block."""
         from runner.report.console import RunConsole, make_console
 
         console = RunConsole(make_console(), recipe)
+        console.heading()
+        return console
+
+    def stages(self, recipe: Recipe) -> Display:
+        """A line a stage."""
+        from runner.report.console import StagesConsole, make_console
+
+        console = StagesConsole(make_console(), recipe)
         console.heading()
         return console
 
@@ -139,11 +151,17 @@ class Quiet(Output):
         """The few lines."""
         self.lines(quiet)
 
-    def run(self, recipe: Recipe) -> Display:
+    def run(self, recipe: Recipe) -> RunDisplay:
         """The folder of what was made."""
         from runner.report.displays import FolderOfRun
 
         return FolderOfRun(self)
+
+    def stages(self, recipe: Recipe) -> Display:
+        """Nothing."""
+        from runner.report.displays import Unshown
+
+        return Unshown()
 
     def sweep(self, sweep: Sweep) -> Display:
         """The folder of each version."""
@@ -174,11 +192,15 @@ class Json(Output):
         """The whole."""
         return whole()
 
-    def run(self, recipe: Recipe) -> Display:
+    def run(self, recipe: Recipe) -> RunDisplay:
         """Nothing: the document is told at the end."""
         from runner.report.displays import Unshown
 
         return Unshown()
+
+    def stages(self, recipe: Recipe) -> Display:
+        """Nothing."""
+        return self.run(recipe)
 
     def sweep(self, sweep: Sweep) -> Display:
         """An event a line."""

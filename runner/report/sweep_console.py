@@ -98,8 +98,9 @@ class SweepConsole:
             self.live.stop()
             self.live = None
 
-    def summary(self, run: Finished) -> None:
+    def ended(self, run: Finished) -> None:
         """How many points came to which end."""
+        self.close()
         counts = ", ".join(f"{count} {status}" for status, count in self.state.statuses.most_common())
         what = f"{plural(len(run.points), 'point')}: {counts}"
         self.console.print()

@@ -21,7 +21,6 @@ from runner.plan.builder import make_plan
 from runner.plan.graph import make_graph, plan_points
 from runner.plan.types import Plan, Stage
 from runner.recipe.types import Point, Recipe, Sweep
-from runner.run import record
 from runner.run.judging import judge_all
 from runner.run.outcome import Finished, Observer, Outcome
 from runner.store import Entry, Store, cannot_write, store_of
@@ -63,6 +62,8 @@ def run_sweep(
         StageError: the outputs folder can't be written.
         KeyboardInterrupt: what has finished is kept and recorded.
     """
+    from runner.run import record
+
     start = time.monotonic()
     store = store_of(outputs)
     for point in sweep.points:
@@ -101,9 +102,11 @@ class _Run:
         self.again: set[str] = set()
 
     def finished(self, start: float) -> Finished:
-        """The end of a run that began at `start` of the monotonic clock."""
-        ran = frozenset(self.ran)
-        return Finished(self.sweep.name, self.points, self.sweep.select, ran, self.log, time.monotonic() - start)
+        """The end of a run that began at `start` of the monotonic clock, which its observer is told."""
+        ran, duration = frozenset(self.ran), time.monotonic() - start
+        end = Finished(self.sweep.name, self.points, self.sweep.select, ran, self.log, duration)
+        self.observer.ended(end)
+        return end
 
     def execute(self, execute: Execute | None, fail_fast: bool) -> None:
         """Run what is missing; what somebody removes from the store meanwhile is made again."""
@@ -212,6 +215,8 @@ class _Run:
             return
         outcome.checks = judge_all(plan, entries)
         if self.recorded:
+            from runner.run import record
+
             outcome.row = record.row(plan, self.store, entries, outcome.checks)
         if not all(judged.passed for judged in outcome.checks):
             outcome.status = Status.REJECTED

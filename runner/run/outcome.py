@@ -78,15 +78,25 @@ class Observer(Watcher, Protocol):
 
     def point(self, outcome: Outcome) -> None: ...
 
+    def ended(self, run: Finished) -> None:
+        """The run has come to its end; one that fails as a whole does not."""
+
 
 class Display(Observer, Protocol):
-    """An observer that shows a run, and what came of it."""
+    """An observer that shows a run."""
 
     def close(self) -> None:
-        """The run is over, however it ended."""
+        """The run is over, however that came."""
 
-    def summary(self, run: Finished) -> None:
-        """What came of it."""
+
+class RunDisplay(Display, Protocol):
+    """One that knows what came of its run.
+
+    Attributes:
+        end: None before it, and of a run that failed.
+    """
+
+    end: Finished | None
 
 
 class Silent:
@@ -105,3 +115,5 @@ class Silent:
     def failed(self, stage: Stage, error: OvrunError) -> None: ...
 
     def point(self, outcome: Outcome) -> None: ...
+
+    def ended(self, run: Finished) -> None: ...

@@ -10,8 +10,19 @@ import pytest
 
 from runner import api
 from runner.embedded import DATASETS
+from runner.run.outcome import Finished, Silent
 
 README = Path(__file__).parents[2] / "README.md"
+
+
+class Ends(Silent):
+    """Remembers the ends of runs."""
+
+    def __init__(self) -> None:
+        self.seen: list[Finished] = []
+
+    def ended(self, run: Finished) -> None:
+        self.seen.append(run)
 
 
 def test_a_version_is_made_loaded_and_listed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -23,8 +34,10 @@ def test_a_version_is_made_loaded_and_listed(tmp_path: Path, capfd: pytest.Captu
     assert api.versions(outputs=tmp_path) == api.versions("digits-int8", outputs=tmp_path) == [version]
     assert api.versions("other", outputs=tmp_path) == []
 
+    ends = Ends()
     with pytest.raises(api.AccuracyError, match="accuracy on digits_evaluation: min is 1"):
-        api.optimize("digits-int8", ["accuracy.checks.0.min=1.0"], outputs=tmp_path)
+        api.optimize("digits-int8", ["accuracy.checks.0.min=1.0"], outputs=tmp_path, observer=ends)
+    assert [point.status for end in ends.seen for point in end.points] == ["rejected"]
     assert capfd.readouterr() == ("", "")
 
     with np.load(DATASETS["digits-evaluation"]) as arrays:
@@ -35,7 +48,9 @@ def test_a_version_is_made_loaded_and_listed(tmp_path: Path, capfd: pytest.Captu
 
 
 def test_a_sweep_gives_rows(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    done = api.sweep("digits-int8", ["compression.subset_size=10,20"], outputs=tmp_path)
+    ends = Ends()
+    done = api.sweep("digits-int8", ["compression.subset_size=10,20"], outputs=tmp_path, observer=ends)
+    assert ends.seen == [done]
     assert [point.status for point in done.points] == ["published", "published"] and done.exit_code == 0
     rows = api.report(outputs=tmp_path)
     assert [row["compression.subset_size"] for row in rows] == [10, 20]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from pathlib import Path
 
@@ -16,7 +17,7 @@ PROMISED = {
     "plan": "(recipe, overrides=(), *, outputs='outputs', recipes_dir=None)",
     "report": "(*, outputs='outputs')",
     "sweep": "(name, overrides=(), *, outputs='outputs', recipes_dir=None, jobs=1, fail_fast=False, "
-    "allow_remote_code=False, observer=None)",
+    "allow_remote_code=False, observer=None, execute=None)",
     "versions": "(name=None, *, outputs='outputs')",
 }
 ERRORS = {"AccuracyError", "OvrunError", "Problem", "RecipeError", "SourceError", "StageError", "UsageError"}
@@ -41,6 +42,13 @@ def test_the_public_names_are_these() -> None:
 @pytest.mark.parametrize("name", PROMISED)
 def test_a_signature_is_kept(name: str) -> None:
     assert plain(getattr(api, name)) == PROMISED[name]
+
+
+def test_the_command_line_is_written_on_it() -> None:
+    beneath = {"load_recipe", "optimize", "run_sweep", "lifecycle", "make_plan", "Silent"}
+    for path in (Path(api.__file__).parent / "commands").glob("*.py"):
+        imports = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+        assert not beneath & {alias.name for node in imports for alias in node.names}, path.name
 
 
 def test_a_wrong_recipe_tells_all_its_problems(tmp_path: Path) -> None:
