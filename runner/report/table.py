@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -80,7 +80,7 @@ def _metric_cells(table: Table, row: Row, column: Column) -> tuple[Any, str, str
     return check["value"], gates_text(check), "yes" if check["passed"] else "no"
 
 
-def text_lines(table: Table, rows: Sequence[Row], wide: int | None = None) -> list[str]:
+def text_lines(table: Table, rows: Sequence[Row], wide: int | None = None) -> Iterator[str]:
     """A table a sweep, and one of all else; a table that is wider than `wide` leaves the names out.
 
     They say the same as the settings, and the line below gives the first in full.
@@ -88,7 +88,9 @@ def text_lines(table: Table, rows: Sequence[Row], wide: int | None = None) -> li
     order = dict.fromkeys(row.sweep for row in rows)
     groups = sorted(rows, key=lambda row: list(order).index(row.sweep))
     parts = [_group(table, sweep, list(members), wide) for sweep, members in groupby(groups, lambda row: row.sweep)]
-    return [line for number, part in enumerate(parts) for line in ([""] if number else []) + list(part)]
+    for at, part in enumerate(parts):
+        yield from [""] * bool(at)
+        yield from part
 
 
 def _group(table: Table, sweep: str | None, rows: list[Row], wide: int | None) -> Iterable[str]:
