@@ -17,7 +17,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.artifact.published import Version
 from runner.errors import (
@@ -204,7 +204,7 @@ def versions(name: str | None = None, *, outputs: PathLike = OUTPUTS) -> list[Ve
     return [Version(folder) for home in found for _, folder in sorted(record.folders(home, record.load(home)).items())]
 
 
-def report(*, outputs: PathLike = OUTPUTS) -> list[dict[str, Any]]:
+def report(*, outputs: PathLike = OUTPUTS) -> list[dict[str, object]]:
     """A flat row for each version, each model that missed a gate, and each point of the last run of a sweep.
 
     Sizes are bytes, times seconds; a swept key is a column by its name, a metric one by `metric` or `metric@dataset`.

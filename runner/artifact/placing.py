@@ -28,6 +28,7 @@ from runner.artifact.versions import (
     versions,
 )
 from runner.base import keys
+from runner.base.values import listing
 from runner.errors import StageError
 from runner.metrics.gates import Judged
 from runner.plan.types import Plan
@@ -58,8 +59,8 @@ def identity_of(plan: Plan) -> str:
         [m.check.metric, m.check.dataset, m.check.max, m.check.min, m.check.max_drop, m.check.max_relative_increase]
         for m in plan.measurements
     ]
-    gates = sorted(keys.canonical(gates), key=str)
-    return keys.digest({"ovrun": __version__.split(".")[0], "targets": sorted(plan.targets), "gates": gates})
+    ordered = sorted(listing(keys.canonical(gates)), key=str)
+    return keys.digest({"ovrun": __version__.split(".")[0], "targets": sorted(plan.targets), "gates": ordered})
 
 
 def place(

@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from runner.base.documents import recall, write_json
 
@@ -28,7 +27,7 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def sha256_json(document: Any) -> str:
+def sha256_json(document: object) -> str:
     """The SHA-256 of plain data, independent of the order of its keys."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -61,9 +60,9 @@ def digest_paths(paths: Mapping[str, Path], memory: Path) -> str:
     """
     old = recall(memory)
     rows = old.get("files")
-    known: dict[str, Any] = rows if isinstance(rows, dict) else {}
+    known: dict[str, object] = rows if isinstance(rows, dict) else {}
     found: dict[str, str] = {}
-    fresh: dict[str, Any] = {}
+    fresh: dict[str, object] = {}
     for name, path in paths.items():
         now, stat = time.time_ns(), stat_of(path)
         remembered = _digest_in(known.get(name), stat)
@@ -77,7 +76,7 @@ def digest_paths(paths: Mapping[str, Path], memory: Path) -> str:
     return sha256_json(found)
 
 
-def _digest_in(row: Any, stat: Stat) -> str | None:
+def _digest_in(row: object, stat: Stat) -> str | None:
     """The digest in a row of the memory, if it was made of the same file."""
     if isinstance(row, list) and len(row) == 5 and row[:4] == list(stat):
         digest = row[4]

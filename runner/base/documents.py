@@ -8,7 +8,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 JSON_LIMIT = 256 << 20
 """Bytes that a JSON file may have: a tokenizer's have tens of millions."""
@@ -45,7 +45,7 @@ def read_limited(path: Path, limit: int, *, follow: bool = True) -> bytes:
     return content
 
 
-def read_json(path: Path, limit: int = JSON_LIMIT, *, follow: bool = True) -> Any:
+def read_json(path: Path, limit: int = JSON_LIMIT, *, follow: bool = True) -> object:
     """The data in a JSON file, or None when there is no such file, it does not parse, or is no regular file.
 
     Raises:
@@ -59,13 +59,13 @@ def read_json(path: Path, limit: int = JSON_LIMIT, *, follow: bool = True) -> An
         return None
 
 
-def read_object(path: Path, limit: int = JSON_LIMIT, *, follow: bool = True) -> dict[str, Any]:
+def read_object(path: Path, limit: int = JSON_LIMIT, *, follow: bool = True) -> dict[str, object]:
     """The object in a JSON file; an empty one where `read_json` finds nothing, or something else."""
     content = read_json(path, limit, follow=follow)
     return content if isinstance(content, dict) else {}
 
 
-def recall(path: Path) -> dict[str, Any]:
+def recall(path: Path) -> dict[str, object]:
     """The object in a file that is only a memory: an empty one where it can't be had, for whatever reason."""
     try:
         return read_object(path, follow=False)
@@ -86,6 +86,6 @@ def write_text(path: Path, text: str) -> None:
         raise
 
 
-def write_json(path: Path, document: Any) -> None:
+def write_json(path: Path, document: object) -> None:
     """Write plain data as a JSON file, at once."""
     write_text(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+from runner.base.values import listing, mapping, numeric, text
 
 
 def megabytes(size: float) -> str:
@@ -31,19 +32,20 @@ def number(value: float | None) -> str:
     return f"{value:.4g}"
 
 
-def gate_text(gate: Mapping[str, Any]) -> str:
+def gate_text(gate: Mapping[str, object]) -> str:
     """A gate as a person says it: `max 0.15`, `max drop 0.01, measured 0.003`."""
     if gate["gate"] is None:
         return "-"
-    text = f"{gate['gate'].replace('_', ' ')} {number(gate['limit'])}"
+    said = f"{text(gate['gate']).replace('_', ' ')} {_figure(gate['limit'])}"
     if gate["gate"] not in ("max", "min"):
-        text += f", measured {number(gate['measured'])}"
-    return text
+        said += f", measured {_figure(gate['measured'])}"
+    return said
 
 
-def check_lines(checks: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+def check_lines(checks: Sequence[Mapping[str, object]]) -> list[tuple[str, str]]:
     """A line a gate of a manifest's checks, in aligned columns, and `met` or `MISSED` to put behind it."""
-    rows = [(_check_cells(check, gate), gate["passed"]) for check in checks for gate in check["gates"]]
+    gated = [(check, mapping(gate)) for check in checks for gate in listing(check["gates"])]
+    rows = [(_check_cells(check, gate), gate["passed"]) for check, gate in gated]
     widths = [max(map(len, column)) for column in zip(*(cells for cells, _ in rows), strict=True)]
     lines = []
     for (metric, value, reference, gate), passed in rows:
@@ -52,6 +54,10 @@ def check_lines(checks: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     return lines
 
 
-def _check_cells(check: Mapping[str, Any], gate: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    reference = "" if check["reference_value"] is None else f"reference {number(check['reference_value'])}"
-    return check["metric"], number(check["value"]), reference, gate_text(gate)
+def _check_cells(check: Mapping[str, object], gate: Mapping[str, object]) -> tuple[str, str, str, str]:
+    reference = "" if check["reference_value"] is None else f"reference {_figure(check['reference_value'])}"
+    return text(check["metric"]), _figure(check["value"]), reference, gate_text(gate)
+
+
+def _figure(value: object) -> str:
+    return number(None if value is None else numeric(value))

@@ -6,7 +6,6 @@ import importlib.metadata
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 import runner.base.files as fs
 
@@ -14,18 +13,17 @@ _EXACT = 2.0**53
 _VERSION = re.compile(r"^Version: *(\S+)", re.MULTILINE)
 
 
-def document(**parts: Any) -> dict[str, Any]:
+def document(**parts: object) -> dict[str, object]:
     """What a key is made from, in its one form."""
-    found: dict[str, Any] = canonical(parts)
-    return found
+    return {name: canonical(part) for name, part in parts.items()}
 
 
-def digest(document: Mapping[str, Any]) -> str:
+def digest(document: Mapping[str, object]) -> str:
     """The key of a document, as 64 hex digits."""
     return fs.sha256_json(canonical(document))
 
 
-def canonical(value: Any) -> Any:
+def canonical(value: object) -> object:
     """Plain data in which equal values look alike: a whole number is an integer, and a sequence a list."""
     if isinstance(value, Mapping):
         return {str(key): canonical(item) for key, item in value.items()}

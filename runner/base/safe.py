@@ -11,7 +11,6 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
 
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, among them ESC, DEL and the 8-bit CSI and OSC
@@ -87,21 +86,21 @@ _FORMULA = re.compile(r"[\s\x00]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
-def csv_cell(value: Any) -> Any:
+def csv_cell(value: object) -> object:
     """A value of a CSV file that no spreadsheet takes for a formula; numbers stay numbers."""
     if not isinstance(value, str) or _NUMBER.fullmatch(value) or not _FORMULA.match(value):
         return value
     return f"'{value}"
 
 
-def json_text(document: Any, *, indent: int | None = 2, ascii_only: bool = False) -> str:
+def json_text(document: object, *, indent: int | None = 2, ascii_only: bool = False) -> str:
     """A document as JSON that is valid UTF-8: what no JSON has is null, what a terminal would obey is escaped."""
     separators = None if indent else (",", ":")
     text = json.dumps(_finite(document), ensure_ascii=ascii_only, indent=indent, separators=separators)
     return _HIDDEN.sub(lambda match: json.dumps(match.group())[1:-1], text)
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

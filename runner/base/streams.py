@@ -12,7 +12,8 @@ import errno
 import io
 import os
 import sys
-from typing import Any, TextIO
+from collections.abc import Iterator
+from typing import TextIO
 
 from runner.base import safe
 from runner.errors import without_secrets
@@ -38,7 +39,7 @@ class Steady(io.TextIOWrapper):
             super().flush()
 
     @contextlib.contextmanager
-    def _kept(self) -> Any:
+    def _kept(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -112,7 +113,7 @@ def put(text: str, end: str = "\n") -> None:
     print(safe.terminal(text), end=end)
 
 
-def put_json(document: Any, *, indent: int | None = 2) -> None:
+def put_json(document: object, *, indent: int | None = 2) -> None:
     """Write a document to standard output."""
     utf8 = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
     print(safe.json_text(document, indent=indent, ascii_only=not utf8), flush=indent is None)

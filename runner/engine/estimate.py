@@ -63,7 +63,9 @@ class Costs:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.path = store.room() / "costs.json"
-        self.known = {like: cost for like, cost in fs.recall(self.path).items() if _is_cost(cost)}
+        self.known: dict[str, dict[str, float]] = {
+            like: cost for like, cost in fs.recall(self.path).items() if isinstance(cost, dict) and _is_cost(cost)
+        }
         self.documents: dict[str, Mapping[str, Any]] = {}
         self.sources: dict[str, str] = {}
         self.sizes: dict[str, int] = {}

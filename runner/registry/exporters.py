@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from runner.base.progress import Progress
 from runner.registry.declared import Declaration, Declared
@@ -57,7 +57,7 @@ class Exporting(Protocol):
     def prepare(self) -> None:
         """Import what `export` will need, while the stage before still runs."""
 
-    def export(self, source: Path, out: Path, params: ExportParams, progress: Progress) -> Mapping[str, Any]:
+    def export(self, source: Path, out: Path, params: ExportParams, progress: Progress) -> Mapping[str, object]:
         """Fill the empty folder `out` with `openvino_model.xml` and `.bin`, and all that belongs to the model.
 
         Args:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from runner.registry.declared import Declaration, Declared
 
 Shape = Literal["text", "rows", "arrays"]
+Reader = Callable[[Path], Iterable[Mapping[str, object]]]
 
 KEYS: Mapping[Shape, tuple[str, ...]] = {
     "text": (),
@@ -35,10 +36,10 @@ class DataFormat(Declaration):
     shape: Shape = "rows"
     revision: int = 1
     module: str = ""
-    function: Callable[[Path], Iterable[Mapping[str, Any]]] | None = None
+    function: Reader | None = None
 
 
-def row_format(name: str, *, help: str, revision: int = 1) -> Callable[[Callable[[Path], Any]], DataFormat]:
+def row_format(name: str, *, help: str, revision: int = 1) -> Callable[[Reader], DataFormat]:
     """Declare a format of rows by the function that reads a file's rows, each as column -> value, one after the other.
 
     The function raises ValueError for what it can't read; columns that a recipe names have to hold texts.
@@ -48,7 +49,7 @@ def row_format(name: str, *, help: str, revision: int = 1) -> Callable[[Callable
         revision: raise it when the function reads the same file otherwise.
     """
 
-    def declare(function: Callable[[Path], Iterable[Mapping[str, Any]]]) -> DataFormat:
+    def declare(function: Reader) -> DataFormat:
         return DataFormat(name, help, shape="rows", revision=revision, module="runner.data.rows", function=function)
 
     return declare

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from runner.registry.metrics import Metric
 
@@ -11,7 +10,7 @@ _TOWARDS = {"lower": ("max", "max_relative_increase"), "higher": ("min", "max_dr
 _BESIDE = {"min": "max", "max": "min"}
 
 
-def misfits(info: Metric, gates: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def misfits(info: Metric, gates: Mapping[str, float]) -> Iterator[tuple[str, str, str]]:
     """The gates that are wrong for a metric, each with what is wrong and what to use.
 
     A `min` where less is better, or a `max` where more is, is right only beside its counterpart, as an interval.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 from runner.registry.declared import Declaration, Declared
 
@@ -87,14 +87,14 @@ class Family(Declaration):
     metrics: tuple[Metric, ...] = ()
     data: frozenset[str] = frozenset()
     needs: str = ""
-    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     generates: bool = False
     of_generators: bool = False
     needs_reference: bool = False
     revision: int = 1
     libraries: tuple[str, ...] = ()
     module: str = ""
-    function: Callable[..., Any] | None = None
+    function: Callable[..., object] | None = None
     rows: Rows | None = None
 
     @property
@@ -130,7 +130,7 @@ def metric(
     span: tuple[float, float] = SHARE,
     unit: str = "",
     revision: int = 1,
-) -> Callable[[Callable[..., Any]], Family]:
+) -> Callable[[Callable[..., object]], Family]:
     """Declare a metric that is the mean of a number a row, by the function that gives these numbers.
 
     Args:
@@ -142,7 +142,7 @@ def metric(
         revision: raise it when the function gives other numbers for the same rows.
     """
 
-    def declare(function: Callable[..., Any]) -> Family:
+    def declare(function: Callable[..., object]) -> Family:
         from runner.registry.settings import schemas  # imports inspect, of which nobody else has a need
 
         generates = rows == "replies"
@@ -207,7 +207,7 @@ def family_of(metric: str) -> Family:
     return FAMILIES[METRICS[metric].family]
 
 
-def settings(info: Metric, given: Mapping[str, Any]) -> dict[str, Any]:
+def settings(info: Metric, given: Mapping[str, object]) -> dict[str, object]:
     """A check's settings in one form: a default that is stated is as one that is not."""
     found = {name: value for name, value in given.items() if value is not None}
     for name, schema in FAMILIES[info.family].settings.items():

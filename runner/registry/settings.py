@@ -6,7 +6,7 @@ import inspect
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Maximum:
 _TYPES = {int: "integer", float: "number", str: "string", bool: "boolean"}
 
 
-def schemas(function: Callable[..., Any]) -> dict[str, dict[str, Any]]:
+def schemas(function: Callable[..., object]) -> dict[str, dict[str, object]]:
     """Name -> JSON Schema of each keyword-only parameter: type, limits, default; a plain text annotation is its help.
 
     Raises:
@@ -44,7 +44,7 @@ def schemas(function: Callable[..., Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _schema(hint: Any, where: str) -> dict[str, Any]:
+def _schema(hint: object, where: str) -> dict[str, object]:
     if typing.get_origin(hint) is Annotated:
         base, *more = typing.get_args(hint)
         schema = _schema(base, where)

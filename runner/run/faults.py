@@ -20,7 +20,7 @@ def check_fetched(plan: Plan, stage: Stage, entry: Entry) -> None:
         RecipeError: the recipe does not fit the model.
     """
     if stage.name == "fetch":
-        refuse_misfit(plan.recipe, fs.read_json(entry.files / "config.json"), plan.located.task)
+        refuse_misfit(plan.recipe, fs.read_object(entry.files / "config.json"), plan.located.task)
 
 
 def placed(error: OvrunError, recipe: Recipe, stage: Stage) -> OvrunError:

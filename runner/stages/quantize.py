@@ -141,7 +141,7 @@ def _model_type(step: Quantization, source: Any, model: Any) -> str | None:
     if step.model_type is not None:
         return None if step.model_type == "none" else step.model_type
     config = source / "config.json"
-    known = architecture.is_transformer(fs.read_json(config)) if config.is_file() else None
+    known = architecture.is_transformer(fs.read_object(config)) if config.is_file() else None
     return "transformer" if known or ir.has_attention(model) else None
 
 

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 import runner.base.files as fs
 from runner.base.trouble import cannot_read, cannot_write
+from runner.base.values import mapping
 from runner.errors import StageError
 from runner.store import recent
 from runner.store.files import findings, finished, is_whole, remember
@@ -86,7 +87,7 @@ class Store:
         except OSError as error:
             raise cannot_read(folder, error) from error
         fault = fault_of(record, key)
-        return (None, f"entry.json {fault}") if fault else (Entry(key, folder / "files", record), None)
+        return (None, f"entry.json {fault}") if fault else (Entry(key, folder / "files", mapping(record)), None)
 
     def verify_all(self) -> Iterator[tuple[str, list[str]]]:
         """Every entry with what is wrong with it; every byte of every file is read, whatever is remembered.

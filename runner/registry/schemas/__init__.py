@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.base import resources
+from runner.base.values import Schema
 from runner.registry.declared import Declared
 from runner.registry.formats import FORMATS
 from runner.registry.metrics import FAMILIES
@@ -19,9 +20,7 @@ from runner.registry.schemas.metrics import accuracy, accuracy_control
 from runner.registry.schemas.models import model
 from runner.registry.sources import SOURCES
 
-Schema = dict[str, Any]
-
-_MADE: Mapping[str, tuple[Callable[[Schema, Any], Schema], Declared[Any]]] = {
+_MADE: Mapping[str, tuple[Callable[[Schema, list[Any]], Schema], Declared[Any]]] = {
     "accuracy.schema.json": (accuracy, FAMILIES),
     "accuracy_control.schema.json": (accuracy_control, FAMILIES),
     "dataset.schema.json": (dataset, FORMATS),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from runner import embedded
+from runner.base.values import Schema
 from runner.registry.formats import KEYS, DataFormat
 from runner.registry.words import listed
 
-Schema = dict[str, Any]
 Formats = Iterable[DataFormat]
 
 _MADE = "made of the formats"

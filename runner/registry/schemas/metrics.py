@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from runner.base.values import Schema
 from runner.registry.metrics import Family, Metric
 from runner.registry.words import listed, shortened
 
-Schema = dict[str, Any]
 Families = Iterable[Family]
 
 _GATES = frozenset({"max", "min", "max_drop", "max_relative_increase"})
@@ -55,22 +54,22 @@ def _named(family: Family) -> str:
     return shortened([metric.name for metric in family.metrics])
 
 
-def _settings_of(families: Families) -> dict[str, tuple[Mapping[str, Any], list[Family]]]:
+def _settings_of(families: Families) -> dict[str, tuple[Mapping[str, object], list[Family]]]:
     """Setting -> its schema, and the families that take it; of a setting that several have, the first one's counts."""
-    found: dict[str, tuple[Mapping[str, Any], list[Family]]] = {}
+    found: dict[str, tuple[Mapping[str, object], list[Family]]] = {}
     for family in families:
         for name, schema in family.settings.items():
             found.setdefault(name, (schema, []))[1].append(family)
     return found
 
 
-def _setting(schema: Mapping[str, Any], takers: Families) -> Schema:
+def _setting(schema: Mapping[str, object], takers: Families) -> Schema:
     said = schema.get("description", "A setting of its metric.")
     plain = {name: value for name, value in schema.items() if name != "x-only"}
     return plain | {"description": f"{said} Only for {_takers(schema, takers)}."}
 
 
-def _only(name: str, schema: Mapping[str, Any], takers: Families) -> Schema:
+def _only(name: str, schema: Mapping[str, object], takers: Families) -> Schema:
     """A setting that no other metric takes."""
     names = [metric.name for metric in _metrics(takers)]
     others = {"properties": {"metric": {"not": {"enum": names}}}, "required": ["metric"]}
@@ -78,7 +77,7 @@ def _only(name: str, schema: Mapping[str, Any], takers: Families) -> Schema:
     return {"if": others, "then": {"properties": {name: refusal}}}
 
 
-def _takers(schema: Mapping[str, Any], takers: Families) -> str:
+def _takers(schema: Mapping[str, object], takers: Families) -> str:
     return str(schema.get("x-only") or shortened([metric.name for metric in _metrics(takers)]))
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
+from runner.base.values import Schema
 from runner.registry.sources import Source
-
-Schema = dict[str, Any]
 
 _LIKE = {"path": "paddle", "id": "embedded"}
 """How a model is named -> a source of ovrun to whose rules others are added."""
