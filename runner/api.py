@@ -15,11 +15,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.artifact.published import Version
 from runner.errors import (
     AccuracyError,
     OvrunError,
@@ -29,8 +27,10 @@ from runner.errors import (
     StageError,
     UsageError,
 )
+from runner.plan.states import PlannedStage
 
 if TYPE_CHECKING:
+    from runner.artifact.published import Version
     from runner.engine.watcher import Execute
     from runner.recipe.types import Recipe, Sweep
     from runner.run.outcome import Finished, Observer, Outcome
@@ -57,20 +57,14 @@ PathLike = str | os.PathLike[str]
 OUTPUTS = "outputs"
 
 
-@dataclass(frozen=True)
-class PlannedStage:
-    """A stage of a recipe's plan.
+def __getattr__(name: str) -> Any:
+    """`Version` is imported where it is used: planning has none."""
+    if name == "Version":
+        from runner.artifact.published import Version
 
-    Attributes:
-        key: 64 hex digits, made of all that shapes its output.
-        cached: whether its output is in the store.
-        needed: whether a run would make it now; what only finished stages need is not.
-    """
-
-    label: str
-    key: str
-    cached: bool
-    needed: bool
+        return Version
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
 
 
 def load(name: PathLike, overrides: Sequence[str] = (), *, recipes_dir: PathLike | None = None) -> Recipe:
@@ -106,13 +100,11 @@ def plan(
         SourceError: the model or a dataset can't be had or read.
     """
     from runner.plan.builder import make_plan
-    from runner.plan.graph import make_graph
+    from runner.plan.states import planned
     from runner.store import store_of
 
     store = store_of(Path(outputs))
-    made = make_plan(_recipe(recipe, overrides, recipes_dir), store)
-    needed = {stage.key for stage in make_graph([made]).needed(store)}
-    return [PlannedStage(one.label, one.key, store.has(one.key), one.key in needed) for one in made.stages]
+    return planned(make_plan(_recipe(recipe, overrides, recipes_dir), store), store)
 
 
 def optimize(
@@ -199,6 +191,7 @@ def versions(name: str | None = None, *, outputs: PathLike = OUTPUTS) -> list[Ve
     """The published versions of a recipe, or of all, the oldest first."""
     from runner.artifact import record
     from runner.artifact.named import homes
+    from runner.artifact.published import Version
 
     found = [home for home in homes(Path(outputs)) if name in (None, home.name)]
     return [Version(folder) for home in found for _, folder in sorted(record.folders(home, record.load(home)).items())]
@@ -241,5 +234,7 @@ def _maybe(path: PathLike | None) -> Path | None:
 
 
 def _version(outcome: Outcome) -> Version:
+    from runner.artifact.published import Version
+
     assert outcome.path is not None
     return Version(outcome.path)

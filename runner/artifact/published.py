@@ -7,9 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from runner.artifact.versions import load_manifest
-from runner.registry.tasks import family_of
-
 
 @dataclass(frozen=True)
 class Version:
@@ -38,6 +35,8 @@ class Version:
         Raises:
             SourceError: it can't be read.
         """
+        from runner.artifact.versions import load_manifest
+
         return load_manifest(self.path)
 
     @property
@@ -59,6 +58,7 @@ class Version:
         """
         from runner.model import trial
         from runner.model.runtime import compile_folder
+        from runner.registry.tasks import family_of
 
         loaded_by = family_of(self.manifest["model"].get("task")).users_load
         return trial.load(self.path, loaded_by, device) if loaded_by else compile_folder(self.path, {}, device).model

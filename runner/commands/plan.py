@@ -10,8 +10,9 @@ from runner.commands.loading import load_sweeps, permit_all
 from runner.report.output import Output
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.recipe import Sweep
-    from runner.store import Store
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -26,32 +27,43 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, output: Output) -> int:
     """Plan all of them before the first is shown."""
-    from runner.store import store_of
-
-    store = store_of(arguments.outputs)
     described = []
     for sweep in load_sweeps(arguments):
         permit_all(sweep, arguments)
-        described.append(_describe(sweep, store))
+        described.append(_describe(sweep, arguments.outputs))
     text = (line for plan in described for line in _lines(plan))
     to_do = (line for plan in described for line in _to_do(plan))
     output.answer(described[0] if len(described) == 1 else described, text, to_do)
     return 0
 
 
-def _describe(sweep: Sweep, store: Store) -> dict[str, Any]:
-    from runner.plan.graph import make_graph, plan_points
+def _describe(sweep: Sweep, outputs: Path) -> dict[str, Any]:
+    if sweep.keys:
+        return _describe_sweep(sweep, outputs)
+    from runner import api
     from runner.report.plan_table import describe
-    from runner.report.sweep_table import describe_sweep
 
-    plans = plan_points(sweep, store)
-    return describe_sweep(sweep, make_graph(plans), store) if sweep.keys else describe(plans[0], store)
+    recipe = sweep.points[0].recipe
+    return describe(recipe, api.plan(recipe, outputs=outputs))
+
+
+def _describe_sweep(sweep: Sweep, outputs: Path) -> dict[str, Any]:
+    from runner.plan.graph import make_graph, plan_points
+    from runner.report.sweep_table import describe_sweep
+    from runner.store import store_of
+
+    store = store_of(outputs)
+    return describe_sweep(sweep, make_graph(plan_points(sweep, store)), store)
 
 
 def _lines(plan: dict[str, Any]) -> list[str]:
-    from runner.report import plan_table, sweep_table
+    if "sweep" in plan:
+        from runner.report.sweep_table import lines as sweep_lines
 
-    return list(sweep_table.lines(plan) if "sweep" in plan else plan_table.lines(plan))
+        return list(sweep_lines(plan))
+    from runner.report.plan_table import lines
+
+    return list(lines(plan))
 
 
 def _to_do(plan: dict[str, Any]) -> list[str]:

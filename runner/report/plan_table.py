@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.base.figures import seconds
 from runner.base.words import plural
-from runner.plan.graph import make_graph
-from runner.plan.types import Plan, Stage
-from runner.report.differences import differences
+from runner.plan.states import PlannedStage
+from runner.recipe.types import Recipe
 from runner.report.layout import aligned
-from runner.store import Store
 
 
-def describe(plan: Plan, store: Store) -> dict[str, Any]:
+def describe(recipe: Recipe, stages: Sequence[PlannedStage]) -> dict[str, Any]:
     """The plan as plain data: `state` of a stage is `cached`, `to do` or `not needed`."""
-    damaged = {stage.key for stage in plan.stages if store.damaged(stage.key)}
-    to_do = {stage.key for stage in make_graph([plan]).needed(store)}
-    recent = store.recent(plan.recipe.name)
-    rows = []
-    for stage in plan.stages:
-        state = "to do" if stage.key in to_do else "cached" if store.has(stage.key) else "not needed"
-        why = _why(stage, plan, to_do, damaged, recent) if state == "to do" else ""
-        entry = store.find(stage.key) if state == "cached" else None
-        rows.append(
-            {
-                "stage": stage.name,
-                "label": stage.label,
-                "key": stage.key,
-                "state": state,
-                "why": why,
-                "seconds": entry.record["seconds"] if entry else None,
-            }
-        )
-    return {"recipe": plan.recipe.name, "file": str(plan.recipe.path), "stages": rows}
+    return {"recipe": recipe.name, "file": str(recipe.path), "stages": [_row(stage) for stage in stages]}
 
 
-def _why(stage: Stage, plan: Plan, to_do: set[str], damaged: set[str], recent: Mapping[str, Any]) -> str:
-    if stage.key in damaged:
-        return "its stored files were changed or are incomplete"
-    upstream = [plan.stage(key).label for key in stage.after.values() if key in to_do]
-    if stage.label not in recent:
-        return f"after {', '.join(upstream)}" if upstream else "never run"
-    changes = [change for change in differences(recent[stage.label], stage.document) if not change.startswith("input ")]
-    if changes:
-        return "changed: " + ", ".join(changes)
-    if upstream:
-        return f"after {', '.join(upstream)}"
-    return "not in the store any more" if recent[stage.label] == stage.document else "its input changed"
+def _row(stage: PlannedStage) -> dict[str, Any]:
+    state = "to do" if stage.needed else "cached" if stage.cached else "not needed"
+    names = {"stage": stage.name, "label": stage.label, "key": stage.key}
+    return names | {"state": state, "why": stage.why, "seconds": stage.seconds}
 
 
 def lines(plan: Mapping[str, Any]) -> Iterator[str]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from runner.artifact import placing
 from runner.artifact.manifest import check_record
 from runner.artifact.status import Status
-from runner.engine.failures import NotRunError
 from runner.engine.watcher import Execute
 from runner.errors import AccuracyError, OvrunError, StageError
 from runner.metrics.gates import Judged, missed_gates
@@ -190,6 +189,7 @@ class _Run:
 
     def lost(self, stage: Stage, error: OvrunError) -> None:
         """A stage could not be made: neither can the points that need it, unless what it reads has vanished."""
+        from runner.engine.failures import NotRunError
         from runner.run.faults import placed
 
         if not isinstance(error, NotRunError) and not all(self.store.has(key) for key in stage.after.values()):
@@ -199,6 +199,8 @@ class _Run:
                 self._fail(outcome, placed(error, outcome.point.recipe, stage))
 
     def _fail(self, outcome: Outcome, error: OvrunError) -> None:
+        from runner.engine.failures import NotRunError
+
         if isinstance(error, AccuracyError):  # a stage that may not lose more than it was allowed
             outcome.status = Status.REJECTED
         else:
