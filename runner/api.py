@@ -57,7 +57,7 @@ PathLike = str | os.PathLike[str]
 OUTPUTS = "outputs"
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> type[Version]:
     """`Version` is imported where it is used: planning has none."""
     if name == "Version":
         from runner.artifact.published import Version

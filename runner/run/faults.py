@@ -1,11 +1,13 @@
-"""What a stage found wrong, told with the place in the recipe that it stems from."""
+"""What a stage found wrong, told with the place in the recipe that it stems from, and what it means for a point."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import runner.base.files as fs
-from runner.errors import OvrunError, Problem, RecipeError
+from runner.artifact.status import Status
+from runner.engine.failures import NotRunError
+from runner.errors import AccuracyError, OvrunError, Problem, RecipeError
 from runner.plan.builder import refuse_misfit
 from runner.plan.types import Plan, Stage
 from runner.recipe.judge.schemas import load_schema
@@ -21,6 +23,14 @@ def check_fetched(plan: Plan, stage: Stage, entry: Entry) -> None:
     """
     if stage.name == "fetch":
         refuse_misfit(plan.recipe, fs.read_object(entry.files / "config.json"), plan.located.task)
+
+
+def status_after(error: OvrunError) -> Status:
+    """The end of a point whose stage ended so."""
+    if isinstance(error, AccuracyError):  # a stage that may not lose more than it was allowed
+        return Status.REJECTED
+    given_up = isinstance(error, NotRunError) and error.given_up
+    return Status.NOT_RUN if given_up else Status.FAILED
 
 
 def placed(error: OvrunError, recipe: Recipe, stage: Stage) -> OvrunError:

@@ -14,7 +14,7 @@ from runner.artifact import placing
 from runner.artifact.manifest import check_record
 from runner.artifact.status import Status
 from runner.engine.watcher import Execute
-from runner.errors import AccuracyError, OvrunError, StageError
+from runner.errors import OvrunError, StageError
 from runner.metrics.gates import Judged, missed_gates
 from runner.plan.builder import make_plan
 from runner.plan.graph import make_graph, plan_points
@@ -199,13 +199,9 @@ class _Run:
                 self._fail(outcome, placed(error, outcome.point.recipe, stage))
 
     def _fail(self, outcome: Outcome, error: OvrunError) -> None:
-        from runner.engine.failures import NotRunError
+        from runner.run.faults import status_after
 
-        if isinstance(error, AccuracyError):  # a stage that may not lose more than it was allowed
-            outcome.status = Status.REJECTED
-        else:
-            given_up = isinstance(error, NotRunError) and error.given_up
-            outcome.status = Status.NOT_RUN if given_up else Status.FAILED
+        outcome.status = status_after(error)
         outcome.error, outcome.reason = error, error.message
         self.observer.point(outcome)
 
