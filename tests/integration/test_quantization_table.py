@@ -7,6 +7,7 @@ line of standard output.
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import itertools
 import json
@@ -199,12 +200,31 @@ def ask_nncf() -> None:
     # Patterns follow from device and kind of model alone; making them anew for each setting takes most of the time.
     PatternsManager.get_full_hw_pattern_graph = staticmethod(cache(PatternsManager.get_full_hw_pattern_graph))
     PatternsManager.get_full_ignored_pattern_graph = staticmethod(cache(PatternsManager.get_full_ignored_pattern_graph))
+    remember_matches()
     model, rng = tiny_network(), np.random.default_rng(1)
     samples = [(1 + i) * rng.standard_normal((1, 3, 4, 4)).astype(np.float32) + 0.5 for i in range(3)]
     dataset = nncf.Dataset([{"image": sample} for sample in samples])
     with contextlib.redirect_stdout(sys.stderr):
         answers = [_verdict(nncf, model.clone(), settings, dataset) for settings in json.load(sys.stdin)]
     json.dump(answers, sys.stdout)
+
+
+def remember_matches() -> None:
+    """Find the places of patterns in a graph once: all settings are tried on one model, whose graphs are the same."""
+    from nncf.common import insertion_point_graph
+    from nncf.common.graph import graph, graph_matching
+
+    known: dict[Any, Any] = {}
+    find = graph_matching.find_subgraphs_matching_pattern
+
+    def found(where: Any, pattern: Any, strict: bool = True) -> Any:
+        nodes = tuple((name, str(data.get("type")), str(data.get("metatype"))) for name, data in where.nodes(data=True))
+        key = (nodes, tuple(where.edges), id(pattern), strict)
+        if key not in known:
+            known[key] = (find(where, pattern, strict), pattern)  # a pattern that is kept has an id of its own
+        return copy.deepcopy(known[key][0])
+
+    graph.find_subgraphs_matching_pattern = insertion_point_graph.find_subgraphs_matching_pattern = found
 
 
 def _verdict(nncf: Any, model: Any, settings: Settings, dataset: Any) -> dict[str, str]:
