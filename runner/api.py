@@ -197,17 +197,28 @@ def versions(name: str | None = None, *, outputs: PathLike = OUTPUTS) -> list[Ve
     return [Version(folder) for home in found for _, folder in sorted(record.folders(home, record.load(home)).items())]
 
 
-def report(*, outputs: PathLike = OUTPUTS) -> list[dict[str, object]]:
+def report(
+    names: Sequence[str] = (), *, outputs: PathLike = OUTPUTS, sort: str | None = None, reverse: bool = False
+) -> list[dict[str, object]]:
     """A flat row for each version, each model that missed a gate, and each point of the last run of a sweep.
 
     Sizes are bytes, times seconds; a swept key is a column by its name, a metric one by `metric` or `metric@dataset`.
+
+    Args:
+        names: recipes, sweeps, points, versions or patterns with `*`; none of them means all.
+        sort: a column, the best first; without one, sweeps come in the order of their points, and the rest by name.
+        reverse: the other way round.
+
+    Raises:
+        UsageError: a name stands for nothing, or there is no such column.
     """
-    from runner.report.columns import Table
+    from runner.report.columns import chosen
     from runner.report.rows import collect
 
-    table = Table(collect(Path(outputs)).rows)
+    folder = Path(outputs)
+    table, found = chosen(collect(folder).rows, names, folder, sort=sort, reverse=reverse)
     rows = []
-    for row in table.rows:
+    for row in found:
         plain = {name: getattr(row, name) for name in _COLUMNS}
         settings = {column.ident: table.value(row, column) for column in table.settings}
         figures = {column.ident: table.value(row, column) for column in table.metrics}

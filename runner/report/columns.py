@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from runner.base.figures import number
 from runner.base.words import near
 from runner.errors import Problem, UsageError
 from runner.registry.metrics import METRICS
-from runner.report.rows import Row, flat
+from runner.report.rows import Row, choose, flat
 
 Kind = Literal["text", "setting", "bytes", "ratio", "metric", "seconds", "extra"]
 Check = Mapping[str, Any]
@@ -203,3 +204,17 @@ _SHORT: Mapping[str, Callable[[float], str]] = {
     "max_drop": lambda limit: f"drop ≤ {number(limit)}",
     "max_relative_increase": lambda limit: f"≤ +{number(100 * limit)} %",
 }
+
+
+def chosen(
+    rows: Sequence[Row], words: Sequence[str], outputs: Path, *, sort: str | None, reverse: bool
+) -> tuple[Table, list[Row]]:
+    """The table of the rows that the words name, and those in the order that is asked for: the best first.
+
+    Raises:
+        UsageError: a word names nothing, or there is no column `sort`.
+    """
+    table = Table(choose(rows, words, outputs))
+    if sort:
+        return table, list(table.sorted(table.find(sort), reverse=reverse))
+    return table, list(table.rows)[:: -1 if reverse else 1]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.base.trouble import cannot_write
-from runner.report.columns import Table
+from runner.report.columns import Table, chosen
 from runner.report.console import shown
 from runner.report.output import Output
 from runner.report.page import as_html
@@ -46,8 +46,7 @@ def make_report(
     found = collect(outputs)
     for note in found.notes:
         output.warn(f"warning: {note}")
-    table = Table(choose(found.rows, words, outputs))
-    rows = table.sorted(table.find(sort), reverse=reverse) if sort else list(table.rows)[:: -1 if reverse else 1]
+    table, rows = chosen(found.rows, words, outputs, sort=sort, reverse=reverse)
     if form == "text" and not rows:
         output.lines([f"{outputs}/ holds no version and no sweep yet; `ovrun optimize NAME` makes one"])
     elif form == "text":

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from runner import api, errors
+from tests.reports import manifest, write
 
 PROMISED = {
     "load": "(name, overrides=(), *, recipes_dir=None)",
     "optimize": "(recipe, overrides=(), *, outputs='outputs', recipes_dir=None, "
     "allow_remote_code=False, observer=None)",
     "plan": "(recipe, overrides=(), *, outputs='outputs', recipes_dir=None)",
-    "report": "(*, outputs='outputs')",
+    "report": "(names=(), *, outputs='outputs', sort=None, reverse=False)",
     "sweep": "(name, overrides=(), *, outputs='outputs', recipes_dir=None, jobs=1, fail_fast=False, "
     "allow_remote_code=False, observer=None, execute=None)",
     "versions": "(name=None, *, outputs='outputs')",
@@ -76,3 +77,15 @@ def test_an_empty_folder_has_nothing(tmp_path: Path) -> None:
     convert, quantize = stages[:2]
     assert (convert.name, convert.why) == ("convert", "never run")
     assert (quantize.label, quantize.why) == ("quantize to int8", "after convert to fp16")
+
+
+def test_a_report_chooses_and_sorts_its_rows(tmp_path: Path) -> None:
+    for name, kld in (("good", 0.001), ("bad", 0.1), ("other", 0.01)):
+        write(tmp_path, manifest(name, kld=kld))
+    assert {row["name"] for row in api.report(outputs=tmp_path)} == {"good", "bad", "other"}
+    best = [row["name"] for row in api.report(["*d"], outputs=tmp_path, sort="kl_divergence")]
+    assert best == ["good", "bad"]
+    worst = api.report(outputs=tmp_path, sort="kl_divergence", reverse=True)[0]
+    assert worst["name"] == "bad"
+    with pytest.raises(api.UsageError, match="nothing named none"):
+        api.report(["none"], outputs=tmp_path)
