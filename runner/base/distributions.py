@@ -1,7 +1,9 @@
-"""What installed packages declare under a group of entry points, read without `importlib.metadata`'s slow parsers."""
+"""What installed packages tell of themselves, read without `importlib.metadata`, whose parsers are slow."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -32,22 +34,39 @@ class EntryPoint:
 @cache
 def entry_points(prefix: str) -> tuple[EntryPoint, ...]:
     """All entry points whose group begins with `prefix`; of a package that is there twice, the first on the path."""
-    found: dict[str, tuple[EntryPoint, ...]] = {}
-    for path in _files():
-        name = path.parent.name.split("-")[0]
-        if name not in found:
-            found[name] = tuple(_read(path, name.replace("_", "-"), prefix))
-    return tuple(point for points in found.values() for point in points)
+    return tuple(
+        point for folder in _installed().values() for point in _read(folder / "entry_points.txt", _name(folder), prefix)
+    )
 
 
-def _files() -> Iterator[Path]:
+def _name(folder: Path) -> str:
+    return folder.name.split("-")[0].replace("_", "-")
+
+
+def head(distribution: str) -> str | None:
+    """The head of an installed distribution's METADATA, without its description; None where pip left none."""
+    folder = _installed().get(_normal(distribution))
+    if folder is None:
+        return None
+    try:
+        return (folder / "METADATA").read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
+    except OSError:
+        return None
+
+
+@cache
+def _installed() -> dict[str, Path]:
+    """Name as pip compares it -> folder of its metadata; of a package that is there twice, the first on the path."""
+    found: dict[str, Path] = {}
     for folder in sys.path:
-        root = Path(folder or ".")
-        try:
-            names = sorted(path.name for path in root.iterdir() if path.name.endswith(".dist-info"))
-        except OSError:
-            continue
-        yield from (root / name / "entry_points.txt" for name in names)
+        with contextlib.suppress(OSError):
+            for name in sorted(name for name in os.listdir(folder or ".") if name.endswith(".dist-info")):  # noqa: PTH208
+                found.setdefault(_normal(name.split("-")[0]), Path(folder or ".", name))
+    return found
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _read(path: Path, distribution: str, prefix: str) -> Iterator[EntryPoint]:

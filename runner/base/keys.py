@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 from collections.abc import Mapping
 from functools import cache
 
 import runner.base.files as fs
+from runner.base import distributions
 
 _EXACT = 2.0**53
 _VERSION = re.compile(r"^Version: *(\S+)", re.MULTILINE)
@@ -40,9 +40,15 @@ def version_of(distribution: str) -> str:
 
     Only the header is looked at: a parser of mail, which metadata are, takes 15 ms to import and as long to read them.
     """
+    stated = _VERSION.search(distributions.head(distribution) or "")
+    return stated[1] if stated else _as_python_knows_it(distribution)
+
+
+def _as_python_knows_it(distribution: str) -> str:
+    """The version of what pip did not install into a folder of its own."""
+    from importlib import metadata
+
     try:
-        text = importlib.metadata.distribution(distribution).read_text("METADATA") or ""
-    except importlib.metadata.PackageNotFoundError:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
         return "absent"
-    stated = _VERSION.search(text)
-    return stated[1] if stated else importlib.metadata.version(distribution)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 from runner.artifact.placing import identity_of
 from runner.base import hardware
+from runner.base.keys import version_of
 from runner.plan.builder import make_plan
 from runner.plan.types import Plan
 from runner.recipe import load_recipe
@@ -120,3 +122,9 @@ def test_processors_that_compute_otherwise_share_no_figures(tmp_path: Path, monk
     assert hardware.arithmetic()[-1] == "ONEDNN_MAX_CPU_ISA=SSE41"
     shared = {here.stage(key).name for key in keys(here) & keys(there)}
     assert shared == {"convert", "statistics", "compress", "verify"}
+
+
+def test_versions_are_those_that_python_knows() -> None:
+    known = {found.metadata["Name"]: found.version for found in reversed(list(metadata.distributions()))}
+    assert {name: version_of(name) for name in known} == known
+    assert version_of("no-such-distribution") == "absent"
