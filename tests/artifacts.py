@@ -12,6 +12,7 @@ from runner.base import keys
 from runner.metrics.gates import Judged, Verdict
 from runner.plan.types import Plan, Stage
 from runner.recipe.types import Check, Dataset, ModelSource, Recipe
+from runner.registry.gates import GateKind
 from runner.sources import Located
 from runner.store import Entry, Store
 from tests import cheap
@@ -98,7 +99,7 @@ class Project:
     def _checks(self) -> list[Judged]:
         if self.value is None:
             return []
-        verdict = Verdict("kl_divergence", self.value, "max", 0.1, None, self.value, self.value <= 0.1)
+        verdict = Verdict("kl_divergence", self.value, GateKind.MAX, 0.1, None, self.value, self.value <= 0.1)
         return [Judged(Check("kl_divergence", "eval", max=0.1), (verdict,), {"values": {"kl_divergence": self.value}})]
 
     def _entry(self, name: str, files: Mapping[str, str]) -> tuple[Entry, Stage]:

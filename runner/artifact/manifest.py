@@ -118,7 +118,7 @@ def check_record(judged: Judged) -> dict[str, Any]:
         "passed": judged.passed,
         "gates": [
             {
-                "gate": verdict.gate,
+                "gate": verdict.gate and verdict.gate.value,
                 "limit": verdict.limit,
                 "measured": _finite(verdict.measured),
                 "passed": verdict.passed,

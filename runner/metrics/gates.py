@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import AccuracyError
+from runner.registry.gates import GateKind
 
 if TYPE_CHECKING:
     from runner.recipe.types import Check
@@ -19,7 +20,7 @@ class Verdict:
 
     Attributes:
         value: the metric on the optimized model; NaN if it has none, or an infinite one.
-        gate: `max`, `min`, `max_drop` or `max_relative_increase`; None for a check without a gate.
+        gate: what it limits; None for a check without a gate.
         limit: the gate's number.
         reference_value: the metric on the reference model, where it has one.
         measured: the number held against the limit: the value, the drop, or the relative increase.
@@ -28,18 +29,18 @@ class Verdict:
 
     metric: str
     value: float
-    gate: str | None
+    gate: GateKind | None
     limit: float | None
     reference_value: float | None
     measured: float
     passed: bool
 
 
-_MEASURES: Mapping[str, Callable[[float, float], float]] = {
-    "max": lambda value, _: value,
-    "min": lambda value, _: value,
-    "max_drop": lambda value, reference: reference - value,
-    "max_relative_increase": lambda value, reference: value / reference - 1 if reference else math.nan,
+_MEASURES: Mapping[GateKind, Callable[[float, float], float]] = {
+    GateKind.MAX: lambda value, _: value,
+    GateKind.MIN: lambda value, _: value,
+    GateKind.MAX_DROP: lambda value, reference: reference - value,
+    GateKind.MAX_RELATIVE_INCREASE: lambda value, reference: value / reference - 1 if reference else math.nan,
 }
 
 
@@ -102,9 +103,9 @@ def _missed(gate: Mapping[str, Any]) -> str:
     return f"{limit}measured {measured}"
 
 
-def _passes(gate: str, measured: float, limit: float) -> bool:
+def _passes(gate: GateKind, measured: float, limit: float) -> bool:
     """Comparisons with NaN are false, so NaN passes nothing; a rounding error on the limit counts as the limit."""
-    beyond = measured >= limit if gate == "min" else measured <= limit
+    beyond = measured >= limit if gate is GateKind.MIN else measured <= limit
     return beyond or math.isclose(measured, limit, rel_tol=1e-9, abs_tol=1e-12)
 
 

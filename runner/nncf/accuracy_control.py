@@ -16,6 +16,7 @@ from runner.model.runtime import Compiled, compile_folder, refuse_other_cpu
 from runner.nncf import patches
 from runner.nncf.control import Control
 from runner.recipe.types import AccuracyControl, Dataset
+from runner.registry.gates import Better
 from runner.registry.metrics import METRICS
 
 _SHOWN = 8
@@ -51,7 +52,7 @@ class Search:
     @property
     def sign(self) -> int:
         """NNCF takes more for better."""
-        return 1 if METRICS[self.settings.metric].better == "higher" else -1
+        return 1 if METRICS[self.settings.metric].better == Better.HIGHER else -1
 
     def validate(self, model: Any, chosen: Iterable[int]) -> tuple[float, list[float]]:
         """What NNCF asks: the metric of a compiled model over some items, and that of each of them."""

@@ -28,8 +28,9 @@ from runner.recipe.types import (
     Recipe,
     WeightCompression,
 )
+from runner.registry.gates import GateKind
 
-_GATES = {"metric", "dataset", "max", "min", "max_drop", "max_relative_increase"}
+_GATES = frozenset({"metric", "dataset", *GateKind})
 
 
 def build(config: Mapping[str, Any], origins: Origins, path: Path) -> Recipe:

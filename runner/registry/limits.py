@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from runner.registry.gates import LIMITS, Better, GateKind
 from runner.registry.metrics import Metric
 
-_TOWARDS = {"lower": ("max", "max_relative_increase"), "higher": ("min", "max_drop")}
-_BESIDE = {"min": "max", "max": "min"}
+_TOWARDS = {
+    Better.LOWER: (GateKind.MAX, GateKind.MAX_RELATIVE_INCREASE),
+    Better.HIGHER: (GateKind.MIN, GateKind.MAX_DROP),
+}
+_BESIDE = {GateKind.MIN: GateKind.MAX, GateKind.MAX: GateKind.MIN}
 
 
-def misfits(info: Metric, gates: Mapping[str, float]) -> Iterator[tuple[str, str, str]]:
+def misfits(info: Metric, gates: Mapping[GateKind, float]) -> Iterator[tuple[GateKind, str, str]]:
     """The gates that are wrong for a metric, each with what is wrong and what to use.
 
     A `min` where less is better, or a `max` where more is, is right only beside its counterpart, as an interval.
@@ -28,21 +32,21 @@ def misfits(info: Metric, gates: Mapping[str, float]) -> Iterator[tuple[str, str
             yield gate, f"{wrong[0]}: {'every' if wrong[1] else 'no'} model passes", _range(info)
 
 
-def _beyond(info: Metric, gate: str, limit: float) -> tuple[str, bool] | None:
+def _beyond(info: Metric, gate: GateKind, limit: float) -> tuple[str, bool] | None:
     """What a limit is beyond, and whether everything passes for that."""
-    if gate in ("max", "min") and limit > info.most:
-        return f"no {info.name} is above {info.most:g}", gate == "max"
-    if gate in ("max", "min") and limit < info.least:
-        return f"no {info.name} is below {info.least:g}", gate == "min"
-    if gate == "max_drop" and limit >= info.most - info.least:
+    if gate in LIMITS and limit > info.most:
+        return f"no {info.name} is above {info.most:g}", gate is GateKind.MAX
+    if gate in LIMITS and limit < info.least:
+        return f"no {info.name} is below {info.least:g}", gate is GateKind.MIN
+    if gate is GateKind.MAX_DROP and limit >= info.most - info.least:
         return f"{info.name} drops by {info.most - info.least:g} at most", True
     return None
 
 
 def control_misfit(info: Metric, max_drop: float, drop_type: str) -> tuple[str, str] | None:
     """What is wrong with a drop that accuracy control allows, and what to use; None where it can be missed."""
-    widest = info.most - info.least if info.better == "higher" else float("inf")
-    worst = 1.0 if drop_type == "relative" and info.least == 0 and info.better == "higher" else widest
+    widest = info.most - info.least if info.better == Better.HIGHER else float("inf")
+    worst = 1.0 if drop_type == "relative" and info.least == 0 and info.better == Better.HIGHER else widest
     if max_drop < worst:
         return None
     return f"{info.name} drops by {worst:g} at most: every model passes", "0.01 is one percent"

@@ -8,13 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from runner.registry.declared import Declaration, Declared
+from runner.registry.gates import DISTANCE, LIMITS, Better, GateKind
 
-Better = Literal["lower", "higher"]
 Rows = Literal["class scores", "replies"]
-
-LIMITS = frozenset({"max", "min"})
-RELATIVE = frozenset({"max_drop", "max_relative_increase"})
-_DISTANCE = {"lower": "max_relative_increase", "higher": "max_drop"}
 
 INFINITE = float("inf")
 FROM_0 = (0.0, INFINITE)
@@ -60,9 +56,9 @@ class Metric:
         return self.span[1]
 
     @property
-    def gates(self) -> frozenset[str]:
+    def gates(self) -> frozenset[GateKind]:
         """The gates that it takes."""
-        return LIMITS | {_DISTANCE[self.better]} if self.own_value else LIMITS
+        return LIMITS | {DISTANCE[self.better]} if self.own_value else LIMITS
 
 
 @dataclass(frozen=True)
@@ -124,7 +120,7 @@ WINDOWS = {"context_length": _CONTEXT, "stride": _STRIDE}
 def metric(
     name: str,
     *,
-    better: Better,
+    better: Literal["lower", "higher"],
     rows: Rows,
     help: str,
     span: tuple[float, float] = SHARE,
@@ -150,7 +146,7 @@ def metric(
         return Family(
             name,
             help,
-            metrics=(Metric(name, better, span, unit, own_value=True),),
+            metrics=(Metric(name, Better(better), span, unit, own_value=True),),
             data=frozenset({"pairs" if generates else "labels"}),
             needs="a jsonl file with `prompt` and `reply`, and `conversion.tokenizer: true`"
             if generates

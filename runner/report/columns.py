@@ -11,6 +11,7 @@ from typing import Any, Literal
 from runner.base.figures import number
 from runner.base.words import near
 from runner.errors import Problem, UsageError
+from runner.registry.gates import Better, GateKind
 from runner.registry.metrics import METRICS
 from runner.report.rows import Row, choose, flat
 
@@ -33,19 +34,19 @@ class Column:
     ident: str
     label: str
     kind: Kind
-    better: Literal["lower", "higher"] | None = None
+    better: Better | None = None
     unit: str = ""
 
 
 _NAME = Column("name", "model", "text")
 _STATUS = Column("status", "status", "text")
 _SIZE = (
-    Column("size", "size", "bytes", "lower"),
-    Column("size_ratio", "x converted", "ratio", "lower"),
+    Column("size", "size", "bytes", Better.LOWER),
+    Column("size_ratio", "x converted", "ratio", Better.LOWER),
 )
 _COST = (
-    Column("seconds", "time", "seconds", "lower"),
-    Column("peak_memory", "peak memory", "bytes", "lower"),
+    Column("seconds", "time", "seconds", Better.LOWER),
+    Column("peak_memory", "peak memory", "bytes", Better.LOWER),
     Column("created", "made", "text"),
 )
 
@@ -136,7 +137,7 @@ class Table:
         """Rows from best to worst, or from small to large; those without a value come last either way."""
         with_value = [row for row in self.rows if self.value(row, column) is not None]
         without = [row for row in self.rows if self.value(row, column) is None]
-        down = (column.better == "higher") != reverse
+        down = (column.better == Better.HIGHER) != reverse
         return sorted(with_value, key=lambda row: _sortable(self.value(row, column)), reverse=down) + without
 
 
@@ -199,10 +200,10 @@ def gates_short(check: Check) -> str:
 
 
 _SHORT: Mapping[str, Callable[[float], str]] = {
-    "max": lambda limit: f"≤ {number(limit)}",
-    "min": lambda limit: f"≥ {number(limit)}",
-    "max_drop": lambda limit: f"drop ≤ {number(limit)}",
-    "max_relative_increase": lambda limit: f"≤ +{number(100 * limit)} %",
+    GateKind.MAX: lambda limit: f"≤ {number(limit)}",
+    GateKind.MIN: lambda limit: f"≥ {number(limit)}",
+    GateKind.MAX_DROP: lambda limit: f"drop ≤ {number(limit)}",
+    GateKind.MAX_RELATIVE_INCREASE: lambda limit: f"≤ +{number(100 * limit)} %",
 }
 
 

@@ -23,7 +23,8 @@ from runner.recipe.load import judge
 from runner.recipe.origins import Origin
 from runner.recipe.read import documents, search
 from runner.recipe.types import RUNTIME, Check, IgnoredScope, ModelSource, Preprocess, Quantization, WeightCompression
-from runner.registry.metrics import FAMILIES, LIMITS, METRICS, RELATIVE
+from runner.registry.gates import GateKind
+from runner.registry.metrics import FAMILIES, METRICS
 from runner.registry.sources import SOURCES
 
 EXAMPLES = Path(__file__).parent.parent / "recipes" / "valid"
@@ -218,7 +219,7 @@ def test_gates_and_settings_are_those_of_the_registry(metric: str) -> None:
     value = 8 if info.most > 8 else 0.5
     gate = {"lower": "max", "higher": "min"}[info.better]
     settings = {name: one["examples"][0] for family in FAMILIES.values() for name, one in family.settings.items()}
-    for key, given in {**dict.fromkeys(LIMITS | RELATIVE, value), **settings}.items():
+    for key, given in {**dict.fromkeys(GateKind, value), **settings}.items():
         check = {"metric": metric, "dataset": dataset, gate: value, key: given}
         if not _problems({**config, "accuracy": {"checks": [check]}}):
             taken.add(key)

@@ -19,7 +19,8 @@ from runner.recipe.origins import Found, KeyPath, Origins
 from runner.recipe.types import AccuracyControl
 from runner.registry import limits
 from runner.registry.formats import givers
-from runner.registry.metrics import FAMILIES, LIMITS, METRICS, RELATIVE
+from runner.registry.gates import GateKind
+from runner.registry.metrics import FAMILIES, METRICS
 from runner.registry.tasks import family_of
 
 
@@ -178,7 +179,7 @@ def _fitting(at: KeyPath, one: Mapping[str, Any], dataset: Mapping[str, Any]) ->
 
 def _contradictions(at: KeyPath, one: Mapping[str, Any]) -> Iterator[Finding]:
     info = METRICS[one["metric"]]
-    gates = {gate: one[gate] for gate in (*LIMITS, *RELATIVE) if gate in one}
+    gates = {gate: one[gate] for gate in GateKind if gate in one}
     for gate, what, use in limits.misfits(info, gates):
         yield Finding((*at, gate), what, use)
     if "min" in one and "max" in one and one["min"] > one["max"]:

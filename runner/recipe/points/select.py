@@ -9,7 +9,8 @@ from runner.base.words import near
 from runner.recipe.origins import Found, KeyPath, Origins, found, nearest
 from runner.recipe.types import Check, Gate, Recipe, Select
 from runner.registry import limits
-from runner.registry.metrics import LIMITS, METRICS, RELATIVE
+from runner.registry.gates import LIMITS, Better, GateKind
+from runner.registry.metrics import METRICS
 
 MEASURES = ("size", "seconds")
 """What every point has, whatever its checks."""
@@ -40,14 +41,14 @@ def check_select(select: Select, recipe: Recipe, origins: Origins) -> list[Found
 def _worst(at: KeyPath, select: Select, origins: Origins) -> Iterator[Found]:
     """Less of a metric of which more is better, or the other way round, would choose the worst point."""
     info = METRICS[select.by]
-    if (info.better == "lower") != (select.goal == "minimize"):
-        other = "minimize" if info.better == "lower" else "maximize"
+    if (info.better == Better.LOWER) != (select.goal == "minimize"):
+        other = "minimize" if info.better == Better.LOWER else "maximize"
         yield found(at, nearest(origins, at), f"{info.better} {info.name} is better", f"use {other}")
 
 
 def _misfits(at: KeyPath, gate: Gate, origins: Origins) -> Iterator[Found]:
     """Gates that every point passes, or none."""
-    gates = {one: getattr(gate, one) for one in (*LIMITS, *RELATIVE)}
+    gates = {one: getattr(gate, one) for one in GateKind}
     given = {one: limit for one, limit in gates.items() if limit is not None}
     for one, what, use in limits.misfits(METRICS[gate.metric], given):
         yield found((*at, one), nearest(origins, (*at, one)), what, use)
@@ -78,7 +79,7 @@ def _metric(at: KeyPath, metric: str, dataset: str | None, recipe: Recipe, origi
 def _distance(at: KeyPath, gate: Gate, recipe: Recipe, origins: Origins) -> Iterator[Found]:
     """A distance from the reference needs a check that measures the reference too."""
     (check,) = checks_of(recipe, gate.metric, gate.dataset)
-    for key in ("max_drop", "max_relative_increase"):
+    for key in (one for one in GateKind if one not in LIMITS):
         if getattr(gate, key) is not None and check.max_drop is None and check.max_relative_increase is None:
             what = f"the check of {gate.metric} measures no reference"
             allowed = "give that check max_drop or max_relative_increase too"

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from runner.base.values import Schema
+from runner.registry.gates import LIMITS, Better, GateKind
 from runner.registry.metrics import Family, Metric
 from runner.registry.words import listed, shortened
 
 Families = Iterable[Family]
-
-_GATES = frozenset({"max", "min", "max_drop", "max_relative_increase"})
 
 
 def accuracy(schema: Schema, families: Families) -> Schema:
     """The schema of `accuracy` for the metrics of families."""
     families = list(families)
     check, metrics = schema["$defs"]["check"], _metrics(families)
-    base = {name: value for name, value in check["properties"].items() if name in {"metric", "dataset"} | _GATES}
+    base = {name: value for name, value in check["properties"].items() if name in {"metric", "dataset", *GateKind}}
     base["metric"] = base["metric"] | {
         "description": _described(families),
         "x-needs": [f"{one.needs}, for {_named(one)}" for one in families],
@@ -81,7 +80,10 @@ def _takers(schema: Mapping[str, object], takers: Families) -> str:
     return str(schema.get("x-only") or shortened([metric.name for metric in _metrics(takers)]))
 
 
-_WRONG = {"lower": ("max_drop", "max_relative_increase or max"), "higher": ("max_relative_increase", "max_drop or min")}
+_WRONG = {
+    Better.LOWER: (GateKind.MAX_DROP, f"{GateKind.MAX_RELATIVE_INCREASE} or {GateKind.MAX}"),
+    Better.HIGHER: (GateKind.MAX_RELATIVE_INCREASE, f"{GateKind.MAX_DROP} or {GateKind.MIN}"),
+}
 """Direction -> the distance that only a better model misses, and what to use."""
 
 
@@ -94,12 +96,12 @@ def _distances(metrics: list[Metric]) -> Iterable[Schema]:
             "properties": {"metric": {"not": {"enum": [one.name for one in own]}}},
             "required": ["metric"],
         },
-        "then": {"properties": {"max_drop": distance, "max_relative_increase": distance}},
+        "then": {"properties": {one.value: distance for one in GateKind if one not in LIMITS}},
     }
     for one in own:
         wrong, right = _WRONG[one.better]
         why = f"{one.better} {one.name} is better: this passes every model that is worse; use {right}"
         yield {
             "if": {"properties": {"metric": {"const": one.name}}, "required": ["metric"]},
-            "then": {"properties": {wrong: {"not": {}, "errorMessage": why}}},
+            "then": {"properties": {wrong.value: {"not": {}, "errorMessage": why}}},
         }
