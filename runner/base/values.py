@@ -6,7 +6,7 @@ functions say which kind it is; another kind is a mistake of ours, and a TypeErr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -61,12 +61,19 @@ def whole(value: object) -> int:
 def section(data: Mapping[str, object], key: str) -> Mapping[str, object]:
     """The mapping at a key; an empty one where there is none."""
     found = data.get(key)
-    return {} if found is None else mapping(found)
+    return found if isinstance(found, Mapping) else {} if found is None else mapping(found)
 
 
 def texts(value: object) -> list[str]:
     """A list of texts."""
     return [text(item) for item in listing(value)]
+
+
+def inside(value: object, path: Iterable[str | int]) -> object:
+    """What lies at a path of keys and of numbers of items."""
+    for part in path:
+        value = value[part] if isinstance(value, dict) else listing(value)[int(part)]
+    return value
 
 
 def made(kind: Callable[..., T], values: Mapping[str, object]) -> T:

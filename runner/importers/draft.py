@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
+from runner.base.values import mapping
 from runner.base.words import enumerate_names, near
 from runner.errors import Problem, RecipeError
 from runner.recipe.origins import Found, KeyPath, Origin, Origins, dotted, found, nearest
@@ -22,7 +22,7 @@ class Source:
 
     name: str
     path: Path
-    data: dict[str, Any]
+    data: dict[str, object]
     origins: Origins
     problems: tuple[Found, ...] = ()
 
@@ -48,22 +48,22 @@ class Draft:
     source: Source
     kind: str
     command: str = ""
-    config: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, object] = field(default_factory=dict)
     comments: dict[KeyPath, list[str]] = field(default_factory=dict)
     remarks: list[tuple[str, str]] = field(default_factory=list)
     origins: Origins = field(default_factory=dict)
     unsupported: list[Problem] = field(default_factory=list)
     problems: list[Found] = field(default_factory=list)
 
-    def put(self, path: KeyPath, value: Any, comment: str = "", origin: Origin | None = None) -> None:
+    def put(self, path: KeyPath, value: object, comment: str = "", origin: Origin | None = None) -> None:
         """State a value; parents come into being by themselves."""
-        parent: Any = self.config
+        parent: object = self.config
         for part, following in pairwise(path):
             parent = _inner(parent, part, [] if isinstance(following, int) else {})
         if isinstance(parent, list):
             parent.append(value)
         else:
-            parent[path[-1]] = value
+            mapping(parent)[str(path[-1])] = value
         self.origins[path] = origin or self.source.at(())
         if comment:
             self.comments.setdefault(path, []).append(comment)
@@ -120,29 +120,29 @@ class Draft:
             raise RecipeError([one.problem for one in ordered])
 
 
-def _inner(parent: Any, part: str | int, empty: Any) -> Any:
+def _inner(parent: object, part: str | int, empty: object) -> object:
     if isinstance(parent, list):
         assert isinstance(part, int)
         if part >= len(parent):
             parent.append(empty)
         return parent[min(part, len(parent) - 1)]
-    return parent.setdefault(part, empty)
+    return mapping(parent).setdefault(str(part), empty)
 
 
-def _closed(config: Mapping[str, Any], path: KeyPath) -> bool:
+def _closed(config: Mapping[str, object], path: KeyPath) -> bool:
     """Whether neither a value, nor one that it lies in, is still to be stated."""
     return bool(_deepest(config, path)[0] != PLACEHOLDER)
 
 
-def _stated(config: Mapping[str, Any], path: KeyPath) -> bool:
+def _stated(config: Mapping[str, object], path: KeyPath) -> bool:
     """Whether there is a value, and not one that is to be stated: in a draft with mistakes others may be missing."""
     value, whole = _deepest(config, path)
     return whole and value != PLACEHOLDER and bool(path)
 
 
-def _deepest(config: Mapping[str, Any], path: KeyPath) -> tuple[Any, bool]:
+def _deepest(config: Mapping[str, object], path: KeyPath) -> tuple[object, bool]:
     """The value at a key path, or the last one on the way to it; and whether the way was whole."""
-    value: Any = config
+    value: object = config
     for part in path:
         if isinstance(value, dict) and part in value:
             value = value[part]
@@ -153,7 +153,7 @@ def _deepest(config: Mapping[str, Any], path: KeyPath) -> tuple[Any, bool]:
     return value, True
 
 
-def leaves(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
+def leaves(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
     """The key paths of all that is no mapping."""
     if isinstance(value, dict) and value:
         for key, item in value.items():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+from runner.base.values import inside, mapping, section
 from runner.base.words import near
 from runner.errors import Problem
 from runner.importers import training
@@ -26,7 +26,7 @@ _OLD_DEFAULTS = {"preset": "performance", "subset_size": "256", "overflow_fix": 
 _INPUT = ("sample_size", "type", "keyword", "filler")
 
 
-def recognizes(data: Mapping[str, Any]) -> bool:
+def recognizes(data: Mapping[str, object]) -> bool:
     """Whether values are those of an NNCF configuration."""
     model = data.get("model")
     return not _MARKS.isdisjoint(data) and not isinstance(model, dict) and "defaults" not in data
@@ -44,7 +44,7 @@ def convert(source: Source) -> Draft:
     return draft
 
 
-def _model(data: Mapping[str, Any]) -> str:
+def _model(data: Mapping[str, object]) -> str:
     name = data.get("model")
     return (
         f'"{name}" was a model of the training script; '
@@ -79,7 +79,7 @@ def _compression(draft: Draft) -> None:
             draft.drop("", "compression", "empty: the model is only converted")
         return
     listed = isinstance(given, list)
-    taken: list[tuple[KeyPath, Mapping[str, Any]]] = []
+    taken: list[tuple[KeyPath, Mapping[str, object]]] = []
     for index, step in enumerate(given if isinstance(given, list) else [given]):
         at: KeyPath = ("compression", index) if listed else ("compression",)
         name = step.get("algorithm") if isinstance(step, dict) else None
@@ -97,7 +97,7 @@ def _compression(draft: Draft) -> None:
         draft.wrong(("compression",), what, "start from a recipe with one of the presets of `compression` instead")
 
 
-def _quantization(draft: Draft, at: KeyPath, step: Mapping[str, Any]) -> None:
+def _quantization(draft: Draft, at: KeyPath, step: Mapping[str, object]) -> None:
     """One step, judged by the schema of the old grammar and then converted."""
     clean = dict(_judged(draft, at, {**step, "algorithm": "quantization"}))
     if draft.problems:
@@ -113,9 +113,7 @@ def _quantization(draft: Draft, at: KeyPath, step: Mapping[str, Any]) -> None:
     draft.put(("compression", "dataset"), clean.get("dataset", PLACEHOLDER), open_data, draft.source.at(at))
     for path, key in converted.came.items():
         if path not in (("algorithm",), ("dataset",)):
-            value: Any = converted.step
-            for part in path:
-                value = value[part]
+            value = inside(converted.step, path)
             draft.put(("compression", *path), value, _said(at, key, notes), draft.source.at((*at, *key)))
     left = [f"{key} (was {old})" for key, old in _OLD_DEFAULTS.items() if key not in converted.step]
     if left:
@@ -136,7 +134,7 @@ def _grouped(refusals: Sequence[legacy.Refusal]) -> list[tuple[KeyPath, str, int
     return [(keys[0], what, len(keys)) for (_, what), keys in counts.items()]
 
 
-def _judged(draft: Draft, at: KeyPath, step: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _judged(draft: Draft, at: KeyPath, step: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """The step without what the old grammar's schema refuses; its mistakes become problems of the draft."""
     from runner.recipe.judge import wording
     from runner.recipe.judge.schemas import Validator, inline, load_schema
@@ -144,7 +142,7 @@ def _judged(draft: Draft, at: KeyPath, step: Mapping[str, Any]) -> Iterator[tupl
 
     file = "nncf_legacy.schema.json"
     gone: set[KeyPath] = set()
-    inside = {path[len(at) :]: origin for path, origin in draft.source.origins.items() if path[: len(at)] == at}
+    places = {path[len(at) :]: origin for path, origin in draft.source.origins.items() if path[: len(at)] == at}
     for error in Validator(inline(load_schema(file), file)).iter_errors(step):
         path: KeyPath = tuple(error.absolute_path)
         said = error.schema.get("errorMessage") if isinstance(error.schema, Mapping) else None
@@ -153,16 +151,16 @@ def _judged(draft: Draft, at: KeyPath, step: Mapping[str, Any]) -> Iterator[tupl
             draft.refuse("compression", _quoted(at, path, step), _bare(said), draft.source.at((*at, *path)))
             continue
         for finding in wording.findings(error):
-            problem = place(finding, inside)
+            problem = place(finding, places)
             draft.problems.append(problem._replace(problem=_inside(at, problem.problem)))
-    yield from _without(step, (), gone).items()
+    yield from mapping(_without(step, (), gone)).items()
 
 
 def _inside(at: KeyPath, problem: Problem) -> Problem:
     return dataclasses.replace(problem, key=f"{dotted(at)}.{problem.key}" if problem.key else dotted(at))
 
 
-def _without(value: Any, path: KeyPath, gone: set[KeyPath]) -> Any:
+def _without(value: object, path: KeyPath, gone: set[KeyPath]) -> object:
     if isinstance(value, dict):
         return {key: _without(item, (*path, key), gone) for key, item in value.items() if (*path, key) not in gone}
     return value
@@ -172,15 +170,12 @@ def _said(at: KeyPath, key: KeyPath, notes: dict[KeyPath, list[str]]) -> str:
     return "; ".join([f"was {dotted((*at, *key))}", *notes.pop(key, [])])
 
 
-def _quoted(at: KeyPath, key: KeyPath, step: Any) -> str:
+def _quoted(at: KeyPath, key: KeyPath, step: object) -> str:
     """A key of the step with its value."""
-    value = step
-    for part in key:
-        value = value[part]
-    return f"{dotted((*at, *key))} ({short(value)})"
+    return f"{dotted((*at, *key))} ({short(inside(step, key))})"
 
 
-def short(value: Any) -> str:
+def short(value: object) -> str:
     """A value in a remark."""
     text = flow(value) if not isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "…"
@@ -200,7 +195,7 @@ def _accuracy_aware(draft: Draft) -> None:
     if drop is None:
         return
     key, value, kind, remark = drop
-    if draft.config.get("compression", {}).get("algorithm") != "quantization":
+    if section(draft.config, "compression").get("algorithm") != "quantization":
         draft.refuse("", key, "a limit on a loss that nothing causes: no algorithm is left", draft.source.at(()))
         return
     path: KeyPath = ("accuracy_aware_training", "params", key.rpartition(".")[2])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from runner.base.words import near
 from runner.importers import olive_passes
@@ -32,7 +31,7 @@ _MODEL_KEYS = (
 _SOURCES = {"onnxmodel": "onnx", "openvinomodel": "openvino", "tensorflowmodel": "tensorflow"}
 
 
-def recognizes(data: Mapping[str, Any]) -> bool:
+def recognizes(data: Mapping[str, object]) -> bool:
     """Whether values are those of a workflow."""
     return "passes" in data or "input_model" in data
 
@@ -57,7 +56,7 @@ def convert(source: Source) -> Draft:
     return draft
 
 
-def _passes(draft: Draft, given: Any) -> list[Part]:
+def _passes(draft: Draft, given: object) -> list[Part]:
     if not isinstance(given, dict) or not given:
         draft.wrong(("passes",), "no passes" if not given else f"{flow(given)} is not a mapping", "a mapping of passes")
         return []
@@ -75,16 +74,17 @@ def _passes(draft: Draft, given: Any) -> list[Part]:
     return found
 
 
-def _pass(draft: Draft, at: KeyPath, entry: Any) -> Part | None:
-    kind = entry.get("type") if isinstance(entry, dict) else None
+def _pass(draft: Draft, at: KeyPath, entry: object) -> Part | None:
+    given = entry if isinstance(entry, dict) else {}
+    kind = given.get("type")
     names = {name.lower(): name for name in PASSES}
     if not isinstance(kind, str) or kind.lower() not in names:
         what = "has no type" if kind is None else f"{flow(kind)} is no pass of OpenVINO"
         draft.wrong((*at, "type"), what, f"allowed: {', '.join(PASSES)}", near(str(kind), PASSES))
         return None
     kind = names[kind.lower()]
-    flat = {key: value for key, value in entry.items() if key not in _OF_A_PASS}
-    config = entry.get("config") if isinstance(entry.get("config"), dict) else {}
+    flat = {key: value for key, value in given.items() if key not in _OF_A_PASS}
+    config = given["config"] if isinstance(given.get("config"), dict) else {}
     places = {**{key: (*at, key) for key in flat}, **{key: (*at, "config", key) for key in config}}
     values = {**flat, **config}
     for key in values:
@@ -95,19 +95,19 @@ def _pass(draft: Draft, at: KeyPath, entry: Any) -> Part | None:
         ):
             draft.wrong(places[key], "a value to search for", "state one; `ovrun sweep` tries several")
     for key in ("host", "evaluator", "disable_search", "output_name", "clean_run_cache"):
-        if key in entry:
+        if key in given:
             draft.drop("", f"{dotted(at)}.{key}", "a recipe runs as a whole, and checks its model at the end")
     return Part(kind, at, {key: value for key, value in values.items() if value is not None}, places)
 
 
-def _model(draft: Draft, given: Any) -> Part | None:
+def _model(draft: Draft, given: object) -> Part | None:
     """The input model's settings, and `model` of the recipe where it is no Hugging Face model."""
     at: KeyPath = ("input_model",)
     if not isinstance(given, dict) or not isinstance(given.get("type"), str):
         draft.wrong(at, "missing, or without a type", "a mapping with type and model_path")
         return None
     stated = given.get("config")
-    inner: Mapping[str, Any] = stated if isinstance(stated, dict) else {}
+    inner: Mapping[str, object] = stated if isinstance(stated, dict) else {}
     values = {**{key: value for key, value in given.items() if key != "config"}, **inner}
     prefix = {key: (*at, "config", key) if key in inner else (*at, key) for key in values}
     for key in values:
@@ -132,7 +132,7 @@ def _model(draft: Draft, given: Any) -> Part | None:
     return Part(kind, at, {key: value for key, value in values.items() if value is not None}, prefix)
 
 
-def _device(data: Mapping[str, Any], engine: Mapping[str, Any]) -> str | None:
+def _device(data: Mapping[str, object], engine: Mapping[str, object]) -> str | None:
     """The device of the target system, where it is stated."""
     target = data.get("target", engine.get("target"))
     systems = data.get("systems")
@@ -143,22 +143,23 @@ def _device(data: Mapping[str, Any], engine: Mapping[str, Any]) -> str | None:
     return str(first["device"]) if isinstance(first, dict) and "device" in first else None
 
 
-def _rest(draft: Draft, data: Mapping[str, Any]) -> None:
+def _rest(draft: Draft, data: Mapping[str, object]) -> None:
     """What says how to run the workflow rather than what to make."""
     if data.get("search_strategy"):
         what = "a search over settings; `ovrun sweep` has a grid of them"
         draft.refuse("", "search_strategy", what, draft.source.at(("search_strategy",)))
     for key in ("evaluators", "evaluator"):
-        if data.get(key):
-            named = ", ".join(data[key]) if isinstance(data[key], dict) else flow(data[key])
+        if said := data.get(key):
+            named = ", ".join(said) if isinstance(said, dict) else flow(said)
             what = f"state what the model has to reach as checks of `accuracy` ({named})"
             draft.refuse("", key, what, draft.source.at((key,)))
     why = "its device is target_device" if "target_device" in draft.config else "nothing here depends on the device"
     for key in ("systems", "target"):
         if data.get(key):
             draft.drop("target_device", key, why)
-    if data.get("data_configs"):
-        named = ", ".join(str(one.get("name")) for one in data["data_configs"] if isinstance(one, dict))
+    if configs := data.get("data_configs"):
+        listed = configs if isinstance(configs, list) else []
+        named = ", ".join(str(one.get("name")) for one in listed if isinstance(one, dict))
         what = f"Olive's own loaders ({named}); state the data as `datasets`"
         draft.refuse("datasets", "data_configs", what, draft.source.at(("data_configs",)))
     told = ("search_strategy", "evaluators", "evaluator", "systems", "target", "data_configs")

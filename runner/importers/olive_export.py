@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from runner.importers import optimum_export
 from runner.importers.draft import Draft
@@ -38,7 +37,7 @@ def export(draft: Draft, model: Part, exporting: Part | None) -> None:
     """
     extra = (exporting["extra_args"] if exporting else None) or {}
     quant = exporting["ov_quant_config"] if exporting else None
-    values: dict[str, Any] = {"model": model["model_path"] or model["model_name"], "task": model["task"]}
+    values: dict[str, object] = {"model": model["model_path"] or model["model_name"], "task": model["task"]}
     names = {"model": "input_model.model_path", "task": "input_model.task"}
     places: dict[str, Origin] = {
         "model": draft.source.at(model.place("model_path")),
@@ -63,7 +62,7 @@ def export(draft: Draft, model: Part, exporting: Part | None) -> None:
         optimum_export.conversion(draft, settings)
 
 
-def _load_kwargs(draft: Draft, settings: Settings, given: Mapping[str, Any]) -> None:
+def _load_kwargs(draft: Draft, settings: Settings, given: Mapping[str, object]) -> None:
     at = ("input_model", "load_kwargs")
     for key, value in given.items():
         if key == "trust_remote_code":
@@ -73,13 +72,13 @@ def _load_kwargs(draft: Draft, settings: Settings, given: Mapping[str, Any]) -> 
             draft.refuse("model", f"{dotted((*at, key))} {flow(value)}", what, draft.source.at((*at, key)))
 
 
-def _keep(settings: Settings, key: str, value: Any, name: str, origin: Origin) -> None:
+def _keep(settings: Settings, key: str, value: object, name: str, origin: Origin) -> None:
     assert isinstance(settings.values, dict) and isinstance(settings.names, dict) and isinstance(settings.origins, dict)
     if value is not None:
         settings.values[key], settings.names[key], settings.origins[key] = value, name, origin
 
 
-def _arguments(draft: Draft, settings: Settings, one: Part, section: str, given: Any) -> None:
+def _arguments(draft: Draft, settings: Settings, one: Part, section: str, given: object) -> None:
     base: KeyPath = one.place(section)
     if not isinstance(given, dict):
         draft.wrong(base, f"{flow(given)} is not a mapping", "a mapping of arguments")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from runner.recipe.origins import KeyPath
 
@@ -46,10 +45,10 @@ class Part:
 
     kind: str
     at: KeyPath
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     places: Mapping[str, KeyPath]
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> object:
         return self.values.get(name)
 
     def place(self, name: str) -> KeyPath:

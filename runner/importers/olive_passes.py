@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from runner.base.values import inside, mapping
 from runner.importers import olive_export
 from runner.importers.draft import PLACEHOLDER, Draft
 from runner.importers.olive_parameters import COMPRESS, SCRIPT, Part
@@ -70,7 +70,7 @@ class _Writer:
         value = f" {flow(one[name])}" if not isinstance(one[name], dict | list) else ""
         return f"was {dotted(one.place(name))}{value}"
 
-    def _put(self, path: KeyPath, value: Any, one: Part, name: str, default: str = "Olive's default") -> None:
+    def _put(self, path: KeyPath, value: object, one: Part, name: str, default: str = "Olive's default") -> None:
         remark = self._was(one, name) if one[name] is not None else default
         self.draft.put(path, value, remark, self._origin(one, name))
 
@@ -189,9 +189,10 @@ class _Writer:
             missing = "ignored_scope_type" if scope else "ignored_scope"
             self.draft.wrong((*one.at, missing), "missing", "ignored_scope and ignored_scope_type go together")
             return
-        pairs = zip(kind, scope, strict=False) if isinstance(kind, list) else [(kind, scope)]
-        if isinstance(kind, list) and len(kind) != len(scope):
-            self.draft.wrong(one.place("ignored_scope"), f"{len(scope)} lists for {len(kind)} types", "one list a type")
+        lists = scope if isinstance(scope, list | str) else [scope]
+        pairs = zip(kind, lists, strict=False) if isinstance(kind, list) else [(kind, scope)]
+        if isinstance(kind, list) and len(kind) != len(lists):
+            self.draft.wrong(one.place("ignored_scope"), f"{len(lists)} lists for {len(kind)} types", "one list a type")
         for name, values in pairs:
             place = self._origin(one, "ignored_scope")
             self.draft.put((*path, "ignored_scope", str(name)), values, self._was(one, "ignored_scope"), place)
@@ -215,7 +216,7 @@ class _Writer:
         if one["target_device"]:
             self._drop(one, "target_device", "compression of weights does not depend on the device")
 
-    def _parameter(self, one: Part, path: KeyPath, key: str, value: Any) -> None:
+    def _parameter(self, one: Part, path: KeyPath, key: str, value: object) -> None:
         at = (*one.place("compress_config"), key)
         if key not in COMPRESS:
             self.draft.unknown(at, COMPRESS)
@@ -227,9 +228,7 @@ class _Writer:
 
     def _weight_data(self, one: Part, path: KeyPath) -> None:
         """Data that no parameter uses are left out: a recipe with them is refused."""
-        step: Any = self.draft.config["compression"]
-        for part in path[1:]:
-            step = step[part]
+        step = mapping(inside(self.draft.config, path))
         mode = str(step.get("mode"))
         judged = weight_rules.check((), {**step, "mode": mode, "dataset": "some"})
         if mode.startswith("int8") or any(found.path == ("dataset",) for found in judged):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from runner.base.values import inside
 from runner.importers.draft import PLACEHOLDER, Draft
 from runner.importers.writer import flow
 from runner.recipe.origins import KeyPath, Origin, found
@@ -62,14 +62,14 @@ class Settings:
         texts: how a field and its value were stated, where they were stated as another field.
     """
 
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     names: Mapping[str, str]
     origins: Mapping[str, Origin]
     home: Origin
     said: str = "the configuration"
     texts: Mapping[str, str] = field(default_factory=dict)
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> object:
         return self.values.get(name)
 
     def name(self, name: str) -> str:
@@ -163,12 +163,9 @@ def _choice(draft: Draft, path: KeyPath, settings: Settings, kind: str) -> None:
         draft.put((*path, "group_size_fallback_mode"), fallback, settings.was("group_size_fallback"), at)
 
 
-def draft_value(draft: Draft, path: KeyPath) -> Any:
+def draft_value(draft: Draft, path: KeyPath) -> object:
     """What the draft states at a key path."""
-    value: Any = draft.config
-    for part in path:
-        value = value[part]
-    return value
+    return inside(draft.config, path)
 
 
 def uses_data(settings: Settings) -> bool:

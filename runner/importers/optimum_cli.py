@@ -8,7 +8,6 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from runner.base.words import near, shorten
 from runner.errors import Problem, UsageError
@@ -25,7 +24,7 @@ class Option:
     """An option: the field that it fills, and how its text is read; None for a flag."""
 
     field: str
-    read: Callable[[str], Any] | None = str
+    read: Callable[[str], object] | None = str
     choices: tuple[str, ...] = ()
 
 
@@ -67,7 +66,7 @@ OPTIONS: Mapping[str, Option] = {
 
 _TYPED = "command line: "
 
-_KINDS: Mapping[Any, str] = {int: "a whole number", float: "a number", json.loads: "JSON"}
+_KINDS: Mapping[object, str] = {int: "a whole number", float: "a number", json.loads: "JSON"}
 
 
 def convert(words: Sequence[str], origins: Sequence[Origin], path: Path, *, name: str) -> Draft:
@@ -92,7 +91,7 @@ def convert(words: Sequence[str], origins: Sequence[Origin], path: Path, *, name
         if required not in values:
             draft.problems.append(found((), origins[start], f"{said} is missing"))
     if not draft.problems:
-        draft.put(("name",), slug(Path(values["output"]).name), "the command's output folder", places["output"])
+        draft.put(("name",), slug(Path(str(values["output"])).name), "the command's output folder", places["output"])
         optimum_export.fill(draft, settings)
         draft.drop("", f"output {values['output']}", "recipes publish in outputs/<name>/<N>")
     return draft
@@ -103,7 +102,7 @@ class _Reader:
 
     def __init__(self, draft: Draft, words: Sequence[str], origins: Sequence[Origin]) -> None:
         self.draft, self.words, self.origins = draft, words, origins
-        self.values: dict[str, Any] = {}
+        self.values: dict[str, object] = {}
         self.names: dict[str, str] = {}
         self.places: dict[str, Origin] = {}
         self.index = 0
@@ -120,7 +119,7 @@ class _Reader:
             else:
                 self._keep("output", "output", word, place)
 
-    def _keep(self, field: str, name: str, value: Any, place: Origin) -> None:
+    def _keep(self, field: str, name: str, value: object, place: Origin) -> None:
         shown = name if value is True or field == "output" else f"{name} {value}"
         self.values[field], self.names[field], self.places[field] = value, name, _typed(place, shown)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from runner.importers import optimum_steps
 from runner.importers.draft import PLACEHOLDER, Draft, Source
@@ -17,7 +16,7 @@ _PRETRAINED = frozenset({"output_attentions", "output_hidden_states", "return_di
 """What Transformers' own configuration classes add to every file that they write."""
 
 
-def recognizes(data: Mapping[str, Any]) -> bool:
+def recognizes(data: Mapping[str, object]) -> bool:
     """Whether values are those of an OVConfig."""
     return "quantization_config" in data or ("optimum_version" in data and "dtype" in data)
 
@@ -39,14 +38,14 @@ def convert(source: Source) -> Draft:
     return draft
 
 
-def _settings(source: Source, given: Mapping[str, Any]) -> Settings:
+def _settings(source: Source, given: Mapping[str, object]) -> Settings:
     key = "quantization_config"
     names = {name: f"{key}.{name}" for name in given}
     origins = {dotted(path[1:]): origin for path, origin in source.origins.items() if path[:1] == (key,) and path[1:]}
     return Settings(given, names, origins, source.at((key,)))
 
 
-def _conversion(draft: Draft, data: Mapping[str, Any], *, quantized: bool) -> None:
+def _conversion(draft: Draft, data: Mapping[str, object], *, quantized: bool) -> None:
     kind, at = data.get("dtype"), draft.source.at(("dtype",))
     path = ("conversion", "precision")
     if kind in ("fp16", "fp32"):
@@ -59,14 +58,14 @@ def _conversion(draft: Draft, data: Mapping[str, Any], *, quantized: bool) -> No
         draft.wrong(("dtype",), f"{flow(kind)} without a quantization_config", "allowed: fp16, fp32")
 
 
-def _inputs(draft: Draft, given: Any) -> None:
+def _inputs(draft: Draft, given: object) -> None:
     for index, one in enumerate(given if isinstance(given, list) else []):
         for key, value in one.items() if isinstance(one, dict) else ():
             at = ("input_info", index, key)
             draft.put(at, value, f"was {dotted(at)}", draft.source.at(at))
 
 
-def _rest(draft: Draft, data: Mapping[str, Any]) -> None:
+def _rest(draft: Draft, data: Mapping[str, object]) -> None:
     for key in ("optimum_version", "transformers_version"):
         if data.get(key) is not None:
             draft.drop("", f"{key} {flow(data[key])}", "what wrote the file")

@@ -38,7 +38,7 @@ DEFAULTS = Patch(
 PATCHES = (DEFAULTS,)
 
 
-def settings(model: str, table: str) -> tuple[str, Mapping[str, Any]] | None:
+def settings(model: str, table: str) -> tuple[str, Mapping[str, object]] | None:
     """The name that a model is known by in a table, and what the table says of it; None where it knows nothing.
 
     As Optimum Intel, it looks for the name, then for the name in the folder's config.json, then for the folder's name.
@@ -58,7 +58,7 @@ def candidates(model: str) -> list[str]:
     return [model, *([stated] if isinstance(stated, str) and stated else [])]
 
 
-def hf_config(model: str) -> dict[str, Any]:
+def hf_config(model: str) -> dict[str, object]:
     """The config.json of a model's folder; empty where there is none."""
     try:
         return files.read_object(Path(model) / "config.json", _LARGEST_CONFIG)
@@ -67,7 +67,7 @@ def hf_config(model: str) -> dict[str, Any]:
 
 
 @functools.cache
-def tables() -> dict[str, dict[str, Any]]:
+def tables() -> dict[str, dict[str, Mapping[str, object]]]:
     """All tables, as Python values; enumerations as their names in lower case.
 
     Raises:
@@ -86,7 +86,7 @@ def tables() -> dict[str, dict[str, Any]]:
     return {name: found[table] for name, table in TABLES.items()}
 
 
-def _table(name: str, node: ast.expr) -> Any:
+def _table(name: str, node: ast.expr) -> object:
     """A table's value."""
     try:
         return _value(node)
@@ -105,7 +105,7 @@ def _source() -> Path:
     return found[0]
 
 
-def _value(node: ast.expr) -> Any:
+def _value(node: ast.expr) -> object:
     """A literal, in which an enumeration's member stands for its name in lower case."""
     if isinstance(node, ast.Dict):
         return {_value(key): _value(item) for key, item in zip(node.keys, node.values, strict=True) if key is not None}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
+from runner.base.values import section
 from runner.importers import optimum, optimum_defaults, optimum_steps
 from runner.importers.draft import Draft
 from runner.importers.optimum import Settings, wrong
@@ -88,7 +88,7 @@ def quantized(draft: Draft, settings: Settings) -> None:
     _scopes(draft, settings)
 
 
-def _renamed(settings: Settings, values: Mapping[str, Any]) -> Settings:
+def _renamed(settings: Settings, values: Mapping[str, object]) -> Settings:
     """Settings of Optimum Intel's classes, which call some options otherwise."""
     renamed = {"dtype": "weight_format", "statistics_path": "quantization_statistics_path", "quant_method": "awq"}
     if settings["quant_mode"] is not None:
@@ -102,7 +102,7 @@ def _renamed(settings: Settings, values: Mapping[str, Any]) -> Settings:
     return replace(settings, values=values, names=names, origins=places, texts=texts)
 
 
-def _split_dataset(draft: Draft, settings: Settings, values: Mapping[str, Any]) -> dict[str, Any]:
+def _split_dataset(draft: Draft, settings: Settings, values: Mapping[str, object]) -> dict[str, object]:
     """`name:seq_len=128` as Optimum Intel takes it apart."""
     name, _, options = str(values["dataset"]).partition(":")
     kept = {**values, "dataset": name}
@@ -117,14 +117,14 @@ def _split_dataset(draft: Draft, settings: Settings, values: Mapping[str, Any]) 
 
 def _own(
     draft: Draft, settings: Settings, table: str, options: tuple[str, ...]
-) -> tuple[str, Mapping[str, Any]] | None:
+) -> tuple[str, Mapping[str, object]] | None:
     """What Optimum Intel states for the model by its name, where the options leave that to it."""
     if any(settings[name] is not None for name in options):
         return None
     return optimum_defaults.settings(str(settings["model"]), table)
 
 
-def _known_model(draft: Draft, settings: Settings, name: str, own: Mapping[str, Any]) -> None:
+def _known_model(draft: Draft, settings: Settings, name: str, own: Mapping[str, object]) -> None:
     said = f"Optimum Intel knows {name} and took its own settings for it: {settings.said} states none but the format"
     draft.remark("compression", said)
     if settings["group_size_fallback"] is not None:
@@ -135,7 +135,7 @@ def _known_model(draft: Draft, settings: Settings, name: str, own: Mapping[str, 
     _scopes(draft, settings)
 
 
-def _keys(values: Any) -> set[str]:
+def _keys(values: object) -> set[str]:
     if not isinstance(values, dict):
         return set()
     return set(values) | {key for item in values.values() for key in _keys(item)}
@@ -155,4 +155,6 @@ def _scopes(draft: Draft, settings: Settings) -> None:
     numbers: list[KeyPath] = [(index,) for index in range(len(steps))] if isinstance(steps, list) else [()]
     for number in numbers if steps else ():
         remark = f"Optimum Intel's own for {name}"
-        draft.put(("compression", *number, "ignored_scope"), dict(scopes["model"]), remark, settings.origin("model"))
+        draft.put(
+            ("compression", *number, "ignored_scope"), dict(section(scopes, "model")), remark, settings.origin("model")
+        )

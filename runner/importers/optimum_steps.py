@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from runner.base.words import near
 from runner.importers import runtime_info
@@ -46,7 +45,8 @@ def steps(draft: Draft, settings: Settings) -> None:
 
 def inner(settings: Settings, name: str) -> Settings:
     """The settings inside a field."""
-    values = settings[name] if isinstance(settings[name], dict) else {}
+    given = settings[name]
+    values = given if isinstance(given, dict) else {}
     names = {key: f"{settings.names.get(name, name)}.{key}" for key in values}
     origins = {key: settings.origins.get(f"{name}.{key}", settings.origin(name)) for key in values}
     deeper = {
@@ -90,7 +90,7 @@ def _one_for_all(draft: Draft, settings: Settings) -> None:
     one(draft, ("compression",), _with(read, _shared(settings), settings), full=False)
 
 
-def _shared(whole: Settings) -> dict[str, Any]:
+def _shared(whole: Settings) -> dict[str, object]:
     """What a configuration of several models or steps states for all of them."""
     return {key: whole[key] for key in ("dataset", "num_samples", "_dataset_kwargs") if whole[key]}
 
@@ -197,7 +197,7 @@ def mixed(draft: Draft, whole: Settings, first: Settings, second: Settings) -> N
         one(draft, ("compression", 1), both[1], full=True)
 
 
-def _with(part: Settings, shared: Mapping[str, Any], whole: Settings) -> Settings:
+def _with(part: Settings, shared: Mapping[str, object], whole: Settings) -> Settings:
     """A part with what the whole states for both."""
     own = {key: value for key, value in part.values.items() if value is not None}
     added = {key: value for key, value in shared.items() if not own.get(key)}
@@ -206,9 +206,9 @@ def _with(part: Settings, shared: Mapping[str, Any], whole: Settings) -> Setting
     return replace(part, values={**part.values, **added}, names=names, origins=origins)
 
 
-def _ignoring(part: Settings, shared: Mapping[str, Any], whole: Settings) -> Settings:
+def _ignoring(part: Settings, shared: Mapping[str, object], whole: Settings) -> Settings:
     own = part["ignored_scope"] if isinstance(part["ignored_scope"], dict) else {}
-    merged: dict[str, Any] = {
+    merged: dict[str, object] = {
         key: _joined(own.get(key), shared.get(key)) for key in dict.fromkeys([*own, *shared]) if key != "validate"
     }
     if False in (own.get("validate"), shared.get("validate")):
@@ -218,13 +218,13 @@ def _ignoring(part: Settings, shared: Mapping[str, Any], whole: Settings) -> Set
     return replace(part, values={**part.values, "ignored_scope": merged}, names=names, origins=origins)
 
 
-def _joined(first: Any, second: Any) -> Any:
+def _joined(first: object, second: object) -> object:
     """Two lists as one without repetitions; what is no list stays, for the schema to refuse."""
     for value in (first, second):
         if value is not None and not isinstance(value, list):
             return value
-    joined: list[Any] = []
-    for item in (*(first or []), *(second or [])):
+    joined: list[object] = []
+    for item in (item for value in (first, second) if isinstance(value, list) for item in value):
         if item not in joined:
             joined.append(item)
     return joined

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from runner.base import files
 from runner.base.paths import is_file
@@ -22,14 +21,14 @@ _FIELDS = {
 """NNCF's parameter -> Optimum Intel's field."""
 
 
-def weights(path: Path) -> Mapping[str, Any] | None:
+def weights(path: Path) -> Mapping[str, object] | None:
     """The fields of a compressed model; None where the file is missing, or says nothing of a compression of weights."""
     section = _SECTION.search(_tail(path))
     said = {name: _value(text) for name, text in _ENTRY.findall(section[1])} if section else {}
     kind, _, symmetry = str(said.get("mode", "")).partition("_")
     if kind not in ("int4", "int8", "nf4", "mxfp4", "cb4"):
         return None
-    fields: dict[str, Any] = {"dtype": kind}
+    fields: dict[str, object] = {"dtype": kind}
     if symmetry in ("sym", "asym"):
         fields["sym"] = symmetry == "sym"
     if said.get("awq") is True:
@@ -51,7 +50,7 @@ def _tail(path: Path) -> str:
         return ""
 
 
-def _value(text: str) -> Any:
+def _value(text: str) -> object:
     """`True`, `128` and `0.8` are written as Python shows them; all else is text."""
     try:
         return ast.literal_eval(text) if re.fullmatch(r"True|False|-?\d{1,9}(\.\d{1,17})?", text) else text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 from runner.base.words import near
 from runner.importers.draft import Draft
@@ -57,7 +56,7 @@ _ADAPTIVE = (
 _MODES = {"early_exit": _COMMON_AA, "adaptive_compression_level": (*_COMMON_AA, *_ADAPTIVE)}
 
 
-def step(draft: Draft, at: KeyPath, step: Any) -> None:
+def step(draft: Draft, at: KeyPath, step: object) -> None:
     """An algorithm other than quantization: unsupported where it is known, else a mistake."""
     if not isinstance(step, dict):
         draft.wrong(at, f"{flow(step)} is not a mapping", "an algorithm with its parameters")
@@ -76,12 +75,13 @@ def step(draft: Draft, at: KeyPath, step: Any) -> None:
         draft.refuse("compression", f"{dotted(at)}.{name}", legacy.TRAINING[name] + beside, draft.source.at(at))
 
 
-def _keys(step: Mapping[str, Any]) -> list[str]:
-    inner = [f"params.{key}" for key in step.get("params", {})] if isinstance(step.get("params"), dict) else []
+def _keys(step: Mapping[str, object]) -> list[str]:
+    params = step.get("params")
+    inner = [f"params.{key}" for key in params] if isinstance(params, dict) else []
     return [key for key in step if key not in ("algorithm", "params")] + inner
 
 
-def _known(draft: Draft, at: KeyPath, step: Mapping[str, Any], sections: Mapping[str, tuple[str, ...]]) -> None:
+def _known(draft: Draft, at: KeyPath, step: Mapping[str, object], sections: Mapping[str, tuple[str, ...]]) -> None:
     for section, keys in sections.items():
         inside = step.get(section, {}) if section else step
         path = (*at, section) if section else at
@@ -93,19 +93,20 @@ def _known(draft: Draft, at: KeyPath, step: Mapping[str, Any], sections: Mapping
                 draft.unknown((*path, key), keys)
 
 
-def accuracy_aware(draft: Draft, given: Any) -> tuple[str, float, str, str] | None:
+def accuracy_aware(draft: Draft, given: object) -> tuple[str, float, str, str] | None:
     """The limit of `accuracy_aware_training`: its old key, the value of today, its kind, and a remark."""
     at: KeyPath = ("accuracy_aware_training",)
-    mode = given.get("mode") if isinstance(given, dict) else None
+    settings = given if isinstance(given, dict) else {}
+    mode = settings.get("mode")
     if not isinstance(mode, str) or mode not in _MODES:
-        where = (*at, "mode") if isinstance(given, dict) and "mode" in given else at
+        where = (*at, "mode") if "mode" in settings else at
         draft.wrong(where, f"mode {flow(mode)} is not known", f"allowed: {', '.join(_MODES)}", near(str(mode), _MODES))
         return None
-    params = given.get("params", {})
+    params = settings.get("params", {})
     if not isinstance(params, dict):
         draft.wrong((*at, "params"), f"{flow(params)} is not a mapping", f"a mapping of {', '.join(_MODES[mode])}")
         return None
-    _known(draft, at, {k: v for k, v in given.items() if k != "mode"}, {"": ("params",), "params": _MODES[mode]})
+    _known(draft, at, {k: v for k, v in settings.items() if k != "mode"}, {"": ("params",), "params": _MODES[mode]})
     limits = {key: params[key] for key in _LIMITS if params.get(key) is not None}
     for key, value in limits.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:

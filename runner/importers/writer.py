@@ -7,16 +7,16 @@ import math
 import re
 import textwrap
 from collections.abc import Iterator
-from typing import Any
 
 import yaml
 
+from runner.base.values import listing, mapping
 from runner.base.words import shorten
 from runner.errors import Problem, RecipeError
 from runner.importers.draft import PLACEHOLDER, Draft
 from runner.recipe.origins import KeyPath
 from runner.recipe.read import rawcheck, yamlfile
-from runner.recipe.read.yamlfile import scalar
+from runner.recipe.read.scalars import scalar
 
 _WIDTH = 118
 _LONGEST_REMARK = 2000
@@ -50,7 +50,7 @@ def _heading(draft: Draft) -> Iterator[str]:
         yield f"`{PLACEHOLDER}` has to be stated, here or on the command line: {', '.join(open_keys)}."
 
 
-def _placeholders(value: Any, at: str = "") -> Iterator[str]:
+def _placeholders(value: object, at: str = "") -> Iterator[str]:
     if isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _placeholders(item, f"{at}.{key}" if at else str(key))
@@ -68,7 +68,7 @@ def _comment(text: str, indent: int) -> list[str]:
     return [" " * indent + ("# " if index == 0 else "#   ") + line for index, line in enumerate(wrapped)]
 
 
-def _entry(draft: Draft, path: KeyPath, value: Any, indent: int, lead: str | None = None) -> list[str]:
+def _entry(draft: Draft, path: KeyPath, value: object, indent: int, lead: str | None = None) -> list[str]:
     """`key: value  # remark`, with the remark above where the line would be too long."""
     key = f"{_scalar(str(path[-1]))}:"
     start = (lead if lead is not None else " " * indent) + key
@@ -85,26 +85,26 @@ def _entry(draft: Draft, path: KeyPath, value: Any, indent: int, lead: str | Non
     return [*above, line, *(_nested(draft, path, value, indent + 2) if nested else [])]
 
 
-def _nested(draft: Draft, path: KeyPath, value: Any, indent: int) -> list[str]:
+def _nested(draft: Draft, path: KeyPath, value: object, indent: int) -> list[str]:
     lines: list[str] = []
     if isinstance(value, dict):
         for key, item in value.items():
             lines += _entry(draft, (*path, key), item, indent)
         return lines
-    for index, item in enumerate(value):
+    for index, item in enumerate(listing(value)):
         lead: str | None = " " * indent + "- "
-        for key, inner in item.items():
+        for key, inner in mapping(item).items():
             lines += _entry(draft, (*path, index, key), inner, indent + 2, lead)
             lead = None
     return lines
 
 
-def _blocks(value: Any) -> bool:
+def _blocks(value: object) -> bool:
     """Whether a list is written as a block: a list of mappings."""
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) and item for item in value)
 
 
-def flow(value: Any) -> str:
+def flow(value: object) -> str:
     """A value in one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_scalar(str(key))}: {flow(item)}" for key, item in value.items()) + "}"
@@ -113,7 +113,7 @@ def flow(value: Any) -> str:
     return _scalar(value)
 
 
-def _scalar(value: Any) -> str:
+def _scalar(value: object) -> str:
     """A key or a value as the YAML library writes it; a text that our reader would not take for itself in quotes."""
     if isinstance(value, str) and (value == PLACEHOLDER or (_PLAIN.fullmatch(value) and scalar(value) == value)):
         return value

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from runner.base.values import mapping, section, text
 from runner.nncf import process as nncf_process
 from runner.recipe.types import Quantization
 
@@ -43,11 +43,15 @@ def _advanced(nncf: Any, step: Quantization) -> dict[str, Any]:
     if step.overflow_fix is not None:
         fields["overflow_fix"] = nested.OverflowFix(step.overflow_fix)
     if "quantizer_propagation_rule" in fields:
-        fields["quantizer_propagation_rule"] = QuantizerPropagationRule[fields["quantizer_propagation_rule"].upper()]
+        fields["quantizer_propagation_rule"] = QuantizerPropagationRule[
+            text(fields["quantizer_propagation_rule"]).upper()
+        ]
     if "smooth_quant_alphas" in fields:
-        fields["smooth_quant_alphas"] = nested.AdvancedSmoothQuantParameters(**fields["smooth_quant_alphas"])
+        fields["smooth_quant_alphas"] = nested.AdvancedSmoothQuantParameters(**section(fields, "smooth_quant_alphas"))
     if "bias_correction_params" in fields:
-        fields["bias_correction_params"] = nested.AdvancedBiasCorrectionParameters(**fields["bias_correction_params"])
+        fields["bias_correction_params"] = nested.AdvancedBiasCorrectionParameters(
+            **section(fields, "bias_correction_params")
+        )
     for side in ("activations", "weights"):
         for name, make in (("range_estimator_params", _range), ("quantization_params", _quantizers)):
             if f"{side}_{name}" in fields:
@@ -55,7 +59,7 @@ def _advanced(nncf: Any, step: Quantization) -> dict[str, Any]:
     return fields
 
 
-def _range(given: str | Mapping[str, Any]) -> Any:
+def _range(given: object) -> Any:
     """A range estimator: one of NNCF's by its name, or one made of two bounds."""
     from nncf.quantization import range_estimator as estimators
 
@@ -63,17 +67,18 @@ def _range(given: str | Mapping[str, Any]) -> Any:
         return getattr(estimators.RangeEstimatorParametersSet, given.upper())
     kinds = {"statistics_type": estimators.StatisticsType, "aggregator_type": estimators.AggregatorType}
     bounds = {
-        bound: {name: kinds[name](value) if name in kinds else value for name, value in setting.items()}
-        for bound, setting in given.items()
+        bound: {name: kinds[name](value) if name in kinds else value for name, value in mapping(setting).items()}
+        for bound, setting in mapping(given).items()
     }
     made = {bound: estimators.StatisticsCollectorParameters(**setting) for bound, setting in bounds.items()}
     return estimators.RangeEstimatorParameters(**made)
 
 
-def _quantizers(given: Mapping[str, Any]) -> Any:
+def _quantizers(stated: object) -> Any:
     from nncf.common.quantization.structs import QuantizationScheme
     from nncf.quantization import advanced_parameters as nested
 
+    given = mapping(stated)
     if "destination_type" in given:
         return nested.FP8QuantizationParameters(nested.FP8Type(given["destination_type"]))
     mode = {"mode": QuantizationScheme(given["mode"])} if "mode" in given else {}

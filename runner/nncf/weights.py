@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from runner.base.values import section
 from runner.nncf import process as nncf_process
 from runner.recipe.types import WeightCompression
 
@@ -47,7 +48,7 @@ def advanced(step: WeightCompression) -> dict[str, Any]:
     }
     for name, kind in kinds.items():
         if name in fields:
-            fields[name] = kind(**_typed(fields[name]))
+            fields[name] = kind(**_typed(section(fields, name)))
     if "codebook" in fields:
         import numpy as np
 

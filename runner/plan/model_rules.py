@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from runner.base.values import whole
 from runner.errors import Problem
 from runner.model import architecture
 from runner.recipe.judge import quantization_rules, weight_rules
@@ -135,7 +136,7 @@ def _positions(recipe: Recipe, config: Mapping[str, Any]) -> Iterator[Problem]:
 def _lengths(recipe: Recipe) -> Iterator[tuple[str, int]]:
     for index, check in enumerate(recipe.accuracy.checks):
         if "context_length" in check.params:
-            yield f"accuracy.checks.{index}.context_length", check.params["context_length"]
+            yield f"accuracy.checks.{index}.context_length", whole(check.params["context_length"])
     steps = isinstance(recipe.resolved.get("compression"), list)
     for index, step in enumerate(recipe.compression):
         control = step.accuracy_control if isinstance(step, Quantization) else None

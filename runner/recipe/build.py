@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from runner import embedded
 from runner.base.paths import expanded
+from runner.base.values import listing, made, mapping, numeric, section, text, whole
 from runner.recipe.judge import legacy
 from runner.recipe.origins import KeyPath, Origins, dotted, nearest
 from runner.recipe.types import (
@@ -33,46 +33,42 @@ from runner.registry.gates import GateKind
 _GATES = frozenset({"metric", "dataset", *GateKind})
 
 
-def build(config: Mapping[str, Any], origins: Origins, path: Path) -> Recipe:
+def build(config: Mapping[str, object], origins: Origins, path: Path) -> Recipe:
     """A recipe from data that passed validation and rules."""
     resolved = complete(config, origins, path)
-    datasets = {name: dataset(name, data) for name, data in resolved["datasets"].items()}
-    steps = [_step(step, at, datasets) for at, step in steps_of(resolved)]
+    datasets = {name: dataset(name, mapping(data)) for name, data in section(resolved, "datasets").items()}
+    steps = [_step(mapping(step), at, datasets) for at, step in steps_of(resolved)]
     return Recipe(
-        name=resolved["name"],
+        name=text(resolved["name"]),
         path=path,
-        model=_model(resolved["model"]),
-        description=resolved["description"],
+        model=_model(mapping(resolved["model"])),
+        description=text(resolved["description"]),
         datasets=datasets,
-        input_info=tuple(_input(one) for one in as_list(resolved.get("input_info"))),
-        conversion=Conversion(**resolved["conversion"]),
+        input_info=tuple(_input(mapping(one)) for one in as_list(resolved.get("input_info"))),
+        conversion=made(Conversion, mapping(resolved["conversion"])),
         compression=tuple(step for step, _ in steps),
         accuracy=_accuracy(resolved.get("accuracy")),
-        target_device=resolved["target_device"],
-        seed=int(resolved["seed"]),
-        publish=resolved["publish"],
+        target_device=text(resolved["target_device"]),
+        seed=whole(resolved["seed"]),
+        publish="copy" if resolved["publish"] == "copy" else "link",
         resolved=resolved,
         origins={dotted(at): origin.where for at, origin in origins.items() if at},
         notes=tuple(note for _, notes in steps for note in notes),
     )
 
 
-def complete(config: Mapping[str, Any], origins: Origins, path: Path) -> dict[str, Any]:
+def complete(config: Mapping[str, object], origins: Origins, path: Path) -> dict[str, object]:
     """The recipe as plain data that stands by itself: defaults filled in, paths absolute."""
-    model = dict(config["model"])
-    if "path" in model:
-        model["path"] = str(absolute(model["path"], ("model", "path"), origins))
-    datasets = {name: dict(data) for name, data in (config.get("datasets") or {}).items()}
-    for name, data in datasets.items():
-        if "path" in data:
-            data["path"] = str(absolute(data["path"], ("datasets", name, "path"), origins))
+    model = _located(mapping(config["model"]), ("model",), origins)
+    stated = section(config, "datasets")
+    datasets = {name: _located(mapping(data), ("datasets", name), origins) for name, data in stated.items()}
     filled = {
         "name": config.get("name", path.stem),
         "description": config.get("description", ""),
         "model": model,
         "datasets": datasets,
         "input_info": config.get("input_info"),
-        "conversion": asdict(Conversion()) | config.get("conversion", {}),
+        "conversion": {**asdict(Conversion()), **section(config, "conversion")},
         "compression": config.get("compression"),
         "accuracy": _filled_accuracy(config.get("accuracy")),
         "target_device": config.get("target_device", "ANY"),
@@ -82,6 +78,12 @@ def complete(config: Mapping[str, Any], origins: Origins, path: Path) -> dict[st
     return {key: value for key, value in filled.items() if value is not None}
 
 
+def _located(data: Mapping[str, object], at: KeyPath, origins: Origins) -> dict[str, object]:
+    """A section whose `path`, if it has one, is absolute."""
+    path = {"path": str(absolute(text(data["path"]), (*at, "path"), origins))} if "path" in data else {}
+    return {**data, **path}
+
+
 def absolute(path: str, at: KeyPath, origins: Origins) -> Path:
     """A path of a recipe, relative to the file that states it (to the working directory on the command line)."""
     home = expanded(path)
@@ -89,12 +91,12 @@ def absolute(path: str, at: KeyPath, origins: Origins) -> Path:
     return home if str(home).startswith("~") else Path(os.path.normpath(start / home))
 
 
-def as_list(value: Any) -> list[Any]:
+def as_list(value: object) -> list[object]:
     """One, several or none, as a list."""
     return [] if value is None else list(value) if isinstance(value, list) else [value]
 
 
-def steps_of(config: Mapping[str, Any]) -> list[tuple[KeyPath, Any]]:
+def steps_of(config: Mapping[str, object]) -> list[tuple[KeyPath, object]]:
     """The steps of `compression` with their key paths."""
     steps = config.get("compression")
     if isinstance(steps, list):
@@ -102,51 +104,52 @@ def steps_of(config: Mapping[str, Any]) -> list[tuple[KeyPath, Any]]:
     return [] if steps is None else [(("compression",), steps)]
 
 
-def dataset(name: str, data: Mapping[str, Any]) -> Dataset:
+def dataset(name: str, data: Mapping[str, object]) -> Dataset:
     """A dataset; the suffix of its file tells the format."""
-    path = embedded.DATASETS[data["id"]] if data["source"] == "embedded" else Path(data["path"])
+    path = embedded.DATASETS[text(data["id"])] if data["source"] == "embedded" else Path(text(data["path"]))
     plain = {key: data[key] for key in ("source", "id", "column", "prompt", "reply", "labels") if key in data}
-    inputs = data.get("inputs", {})
-    return Dataset(
-        name=name,
-        path=path,
-        format=path.suffix.removeprefix("."),
-        inputs={"": inputs} if isinstance(inputs, str) else dict(inputs),
-        limit=_integer(data.get("limit")),
-        preprocess=_preprocess(data["preprocess"]) if "preprocess" in data else None,
-        **plain,
-    )
+    inputs = data.get("inputs")
+    made_of = {
+        "name": name,
+        "path": path,
+        "format": path.suffix.removeprefix("."),
+        "inputs": {"": inputs} if isinstance(inputs, str) else dict(section(data, "inputs")),
+        "limit": _integer(data.get("limit")),
+        "preprocess": _preprocess(mapping(data["preprocess"])) if "preprocess" in data else None,
+    }
+    return made(Dataset, {**made_of, **plain})
 
 
-def _integer(value: Any) -> int | None:
+def _integer(value: object) -> int | None:
     """A whole number that YAML may hold as 128.0."""
-    return None if value is None else int(value)
+    return None if value is None else whole(value)
 
 
-def _model(data: Mapping[str, Any]) -> ModelSource:
+def _model(data: Mapping[str, object]) -> ModelSource:
     revision = {"revision": "main"} if data["source"] == "huggingface" else {}
-    path = {"path": Path(data["path"])} if "path" in data else {}
-    return ModelSource(**{**revision, **data, **path})
+    path = {"path": Path(text(data["path"]))} if "path" in data else {}
+    return made(ModelSource, {**revision, **data, **path})
 
 
-def _preprocess(data: Mapping[str, Any]) -> Preprocess:
-    layout = tuple(data["layout"].split("->")) if "layout" in data else None
+def _preprocess(data: Mapping[str, object]) -> Preprocess:
+    stored, _, wanted = text(data["layout"]).partition("->") if "layout" in data else ("", "", "")
+    scale = data.get("scale", 1)
     return Preprocess(
-        scale=float(Fraction(data.get("scale", 1))),
-        mean=tuple(float(value) for value in as_list(data.get("mean"))),
-        std=tuple(float(value) for value in as_list(data.get("std"))),
-        layout=layout,
-        dtype=data.get("dtype", "float32"),
+        scale=float(Fraction(scale if isinstance(scale, str) else numeric(scale))),
+        mean=tuple(float(numeric(value)) for value in as_list(data.get("mean"))),
+        std=tuple(float(numeric(value)) for value in as_list(data.get("std"))),
+        layout=(stored, wanted) if wanted else None,
+        dtype=text(data.get("dtype", "float32")),
     )
 
 
-def _input(data: Mapping[str, Any]) -> InputInfo:
-    sizes = tuple(int(size) for size in data["sample_size"])
-    return InputInfo(sizes, data.get("type", "float"), data.get("keyword"))
+def _input(data: Mapping[str, object]) -> InputInfo:
+    sizes = tuple(whole(size) for size in listing(data["sample_size"]))
+    return made(InputInfo, {**data, "sample_size": sizes})
 
 
 def _step(
-    data: Mapping[str, Any], at: KeyPath, datasets: Mapping[str, Any]
+    data: Mapping[str, object], at: KeyPath, datasets: Mapping[str, object]
 ) -> tuple[WeightCompression | Quantization, list[str]]:
     """A step of `compression`, and remarks about it."""
     notes = []
@@ -154,20 +157,20 @@ def _step(
         converted = legacy.convert(data, datasets)
         data = converted.step
         notes = [f"{dotted((*at, *key))}: {text}" for key, text in converted.notes]
-    kind = WeightCompression if data["algorithm"] == "weight_compression" else Quantization
     values = {key: value for key, value in data.items() if value is not None}
     for key in ("group_size", "subset_size"):
         if key in values:
-            values[key] = int(values[key])
+            values[key] = whole(values[key])
     if "ignored_scope" in values:
-        values["ignored_scope"] = _scope(values["ignored_scope"])
+        values["ignored_scope"] = _scope(mapping(values["ignored_scope"]))
     if "advanced" in values:
-        values["advanced"] = _advanced(values["advanced"])
+        values["advanced"] = _advanced(mapping(values["advanced"]))
     if "accuracy_control" in values:
-        values["accuracy_control"] = AccuracyControl(
-            **{"dataset": values["dataset"], **_advanced(values["accuracy_control"])}
-        )
-    return kind(**values), notes
+        control = _advanced(mapping(values["accuracy_control"]))
+        values["accuracy_control"] = made(AccuracyControl, {"dataset": values["dataset"], **control})
+    if data["algorithm"] == "weight_compression":
+        return made(WeightCompression, values), notes
+    return made(Quantization, values), notes
 
 
 _COUNTS = frozenset(
@@ -179,43 +182,49 @@ _COUNTS = frozenset(
 )
 
 
-def _advanced(data: Mapping[str, Any]) -> dict[str, Any]:
+def _advanced(data: Mapping[str, object]) -> dict[str, object]:
     """Nested settings, whole numbers as integers."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for key, value in data.items():
-        values[key] = _advanced(value) if isinstance(value, dict) else int(value) if key in _COUNTS else value
+        values[key] = _advanced(value) if isinstance(value, dict) else whole(value) if key in _COUNTS else value
     return values
 
 
-def _scope(data: Mapping[str, Any]) -> IgnoredScope:
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-    return IgnoredScope(**values)
+def _scope(data: Mapping[str, object]) -> IgnoredScope:
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    return made(IgnoredScope, values)
 
 
-def _filled_accuracy(data: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _filled_accuracy(given: object) -> dict[str, object] | None:
     """The section with its defaults; of the runtime's properties, those that it doesn't state stay pinned."""
-    if data is None:
+    if given is None:
         return None
-    return {"reference": "converted", **data, "runtime": {**RUNTIME, **data.get("runtime", {})}}
+    data = mapping(given)
+    return {"reference": "converted", **data, "runtime": {**RUNTIME, **section(data, "runtime")}}
 
 
-def _accuracy(data: Mapping[str, Any] | None) -> Accuracy:
-    if data is None:
+def _accuracy(given: object) -> Accuracy:
+    if given is None:
         return Accuracy(runtime=dict(RUNTIME))
-    return Accuracy(tuple(_check(check) for check in data["checks"]), _runtime(data["runtime"]), data["reference"])
+    data = mapping(given)
+    checks = tuple(_check(mapping(check)) for check in listing(data["checks"]))
+    return made(Accuracy, {**data, "checks": checks, "runtime": _runtime(mapping(data["runtime"]))})
 
 
-def _runtime(data: Mapping[str, Any]) -> dict[str, Any]:
+def _runtime(data: Mapping[str, object]) -> dict[str, object]:
     """OpenVINO properties, whole numbers as integers; `default` leaves one to OpenVINO."""
     stated = {name: value for name, value in data.items() if value != "default"}
-    return {name: int(value) if _whole(value) else value for name, value in stated.items()}
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in stated.items()
+    }
 
 
-def _whole(value: Any) -> bool:
-    return isinstance(value, float) and value.is_integer()
-
-
-def _check(data: Mapping[str, Any]) -> Check:
+def _check(data: Mapping[str, object]) -> Check:
     known = {one.name for one in fields(Check)} & _GATES
-    params = {key: int(value) for key, value in data.items() if key not in known}
-    return Check(**{key: value for key, value in data.items() if key in known}, params=params)
+    params = {key: _integral(value) for key, value in data.items() if key not in known}
+    return made(Check, {**{key: value for key, value in data.items() if key in known}, "params": params})
+
+
+def _integral(value: object) -> object:
+    """A number that is whole as an integer; another value as it is."""
+    return int(value) if isinstance(value, int) or (isinstance(value, float) and value.is_integer()) else value

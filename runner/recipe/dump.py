@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import yaml
 
-from runner.recipe.read.yamlfile import scalar
+from runner.recipe.read.scalars import scalar
 from runner.recipe.types import Recipe
 
 SCHEMA_LINE = "# yaml-language-server: $schema=../../../schemas/recipe.schema.json\n"
@@ -23,7 +22,7 @@ def dump_recipe(recipe: Recipe) -> str:
     return dump_data(recipe.resolved)
 
 
-def dump_data(data: Mapping[str, Any], remarks: Sequence[tuple[str, str]] = ()) -> str:
+def dump_data(data: Mapping[str, object], remarks: Sequence[tuple[str, str]] = ()) -> str:
     """The same of a recipe's resolved values; `remarks` are comments: a sentence, and a text that it ends with."""
     lines = [f"# {sentence} {json.dumps(text)}\n" for sentence, text in remarks]
     kept = {key: value for key, value in data.items() if value not in ("", {})}
@@ -34,7 +33,7 @@ def dump_data(data: Mapping[str, Any], remarks: Sequence[tuple[str, str]] = ()) 
 class _Dumper(yaml.SafeDumper):
     """Quotes every text that YAML 1.1 or 1.2 would take for something else."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: object) -> bool:
         """Write equal values out instead of referring to the first."""
         return True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import RecipeError
 from runner.recipe import build
@@ -48,7 +48,7 @@ def load_recipe(name: str, overrides: Sequence[str] = (), *, recipes_dir: Path |
 class Composed(NamedTuple):
     """A recipe with its presets as plain data, the place of each value, and what is wrong so far."""
 
-    config: dict[str, Any]
+    config: dict[str, object]
     origins: Origins
     problems: list[Found]
 
@@ -67,7 +67,7 @@ def composed(path: Path, folders: Sequence[Path], choices: Mapping[str, Choice])
     return Composed(*compose.compose(files), problems)
 
 
-def _refuse_sweep(config: Mapping[str, Any], origins: Origins) -> None:
+def _refuse_sweep(config: Mapping[str, object], origins: Origins) -> None:
     """A single recipe has no points, and is not judged before it is one."""
     said = {
         "sweep": ("this is a sweep, and one recipe is needed here", "`ovrun sweep` runs it; ~sweep drops this section"),
@@ -80,7 +80,7 @@ def _refuse_sweep(config: Mapping[str, Any], origins: Origins) -> None:
 
 
 def judge(
-    config: Mapping[str, Any],
+    config: Mapping[str, object],
     origins: Origins,
     path: Path,
     known: Sequence[Found] = (),

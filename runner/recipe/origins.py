@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from runner.errors import Problem
 
@@ -89,16 +89,16 @@ def graft(target: Origins, source: Mapping[KeyPath, Origin], at: KeyPath = ()) -
         target[at + path] = origin
 
 
-def mark(target: Origins, path: KeyPath, value: Any, origin: Origin) -> None:
+def mark(target: Origins, path: KeyPath, value: object, origin: Origin) -> None:
     """Give `path`, and everything in its new value, one origin."""
     forget(target, path)
     for part in _paths(value, path):
         target[part] = origin
 
 
-def _paths(value: Any, path: KeyPath) -> Iterable[KeyPath]:
+def _paths(value: object, path: KeyPath) -> Iterable[KeyPath]:
     yield path
-    items: Iterable[tuple[str | int, Any]] = ()
+    items: Iterable[tuple[str | int, object]] = ()
     if isinstance(value, dict):
         items = value.items()
     elif isinstance(value, list):

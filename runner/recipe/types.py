@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from runner.recipe.origins import show_path
 
-RUNTIME: Mapping[str, Any] = {
+RUNTIME: Mapping[str, object] = {
     "INFERENCE_PRECISION_HINT": "f32",
     "KV_CACHE_PRECISION": "f32",
     "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
@@ -115,7 +115,7 @@ class WeightCompression:
     scale_estimation: bool | None = None
     gptq: bool | None = None
     lora_correction: bool | None = None
-    advanced: Mapping[str, Any] | None = None
+    advanced: Mapping[str, object] | None = None
     algorithm: Literal["weight_compression"] = "weight_compression"
 
 
@@ -152,7 +152,7 @@ class Quantization:
     ignored_scope: IgnoredScope | None = None
     overflow_fix: str | None = None
     quantize_outputs: bool = False
-    advanced: Mapping[str, Any] | None = None
+    advanced: Mapping[str, object] | None = None
     accuracy_control: AccuracyControl | None = None
     algorithm: Literal["quantization"] = "quantization"
 
@@ -171,7 +171,7 @@ class Check:
     min: float | None = None
     max_drop: float | None = None
     max_relative_increase: float | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class Accuracy:
     """The checks of a recipe, and the OpenVINO properties that they run with; those left to OpenVINO are not there."""
 
     checks: tuple[Check, ...] = ()
-    runtime: Mapping[str, Any] = field(default_factory=dict)
+    runtime: Mapping[str, object] = field(default_factory=dict)
     reference: Literal["converted"] = "converted"
 
 
@@ -230,7 +230,7 @@ class Recipe:
     target_device: str = "ANY"
     seed: int = 0
     publish: Literal["link", "copy"] = "link"
-    resolved: Mapping[str, Any] = field(default_factory=dict)
+    resolved: Mapping[str, object] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -256,7 +256,7 @@ class Point:
     """
 
     name: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
     recipe: Recipe
 
 

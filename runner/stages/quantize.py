@@ -9,6 +9,7 @@ from typing import Any
 import runner.base.files as fs
 from runner.base import hardware
 from runner.base.progress import Progress
+from runner.base.values import numeric, section
 from runner.errors import Problem, RecipeError
 from runner.model import architecture, ir
 from runner.model.parts import Model
@@ -155,7 +156,7 @@ def _refuse_in_vain(model: Any, step: Quantization, model_type: str | None) -> N
         problems.append(
             Problem("", "advanced.smooth_quant_alphas", what, "remove it, or state `model_type: transformer`")
         )
-    elif (advanced.get("smooth_quant_alphas") or {}).get("convolution", -1) >= 0 and "Convolution" not in kinds:
+    elif numeric(section(advanced, "smooth_quant_alphas").get("convolution", -1)) >= 0 and "Convolution" not in kinds:
         what = "this model has no convolutions"
         problems.append(Problem("", "advanced.smooth_quant_alphas.convolution", what, "remove it"))
     if advanced.get("batchwise_statistics") and (fixed_batch(ports(model)) or 1) == 1:
@@ -173,7 +174,7 @@ def _advice(model: Any, step: Quantization, model_type: str | None) -> list[str]
     """What might serve this model better, for the person to decide."""
     if step.mode or step.preset == "mixed" or (model_type and step.preset is None):
         return []
-    asked = ((step.advanced or {}).get("activations_quantization_params") or {}).get("mode")
+    asked = section(step.advanced or {}, "activations_quantization_params").get("mode")
     found = sorted(ir.kinds(model) & set(_UNEVEN))
     if not found or asked:
         return []

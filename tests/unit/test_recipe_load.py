@@ -17,6 +17,7 @@ from runner import embedded
 from runner.base import resources
 from runner.plan.model_rules import check_against_config
 from runner.recipe import load_recipe
+from runner.recipe.build import build
 from runner.recipe.compose import hydra as compose
 from runner.recipe.judge.schemas import load_schema
 from runner.recipe.load import judge
@@ -56,6 +57,14 @@ def test_default_recipe() -> None:
     )
     assert recipe.accuracy.runtime["INFERENCE_PRECISION_HINT"] == "f32"
     json.dumps(recipe.resolved)
+
+
+def test_settings_of_a_metric_keep_their_kinds() -> None:
+    recipe = load_recipe("dialogpt-mini-int4")
+    checks = [{"metric": "a", "dataset": "dialogue_eval", "max": 1, "k": 5.0, "share": 0.5, "by": "mean"}]
+    config = {**recipe.resolved, "accuracy": {"checks": checks}}
+    (check,) = build(config, {(): Origin("", "", Path(), (0, 0, 0))}, recipe.path).accuracy.checks
+    assert repr(check.params) == "{'k': 5, 'share': 0.5, 'by': 'mean'}"
 
 
 def test_arrays_and_numbers() -> None:

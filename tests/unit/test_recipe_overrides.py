@@ -162,6 +162,14 @@ def test_refused(override: str, message: str) -> None:
     assert problems(override) == [f"command line: {override}: {message}"]
 
 
+@pytest.mark.parametrize("override", ["input_info.sample_size.0.a=1", "~input_info.sample_size.0.a"])
+def test_nothing_lies_in_a_single_value(override: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("nncf-legacy", [override])
+    (problem,) = caught.value.problems
+    assert problem.what == "input_info.sample_size.0 is a single value, there is nothing in it"
+
+
 def test_all_that_can_not_be_read_comes_at_once() -> None:
     with pytest.raises(UsageError) as caught:
         load_recipe("dialogpt-mini-int4", ["a", "b=1,2"])

@@ -12,7 +12,6 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, cast
 
 from hydra import compose as hydra_compose
 from hydra import initialize
@@ -24,6 +23,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from runner.base.values import mapping
 from runner.base.words import shorten
 from runner.errors import Problem, RecipeError, UsageError
 from runner.recipe.compose.overrides import MOST_POINTS, Override, Several
@@ -112,7 +112,7 @@ def _read(parser: OverridesParser, text: str) -> HydraOverride:
         raise _usage(text, what, "allowed: key=value, group=preset or ~key") from error
 
 
-def _values(text: str, value: Any, depth: int) -> Iterator[Any]:
+def _values(text: str, value: Sweep, depth: int) -> Iterator[object]:
     """The values that a list or a range stands for, for a key of so many parts."""
     if value.tags or getattr(value, "shuffle", False) or not isinstance(value, ChoiceSweep | RangeSweep):
         what = "tags, shuffle and interval have no meaning here"
@@ -126,7 +126,7 @@ def _values(text: str, value: Any, depth: int) -> Iterator[Any]:
         yield _plain(text, HydraOverride._convert_value(item), depth)
 
 
-def _plain(text: str, value: Any, depth: int = 0) -> Any:
+def _plain(text: str, value: object, depth: int = 0) -> object:
     """The value as YAML would hold it: the keys of mappings are texts."""
     if depth > MAX_DEPTH:
         raise _usage(text, f"nested more than {MAX_DEPTH} deep")
@@ -137,7 +137,7 @@ def _plain(text: str, value: Any, depth: int = 0) -> Any:
     return value
 
 
-def _as_key(key: Any) -> str:
+def _as_key(key: object) -> str:
     return key if isinstance(key, str) else json.dumps(key)
 
 
@@ -165,7 +165,7 @@ def _usage(text: str, what: str, allowed: str | None = None) -> UsageError:
     return UsageError([Problem(f"command line: {shorten(text)}", "", what, allowed)])
 
 
-def compose(documents: Sequence[Document]) -> tuple[dict[str, Any], Origins]:
+def compose(documents: Sequence[Document]) -> tuple[dict[str, object], Origins]:
     """Compose the documents; interpolations stay as they are written.
 
     What a recipe says of its points (`sweep`, `select`) is not merged: the last one that says it has the word.
@@ -179,14 +179,14 @@ def compose(documents: Sequence[Document]) -> tuple[dict[str, Any], Origins]:
     by_key = {document.key: document for document in documents}
     ordered = list(in_order(by_key, PRIMARY))
     _same_kinds(ordered)
-    lists: list[Any] = []
+    lists: list[object] = []
     with _stored(documents, lists), initialize(version_base="1.3", config_path=None):
         try:
             composed = _unfolded(OmegaConf.to_container(hydra_compose(PRIMARY), resolve=False), lists)
         except (HydraException, OmegaConfBaseException) as error:
             where = by_key[PRIMARY].file.origins[()].where
             raise RecipeError([Problem(where, "defaults", " ".join(str(error).split()))]) from error
-    values = cast("dict[str, Any]", composed)
+    values = mapping(composed)
     for name in WHOLE:
         if (last := _last(ordered, name)) and last.body[name] is not None:
             values[name] = copy.deepcopy(last.body[name])
@@ -207,13 +207,13 @@ def in_order(documents: Mapping[str, Document], key: str) -> Iterator[Document]:
         elif isinstance(entry, str):
             yield from in_order(documents, f"{group}/{entry}" if group else entry)
         else:
-            ((name, options),) = entry.items()
+            ((name, options),) = mapping(entry).items()
             for option in options if isinstance(options, list) else [options]:
                 yield from in_order(documents, f"{name.lstrip('/')}/{option}")
 
 
 @contextlib.contextmanager
-def _stored(documents: Sequence[Document], lists: list[Any]) -> Iterator[None]:
+def _stored(documents: Sequence[Document], lists: list[object]) -> Iterator[None]:
     """The documents in Hydra's store while the block runs, their lists folded into `lists`."""
     store = ConfigStore.instance()
     before = store.repo
@@ -222,14 +222,14 @@ def _stored(documents: Sequence[Document], lists: list[Any]) -> Iterator[None]:
         for document in documents:
             group, _, name = document.key.rpartition("/")
             body = {name: value for name, value in document.body.items() if document.prefix or name not in WHOLE}
-            node = {"defaults": list(document.defaults), **_folded(body, lists)}
+            node = {"defaults": list(document.defaults), **mapping(_folded(body, lists))}
             store.store(name, node, group=group or None, package=document.package or None)
         yield
     finally:
         store.repo = before
 
 
-def _folded(value: Any, lists: list[Any]) -> Any:
+def _folded(value: object, lists: list[object]) -> object:
     """The value with bytes, which YAML can't state, in place of lists: they don't merge, and slow Hydra down."""
     if isinstance(value, list):
         lists.append(value)
@@ -237,7 +237,7 @@ def _folded(value: Any, lists: list[Any]) -> Any:
     return {key: _folded(item, lists) for key, item in value.items()} if isinstance(value, Mapping) else value
 
 
-def _unfolded(value: Any, lists: Sequence[Any]) -> Any:
+def _unfolded(value: object, lists: Sequence[object]) -> object:
     if isinstance(value, bytes):
         return copy.deepcopy(lists[int(value)])
     return {key: _unfolded(item, lists) for key, item in value.items()} if isinstance(value, dict) else value
@@ -277,7 +277,7 @@ def _same_kinds(ordered: Sequence[Document]) -> None:
 _KINDS: Mapping[type, str] = {dict: "a mapping", list: "a list"}
 
 
-def _kinds(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, type]]:
+def _kinds(value: Mapping[str, object], path: KeyPath) -> Iterator[tuple[KeyPath, type]]:
     for key, item in value.items():
         if isinstance(item, dict | list):
             yield (*path, key), type(item)

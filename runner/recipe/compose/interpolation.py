@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
+from runner.base.values import mapping
 from runner.base.words import shorten
 from runner.errors import RecipeError
 from runner.recipe.origins import Found, KeyPath, Origins, found, nearest
@@ -19,7 +19,7 @@ _REFERENCE = re.compile(r"\$\{([\w.-]+)\}")
 _MISSING = object()
 
 
-def resolve(config: dict[str, Any], origins: Origins) -> tuple[dict[str, Any], list[Found]]:
+def resolve(config: dict[str, object], origins: Origins) -> tuple[dict[str, object], list[Found]]:
     """The values with every interpolation replaced, and a problem for each that can't be; those become None.
 
     `origins` gets those of the values that were put in: a path in them stays relative to the file that states it.
@@ -28,16 +28,16 @@ def resolve(config: dict[str, Any], origins: Origins) -> tuple[dict[str, Any], l
         RecipeError: what would be put in is more than a recipe may hold.
     """
     resolver = _Resolver(config, origins)
-    return resolver.resolve(config, ()), resolver.problems
+    return mapping(resolver.resolve(config, ())), resolver.problems
 
 
 class _Resolver:
-    def __init__(self, config: dict[str, Any], origins: Origins) -> None:
+    def __init__(self, config: dict[str, object], origins: Origins) -> None:
         self.config, self.origins = config, origins
         self.problems: list[Found] = []
         self.values, self.letters = MAX_VALUES, MAX_BYTES
 
-    def resolve(self, value: Any, path: KeyPath) -> Any:
+    def resolve(self, value: object, path: KeyPath) -> object:
         if isinstance(value, dict):
             return {key: self.resolve(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
@@ -48,7 +48,7 @@ class _Resolver:
             return self._whole(whole[1], path)
         return self._part(value, path)
 
-    def _whole(self, name: str, path: KeyPath) -> Any:
+    def _whole(self, name: str, path: KeyPath) -> object:
         """What a value is that consists of one reference, of whatever kind."""
         at, target = self._look_up(name)
         inside = dict(_walk(target)) if isinstance(target, dict | list) else {(): target}
@@ -77,7 +77,7 @@ class _Resolver:
         self._spend(path, 0, sum(len(texts[name]) for name in names))
         return _REFERENCE.sub(lambda match: texts[match[1]], text)
 
-    def _refused(self, name: str, targets: Any, path: KeyPath) -> bool:
+    def _refused(self, name: str, targets: Iterable[object], path: KeyPath) -> bool:
         what = ""
         for target in targets:
             if target is _MISSING:
@@ -97,18 +97,19 @@ class _Resolver:
             wrong = found(path, nearest(self.origins, path), what, "a recipe is small; refer to less")
             raise RecipeError([wrong.problem])
 
-    def _look_up(self, name: str) -> tuple[KeyPath, Any]:
+    def _look_up(self, name: str) -> tuple[KeyPath, object]:
         """The path of what is referred to, with numbers for the items of lists, and its value."""
-        value: Any = self.config
+        value: object = self.config
         at: list[str | int] = []
         for part in name.split("."):
             if isinstance(value, dict) and part in value:
+                value = value[part]
                 at.append(part)
             elif isinstance(value, list) and _is_number(part) and int(part) < len(value):
+                value = value[int(part)]
                 at.append(int(part))
             else:
                 return (), _MISSING
-            value = value[at[-1]]
         return tuple(at), value
 
 
@@ -116,7 +117,7 @@ def _is_number(part: str) -> bool:
     return part.isascii() and part.isdecimal() and len(part) < 7
 
 
-def _walk(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+def _walk(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, object]]:
     yield path, value
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:

@@ -27,7 +27,7 @@ class Override:
 
     text: str
     path: KeyPath
-    value: Any = None
+    value: object = None
     delete: bool = False
     place: Origin | None = None
 
@@ -49,7 +49,7 @@ class Several:
 
     text: str
     path: KeyPath
-    values: tuple[Any, ...] = ()
+    values: tuple[object, ...] = ()
     patterns: tuple[tuple[str, ...], tuple[str, ...]] | None = None
 
 
@@ -65,12 +65,12 @@ def choices(overrides: Sequence[Override]) -> dict[str, Choice]:
     for rank, override in enumerate(overrides):
         if override.is_choice:
             names = override.value if isinstance(override.value, list) else [override.value]
-            kept = tuple(name for name in names if name is not None)
+            kept = tuple(name for name in names if isinstance(name, str))
             found[str(override.path[0])] = Choice(kept, override.place or origin(override.text, rank))
     return found
 
 
-def apply(config: dict[str, Any], origins: Origins, overrides: Sequence[Override]) -> list[Found]:
+def apply(config: dict[str, object], origins: Origins, overrides: Sequence[Override]) -> list[Found]:
     """Set and delete values in place, as Hydra's `++key=value` and `~key` do; what can't be done comes back."""
     problems = []
     for rank, override in enumerate(overrides):
@@ -95,7 +95,7 @@ def _refusal(override: Override) -> tuple[str, str | None] | None:
     return None
 
 
-def _change(config: dict[str, Any], origins: Origins, override: Override, place: Origin) -> tuple[str, str] | None:
+def _change(config: dict[str, object], origins: Origins, override: Override, place: Origin) -> tuple[str, str] | None:
     parent: Any = config
     for depth, part in enumerate(override.path[:-1], 1):
         if isinstance(parent, dict) and not isinstance(parent.get(part), dict | list):
@@ -103,17 +103,18 @@ def _change(config: dict[str, Any], origins: Origins, override: Override, place:
                 return "not there to delete", _there(parent)
             parent[part] = {}
             mark(origins, override.path[:depth], {}, place)
-        parent = parent[part] if isinstance(parent, dict) else _item(parent, part)
-        if parent is None:
-            return _no_item(override.path[:depth])
+        inner = parent[part] if isinstance(parent, dict) else _item(parent, part)
+        if inner is None:
+            return _no_item(parent, override.path[:depth])
+        parent = inner
     return _change_in(parent, origins, override, place)
 
 
 def _change_in(parent: Any, origins: Origins, override: Override, place: Origin) -> tuple[str, str] | None:
     last = override.path[-1]
-    if isinstance(parent, list):
+    if not isinstance(parent, dict):
         if _item(parent, last) is None:
-            return _no_item(override.path)
+            return _no_item(parent, override.path)
         last = int(last)
     elif override.delete and last not in parent:
         return "not there to delete", _there(parent)
@@ -130,27 +131,31 @@ def _change_in(parent: Any, origins: Origins, override: Override, place: Origin)
     return None
 
 
-def _there(parent: Mapping[Any, Any]) -> str:
+def _there(parent: Mapping[object, object]) -> str:
     return enumerate_names([str(key) for key in parent]) or "nothing is there"
 
 
-def _item(items: list[Any], part: str | int) -> Any:
+def _item(items: object, part: str | int) -> object:
     """The item of a list, or None; a None in a list counts as none, and no recipe has one."""
+    if not isinstance(items, list):
+        return None
     index = int(part) if str(part).isdecimal() else len(items)
     return items[index] if index < len(items) else None
 
 
-def _no_item(path: KeyPath) -> tuple[str, str]:
+def _no_item(parent: object, path: KeyPath) -> tuple[str, str]:
+    if not isinstance(parent, list):
+        return f"{dotted(path[:-1])} is a single value, there is nothing in it", "state the value itself"
     return f'"{path[-1]}" is no item of the list {dotted(path[:-1])}', "allowed: the number of an item, the first is 0"
 
 
-def _paths(value: Any, path: KeyPath) -> list[KeyPath]:
+def _paths(value: object, path: KeyPath) -> list[KeyPath]:
     """The path of the value, and those of all keys in it."""
-    items: Mapping[Any, Any] = value if isinstance(value, dict) else {}
+    items: Mapping[object, object] = value if isinstance(value, dict) else {}
     return [path, *(inner for key, item in items.items() for inner in _paths(item, (*path, str(key))))]
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: object) -> list[str]:
     if isinstance(value, dict | list):
         return [text for item in (value.values() if isinstance(value, dict) else value) for text in _texts(item)]
     return [value] if isinstance(value, str) else []

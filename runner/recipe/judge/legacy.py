@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from runner.base.values import listing, mapping, numeric, section, text, texts
 from runner.recipe.origins import KeyPath
 
 LEGACY_ONLY = frozenset(
@@ -79,35 +79,35 @@ class Converted:
         refusals: what can't be had today.
     """
 
-    step: dict[str, Any] = field(default_factory=dict)
+    step: dict[str, object] = field(default_factory=dict)
     came: dict[KeyPath, KeyPath] = field(default_factory=dict)
     notes: list[tuple[KeyPath, str]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
 
-    def take(self, path: KeyPath, value: Any, at: KeyPath) -> None:
+    def take(self, path: KeyPath, value: object, at: KeyPath) -> None:
         """State a parameter of today that stems from `at`."""
         inside = self.step
         for part in path[:-1]:
-            inside = inside.setdefault(str(part), {})
+            inside = mapping(inside.setdefault(str(part), {}))
         inside[str(path[-1])] = value
         self.came[path] = at
 
 
-def is_legacy(step: Any) -> bool:
+def is_legacy(step: object) -> bool:
     """Whether a step of `compression` is written in the old grammar."""
     return isinstance(step, dict) and step.get("algorithm") == "quantization" and not LEGACY_ONLY.isdisjoint(step)
 
 
-def convert(step: Mapping[str, Any], datasets: Mapping[str, Any] | None) -> Converted:
+def convert(step: Mapping[str, object], datasets: Mapping[str, object] | None) -> Converted:
     """Today's form of a valid step in the old grammar; `datasets` None leaves the question of data open."""
     result = Converted()
     for key in ("algorithm", "dataset", "model_type", "preset", "overflow_fix", "quantize_outputs"):
         if key in step:
             result.take((key,), step[key], (key,))
-    initializer = step.get("initializer", {})
+    initializer = section(step, "initializer")
     if datasets is not None:
         _dataset(result, datasets)
-    result.refusals += _precision(initializer.get("precision", {}), result)
+    result.refusals += _precision(section(initializer, "precision"), result)
     _range(initializer.get("range", {}), result)
     if "batchnorm_adaptation" in initializer:
         path = ("initializer", "batchnorm_adaptation")
@@ -115,11 +115,14 @@ def convert(step: Mapping[str, Any], datasets: Mapping[str, Any] | None) -> Conv
     if step.get("quantize_inputs") is True:
         result.notes.append((("quantize_inputs",), "inputs are quantized wherever that helps"))
     _scopes(step, result)
-    result.refusals += [*_weights(step.get("weights", {}), result), *_activations(step.get("activations", {}), result)]
+    result.refusals += [
+        *_weights(section(step, "weights"), result),
+        *_activations(section(step, "activations"), result),
+    ]
     return result
 
 
-def _dataset(result: Converted, datasets: Mapping[str, Any]) -> None:
+def _dataset(result: Converted, datasets: Mapping[str, object]) -> None:
     """The old grammar left calibration data to the training script."""
     if "dataset" in result.step:
         return
@@ -130,7 +133,7 @@ def _dataset(result: Converted, datasets: Mapping[str, Any]) -> None:
     result.refusals.append((("dataset",), what))
 
 
-def _precision(precision: Mapping[str, Any], result: Converted) -> Iterator[Refusal]:
+def _precision(precision: Mapping[str, object], result: Converted) -> Iterator[Refusal]:
     at = ("initializer", "precision")
     if precision.get("type") == "hawq":
         instead = "algorithm weight_compression, mode int4_sym, a ratio below 1, hessian_input_activation"
@@ -138,26 +141,26 @@ def _precision(precision: Mapping[str, Any], result: Converted) -> Iterator[Refu
     if precision.get("type") == "autoq":
         yield (*at, "type"), "AutoQ is gone; the nearest today is algorithm weight_compression with a ratio"
     for key in ("bits", "bitwidth_per_scope"):
-        listed = [entry if key == "bits" else entry[0] for entry in precision.get(key, [])]
+        listed = [entry if key == "bits" else listing(entry)[0] for entry in listing(precision.get(key, []))]
         for index, bits in enumerate(listed):
             if bits != 8:
-                yield (*at, key, index), _bits(bits)
+                yield (*at, key, index), _bits(numeric(bits))
         if listed and all(bits == 8 for bits in listed):
             result.notes.append(((*at, key), "8 bits everywhere is what quantization does"))
     if precision.get("type") == "manual":
         result.notes.append(((*at, "type"), "bit widths are stated, not searched for"))
 
 
-def _bits(bits: int) -> str:
+def _bits(bits: float) -> str:
     if bits < 8:
         return f"{bits} bits can only be had for weights alone: algorithm weight_compression, mode int4_sym"
     return f"{bits} bits can't be had here; quantization has 8, or 16 for all weights or all activations"
 
 
-def _range(setting: Any, result: Converted) -> None:
+def _range(setting: object, result: Converted) -> None:
     """`range`: one setting, or a list of one a group of quantizers."""
-    settings = setting if isinstance(setting, list) else [setting]
-    sizes = [one["num_init_samples"] for one in settings if "num_init_samples" in one]
+    settings = [mapping(one) for one in (setting if isinstance(setting, list) else [setting])]
+    sizes = [numeric(one["num_init_samples"]) for one in settings if "num_init_samples" in one]
     at: KeyPath = ("initializer", "range")
     places = [(*at, index) if isinstance(setting, list) else at for index in range(len(settings))]
     if sizes:
@@ -169,13 +172,13 @@ def _range(setting: Any, result: Converted) -> None:
         _range_type(one, place, result)
 
 
-def _range_type(setting: Mapping[str, Any], at: KeyPath, result: Converted) -> None:
-    kind = setting.get("type")
+def _range_type(setting: Mapping[str, object], at: KeyPath, result: Converted) -> None:
+    kind = text(setting.get("type") or "")
     if kind == "threesigma":
         what = "threesigma has no counterpart today; take mean_min_max or mean_percentile"
         result.refusals.append(((*at, "type"), what))
     elif kind:
-        for group in [setting["target_quantizer_group"]] if "target_quantizer_group" in setting else _GROUPS:
+        for group in [text(setting["target_quantizer_group"])] if "target_quantizer_group" in setting else _GROUPS:
             name = _ESTIMATORS[kind][_GROUPS.index(group)]
             percentiles = _percentiles(setting, group) if name == "mean_quantile" else None
             result.take(("advanced", f"{group}_range_estimator_params"), percentiles or name, (*at, "type"))
@@ -185,12 +188,12 @@ def _range_type(setting: Mapping[str, Any], at: KeyPath, result: Converted) -> N
         result.refusals.append(((*at, "params"), "percentiles belong to percentile and mean_percentile; remove it"))
 
 
-def _percentiles(setting: Mapping[str, Any], group: str) -> dict[str, Any] | None:
+def _percentiles(setting: Mapping[str, object], group: str) -> dict[str, dict[str, object]] | None:
     """Bounds with the percentiles of `params` as shares of outliers; None where none are given."""
-    params = setting.get("params") or {}
+    params = section(setting, "params")
     given = {
-        "min": params["min_percentile"] / 100 if "min_percentile" in params else None,
-        "max": (100 - params["max_percentile"]) / 100 if "max_percentile" in params else None,
+        "min": numeric(params["min_percentile"]) / 100 if "min_percentile" in params else None,
+        "max": (100 - numeric(params["max_percentile"])) / 100 if "max_percentile" in params else None,
     }
     common = {"statistics_type": "quantile", **({"aggregator_type": "mean"} if group == "activations" else {})}
     bounds = {
@@ -199,9 +202,9 @@ def _percentiles(setting: Mapping[str, Any], group: str) -> dict[str, Any] | Non
     return bounds or None
 
 
-def _scopes(step: Mapping[str, Any], result: Converted) -> None:
+def _scopes(step: Mapping[str, object], result: Converted) -> None:
     given = step.get("ignored_scopes", [])
-    scopes = [given] if isinstance(given, str) else given
+    scopes = [given] if isinstance(given, str) else texts(given)
     at: KeyPath = ("ignored_scopes",)
     patterns = [scope.removeprefix("{re}") for scope in scopes if scope.startswith("{re}")]
     names = [scope for scope in scopes if not scope.startswith("{re}")]
@@ -217,7 +220,7 @@ def _scopes(step: Mapping[str, Any], result: Converted) -> None:
         result.notes.append((("validate_scopes",), "without ignored scopes there is nothing to validate"))
 
 
-def _weights(weights: Mapping[str, Any], result: Converted) -> Iterator[Refusal]:
+def _weights(weights: Mapping[str, object], result: Converted) -> Iterator[Refusal]:
     today = ("advanced", "weights_quantization_params")
     if weights.get("mode") == "asymmetric":
         if result.step.get("overflow_fix") == "disable":
@@ -233,7 +236,7 @@ def _weights(weights: Mapping[str, Any], result: Converted) -> Iterator[Refusal]
     yield from _quantizers("weights", weights, result)
 
 
-def _activations(activations: Mapping[str, Any], result: Converted) -> Iterator[Refusal]:
+def _activations(activations: Mapping[str, object], result: Converted) -> Iterator[Refusal]:
     if mode := activations.get("mode"):
         preset = "mixed" if mode == "asymmetric" else "performance"
         if "preset" not in result.step:
@@ -247,11 +250,11 @@ def _activations(activations: Mapping[str, Any], result: Converted) -> Iterator[
     yield from _quantizers("activations", activations, result)
 
 
-def _quantizers(group: str, setting: Mapping[str, Any], result: Converted) -> Iterator[Refusal]:
+def _quantizers(group: str, setting: Mapping[str, object], result: Converted) -> Iterator[Refusal]:
     if setting.get("bits", 8) == 16:
         result.take(("advanced", f"{group}_quantization_params", "num_bits"), 16, (group, "bits"))
     elif setting.get("bits", 8) != 8:
-        yield (group, "bits"), _bits(setting["bits"])
+        yield (group, "bits"), _bits(numeric(setting["bits"]))
     elif "bits" in setting:
         result.notes.append(((group, "bits"), "8 bits are what quantization does"))
     if "signed" in setting:

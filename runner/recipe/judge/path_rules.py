@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 
 from runner.base.paths import refusal
 from runner.recipe import build
@@ -11,14 +10,14 @@ from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import KeyPath, Origins
 
 
-def check(config: Mapping[str, Any], origins: Origins, bad: Collection[KeyPath]) -> Iterator[Finding]:
+def check(config: Mapping[str, object], origins: Origins, bad: Collection[KeyPath]) -> Iterator[Finding]:
     """What is wrong with the paths of the model and of the datasets."""
     for at, path in _paths(config):
         if at not in bad and (what := refusal(build.absolute(path, at, origins))):
             yield Finding(at, what, "allowed: a path to a file or folder")
 
 
-def _paths(config: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+def _paths(config: Mapping[str, object]) -> Iterator[tuple[KeyPath, str]]:
     datasets = config.get("datasets")
     named = datasets.items() if isinstance(datasets, dict) else ()
     for at, holder in [(("model",), config.get("model")), *((("datasets", name), data) for name, data in named)]:

@@ -6,8 +6,8 @@ What a setting is worth was found out by running: results with and without it ha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from runner.base.values import numeric, section
 from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import KeyPath
 
@@ -16,38 +16,38 @@ NO_SLOW_CORRECTION = "NNCF's slower bias correction can't cut a decoder with a k
 _FP8_DEVICES = ("ANY", "CPU")
 
 
-def overflow_fix(step: Mapping[str, Any]) -> str:
+def overflow_fix(step: Mapping[str, object]) -> str:
     """Where the range of weights is halved, NNCF's own choice where the step doesn't state it."""
-    advanced = step.get("advanced") or {}
-    sides = (advanced.get(f"{side}_quantization_params") or {} for side in ("weights", "activations"))
+    advanced = section(step, "advanced")
+    sides = (section(advanced, f"{side}_quantization_params") for side in ("weights", "activations"))
     whole = step.get("mode") or any(side.get("num_bits", 8) != 8 for side in sides)
     return str(step.get("overflow_fix") or ("disable" if whole else "first_layer_only"))
 
 
-def smooths(step: Mapping[str, Any]) -> bool:
+def smooths(step: Mapping[str, object]) -> bool:
     """Whether a step asks for SmoothQuant by itself."""
-    alphas = (step.get("advanced") or {}).get("smooth_quant_alphas") or {}
-    return any(alpha >= 0 for alpha in alphas.values())
+    alphas = section(section(step, "advanced"), "smooth_quant_alphas")
+    return any(numeric(alpha) >= 0 for alpha in alphas.values())
 
 
-def check(at: KeyPath, step: Mapping[str, Any], device: Any, task: Any) -> Iterator[Finding]:
+def check(at: KeyPath, step: Mapping[str, object], device: object, task: object) -> Iterator[Finding]:
     """Look at one valid step for a model of some `task` that is meant for `device`."""
-    advanced = step.get("advanced") or {}
+    advanced = section(step, "advanced")
     told = (_device(step, device), _modes(step, advanced), _bias(step, advanced, task), _smoothing(step))
     for rule in (*told, _weights_range(step, advanced), _outliers(advanced)):
         for found in rule:
             yield Finding((*at, *found.path), found.what, found.allowed)
 
 
-def _device(step: Mapping[str, Any], device: Any) -> Iterator[Finding]:
+def _device(step: Mapping[str, object], device: object) -> Iterator[Finding]:
     if "mode" in step and isinstance(device, str) and device not in _FP8_DEVICES:
         what = f"NNCF has {step['mode']} for the CPU only, and target_device is {device}"
         yield Finding(("mode",), what, "set target_device to ANY or CPU, or remove it")
 
 
-def _modes(step: Mapping[str, Any], advanced: Mapping[str, Any]) -> Iterator[Finding]:
+def _modes(step: Mapping[str, object], advanced: Mapping[str, object]) -> Iterator[Finding]:
     """What `preset` and `overflow_fix` say, and what the finer settings say."""
-    mode, preset = (advanced.get("activations_quantization_params") or {}).get("mode"), step.get("preset")
+    mode, preset = section(advanced, "activations_quantization_params").get("mode"), step.get("preset")
     if mode and preset and (preset == "mixed") != (mode == "asymmetric"):
         what = f"{mode} activations are not what preset {preset} says"
         yield Finding(("advanced", "activations_quantization_params", "mode"), what, "state one of the two")
@@ -57,17 +57,17 @@ def _modes(step: Mapping[str, Any], advanced: Mapping[str, Any]) -> Iterator[Fin
         allowed = "add `overflow_fix: disable`, or remove it"
         yield Finding(("advanced", "weights_quantization_params", "mode"), what + stated, allowed)
 
-    stored = (advanced.get("backend_params") or {}).get("compress_weights")
+    stored = section(advanced, "backend_params").get("compress_weights")
     if stored is False and _weights(advanced).get("num_bits") == 16:
         what = "does nothing: 16-bit weights are stored as floats anyway"
         yield Finding(("advanced", "backend_params", "compress_weights"), what, "remove it")
 
 
-def _weights(advanced: Mapping[str, Any]) -> Mapping[str, Any]:
-    return advanced.get("weights_quantization_params") or {}
+def _weights(advanced: Mapping[str, object]) -> Mapping[str, object]:
+    return section(advanced, "weights_quantization_params")
 
 
-def _bias(step: Mapping[str, Any], advanced: Mapping[str, Any], task: Any) -> Iterator[Finding]:
+def _bias(step: Mapping[str, object], advanced: Mapping[str, object], task: object) -> Iterator[Finding]:
     if step.get("fast_bias_correction") is False and isinstance(task, str) and task.endswith("-with-past"):
         yield Finding(("fast_bias_correction",), NO_SLOW_CORRECTION, "remove it")
     if advanced.get("disable_bias_correction") is not True:
@@ -79,13 +79,13 @@ def _bias(step: Mapping[str, Any], advanced: Mapping[str, Any], task: Any) -> It
         yield Finding(("advanced", "bias_correction_params"), what, "remove one of the two")
 
 
-def _smoothing(step: Mapping[str, Any]) -> Iterator[Finding]:
+def _smoothing(step: Mapping[str, object]) -> Iterator[Finding]:
     if smooths(step) and step.get("model_type") == "none":
         what = "NNCF smooths transformers only, and model_type is none"
         yield Finding(("advanced", "smooth_quant_alphas"), what, "remove one of the two")
 
 
-def _weights_range(step: Mapping[str, Any], advanced: Mapping[str, Any]) -> Iterator[Finding]:
+def _weights_range(step: Mapping[str, object], advanced: Mapping[str, object]) -> Iterator[Finding]:
     """Weights are one sample, and where they are symmetric only their largest magnitude counts."""
     at = ("advanced", "weights_range_estimator_params")
     given = advanced.get(at[-1])
@@ -104,7 +104,7 @@ def _weights_range(step: Mapping[str, Any], advanced: Mapping[str, Any]) -> Iter
         yield Finding((*at, "min"), "does nothing: symmetric weights are bounded by max alone", "remove it")
 
 
-def _outliers(advanced: Mapping[str, Any]) -> Iterator[Finding]:
+def _outliers(advanced: Mapping[str, object]) -> Iterator[Finding]:
     for side in ("activations", "weights"):
         name = f"{side}_range_estimator_params"
         given = advanced.get(name)

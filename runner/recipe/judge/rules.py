@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
+from runner.base.values import mapping, numeric, text
 from runner.base.words import enumerate_names, near, shorten
 from runner.recipe import build
 from runner.recipe.datasets import kinds
@@ -24,7 +24,7 @@ from runner.registry.metrics import FAMILIES, METRICS
 from runner.registry.tasks import family_of
 
 
-def check(config: Mapping[str, Any], origins: Origins, path: Path, bad: Collection[KeyPath]) -> list[Found]:
+def check(config: Mapping[str, object], origins: Origins, path: Path, bad: Collection[KeyPath]) -> list[Found]:
     """Apply the rules to all that isn't known to be `bad` already."""
     rules = (
         _name(config, path),
@@ -41,7 +41,7 @@ def _ok(path: KeyPath, bad: Collection[KeyPath]) -> bool:
     return not any(known[: len(path)] == path for known in bad)
 
 
-def _without(value: Any, at: KeyPath, bad: Collection[KeyPath]) -> Any:
+def _without(value: object, at: KeyPath, bad: Collection[KeyPath]) -> object:
     """The value without what is known to be bad in it."""
     if isinstance(value, dict):
         return {key: _without(item, (*at, key), bad) for key, item in value.items() if (*at, key) not in bad}
@@ -50,31 +50,31 @@ def _without(value: Any, at: KeyPath, bad: Collection[KeyPath]) -> Any:
     return value
 
 
-def _mapping(config: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _mapping(config: Mapping[str, object], key: str) -> dict[str, object]:
     value = config.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def _name(config: Mapping[str, Any], path: Path) -> Iterator[Finding]:
+def _name(config: Mapping[str, object], path: Path) -> Iterator[Finding]:
     if "name" not in config and not is_name(path.stem):
         what = f"missing, and the file's name \"{path.stem}\" can't be one"
         yield Finding(("name",), what, "state `name` in the recipe")
 
 
-def _reference(at: KeyPath, name: Any, datasets: Mapping[str, Any]) -> Iterator[Finding]:
+def _reference(at: KeyPath, name: object, datasets: Mapping[str, object]) -> Iterator[Finding]:
     """A dataset that is named has to be there."""
     if isinstance(name, str) and name not in datasets:
         there = enumerate_names(datasets) or "the recipe has no datasets"
         yield Finding((*at, "dataset"), f'no dataset named "{shorten(name)}"', there, near(name, datasets))
 
 
-def _compression(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Finding]:
+def _compression(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[Finding]:
     datasets = _mapping(config, "datasets")
     for at, step in build.steps_of(config):
         if not isinstance(step, dict):
             continue
         if legacy.is_legacy(step):
-            for key, what in legacy.convert(_without(step, at, bad), datasets).refusals:
+            for key, what in legacy.convert(mapping(_without(step, at, bad)), datasets).refusals:
                 yield Finding((*at, *key), what)
         if _ok((*at, "dataset"), bad):
             yield from _reference(at, step.get("dataset"), datasets)
@@ -88,18 +88,20 @@ def _compression(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterato
     yield from _repeated(config)
 
 
-def _calibration(at: KeyPath, name: Any, datasets: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Finding]:
+def _calibration(
+    at: KeyPath, name: object, datasets: Mapping[str, object], bad: Collection[KeyPath]
+) -> Iterator[Finding]:
     """Calibration data feed the model: text or arrays."""
     if not isinstance(name, str) or name not in datasets or not _ok(("datasets", name), bad):
         return
-    if {"text", "arrays"}.isdisjoint(kinds(build.dataset(name, datasets[name]))):
+    if {"text", "arrays"}.isdisjoint(kinds(build.dataset(name, mapping(datasets[name])))):
         needed = " or ".join(givers(kind) for kind in ("text", "arrays"))
         what = f'"{name}" holds nothing that can calibrate a model'
         yield Finding((*at, "dataset"), what, f"needed: {needed}")
 
 
 def _control(
-    at: KeyPath, step: Mapping[str, Any], datasets: Mapping[str, Any], bad: Collection[KeyPath], task: Any
+    at: KeyPath, step: Mapping[str, object], datasets: Mapping[str, object], bad: Collection[KeyPath], task: object
 ) -> Iterator[Finding]:
     """Accuracy control measures on its own dataset, or on that of the calibration."""
     control = step.get("accuracy_control")
@@ -109,7 +111,7 @@ def _control(
     yield from _reference(at, control.get("dataset"), datasets)
     name = control.get("dataset", step.get("dataset"))
     if _ok((*at, "metric"), bad) and isinstance(name, str) and name in datasets and _ok(("datasets", name), bad):
-        yield from _fitting(at, {**control, "dataset": name}, datasets[name])
+        yield from _fitting(at, {**control, "dataset": name}, mapping(datasets[name]))
     yield from _needs_a_generator(at, control, task)
     info = METRICS.get(str(control.get("metric")))
     if info and _ok(at, bad):
@@ -119,7 +121,7 @@ def _control(
             yield Finding((*at, "max_drop"), *wrong)
 
 
-def _repeated(config: Mapping[str, Any]) -> Iterator[Finding]:
+def _repeated(config: Mapping[str, object]) -> Iterator[Finding]:
     """NNCF compresses nothing twice, and no quantized weights, or quantizes twice, without a word."""
     done: dict[str, KeyPath] = {}
     for at, step in build.steps_of(config):
@@ -132,11 +134,11 @@ def _repeated(config: Mapping[str, Any]) -> Iterator[Finding]:
                 f"step {done[taken][-1]} does {taken} already, on everything that its ignored_scope doesn't leave out"
             )
             yield Finding((*at, "algorithm"), what, "leave operations out of that step with ignored_scope")
-        elif "ignored_scope" not in step:
+        elif "ignored_scope" not in mapping(step):
             done[algorithm] = at
 
 
-def _checks(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Finding]:
+def _checks(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[Finding]:
     datasets = _mapping(config, "datasets")
     checks = _mapping(config, "accuracy").get("checks")
     for index, one in enumerate(checks if isinstance(checks, list) else []):
@@ -146,7 +148,7 @@ def _checks(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Fin
         name = one.get("dataset") if _ok((*at, "dataset"), bad) else None
         yield from _reference(at, name, datasets)
         if isinstance(name, str) and name in datasets and _ok((*at, "metric"), bad) and _ok(("datasets", name), bad):
-            yield from _fitting(at, one, datasets[name])
+            yield from _fitting(at, one, mapping(datasets[name]))
         if _ok(at, bad):
             yield from _contradictions(at, one)
         yield from _needs_a_generator(at, one, _mapping(config, "model").get("task"))
@@ -154,12 +156,12 @@ def _checks(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Fin
             yield Finding((*at, "metric"), f"{one['metric']} generates text and needs `conversion.tokenizer: true`")
 
 
-def _generates(one: Mapping[str, Any]) -> bool:
+def _generates(one: Mapping[str, object]) -> bool:
     metric = METRICS.get(str(one.get("metric")))
     return metric is not None and FAMILIES[metric.family].generates
 
 
-def _needs_a_generator(at: KeyPath, one: Mapping[str, Any], task: Any) -> Iterator[Finding]:
+def _needs_a_generator(at: KeyPath, one: Mapping[str, object], task: object) -> Iterator[Finding]:
     """Some metrics are of models that predict the next token, and a task may say that the model is none."""
     metric = METRICS.get(str(one.get("metric")))
     of_generators = metric is not None and FAMILIES[metric.family].of_generators
@@ -168,7 +170,7 @@ def _needs_a_generator(at: KeyPath, one: Mapping[str, Any], task: Any) -> Iterat
         yield Finding((*at, "metric"), what, "use relative_l2, cosine_similarity or sqnr")
 
 
-def _fitting(at: KeyPath, one: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[Finding]:
+def _fitting(at: KeyPath, one: Mapping[str, object], dataset: Mapping[str, object]) -> Iterator[Finding]:
     """A dataset has to hold what the metric works on."""
     metric = METRICS.get(str(one.get("metric")))
     name = str(one["dataset"])
@@ -177,19 +179,19 @@ def _fitting(at: KeyPath, one: Mapping[str, Any], dataset: Mapping[str, Any]) ->
         yield Finding((*at, "dataset"), f'"{name}" doesn\'t hold what {metric.name} needs', f"needed: {needed}")
 
 
-def _contradictions(at: KeyPath, one: Mapping[str, Any]) -> Iterator[Finding]:
-    info = METRICS[one["metric"]]
-    gates = {gate: one[gate] for gate in GateKind if gate in one}
+def _contradictions(at: KeyPath, one: Mapping[str, object]) -> Iterator[Finding]:
+    info = METRICS[text(one["metric"])]
+    gates = {gate: numeric(one[gate]) for gate in GateKind if gate in one}
     for gate, what, use in limits.misfits(info, gates):
         yield Finding((*at, gate), what, use)
-    if "min" in one and "max" in one and one["min"] > one["max"]:
+    if "min" in one and "max" in one and numeric(one["min"]) > numeric(one["max"]):
         yield Finding((*at, "min"), f"{one['min']} is above max, {one['max']}; no value passes")
-    if "stride" in one and "context_length" in one and one["stride"] > one["context_length"]:
+    if "stride" in one and "context_length" in one and numeric(one["stride"]) > numeric(one["context_length"]):
         what = f"{one['stride']} is above context_length, {one['context_length']}; tokens would be left out"
         yield Finding((*at, "stride"), what)
 
 
-def _preprocessing(config: Mapping[str, Any], bad: Collection[KeyPath]) -> Iterator[Finding]:
+def _preprocessing(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[Finding]:
     for name, dataset in _mapping(config, "datasets").items():
         at = ("datasets", name, "preprocess")
         if not isinstance(dataset, dict) or "preprocess" not in dataset or not _ok(at, bad):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -14,13 +14,13 @@ from jsonschema.validators import extend
 
 from runner.base import resources
 from runner.base.distributions import entry_points
-from runner.base.values import plain
+from runner.base.values import Schema, inside, mapping, plain
 
 
 @functools.cache
-def load_schema(name: str) -> dict[str, Any]:
+def load_schema(name: str) -> Schema:
     """One schema file by its name, such as `compression.schema.json`, with what other packages declare."""
-    schema: dict[str, Any] = json.loads((resources.schemas_dir() / name).read_text(encoding="utf-8"))
+    schema: Schema = json.loads((resources.schemas_dir() / name).read_text(encoding="utf-8"))
     if not entry_points("ovrun."):
         return schema
     from runner.registry.schemas import complete
@@ -28,7 +28,7 @@ def load_schema(name: str) -> dict[str, Any]:
     return complete(name, schema)
 
 
-def inline(schema: Any, file: str) -> Any:
+def inline(schema: object, file: str) -> object:
     """A schema of a file with what its `$ref`s point to in their place: three times as fast to check against."""
     if isinstance(schema, list):
         return [inline(part, file) for part in schema]
@@ -38,10 +38,8 @@ def inline(schema: Any, file: str) -> Any:
     if "$ref" not in schema:
         return kept
     other, _, pointer = schema["$ref"].partition("#")
-    target: Any = load_schema(other or file)
-    for part in pointer.strip("/").split("/") if pointer else ():
-        target = target[part]
-    return {**inline(target, other or file), **kept}
+    target = inside(load_schema(other or file), pointer.strip("/").split("/") if pointer else ())
+    return {**mapping(inline(target, other or file)), **kept}
 
 
 @functools.cache
@@ -50,12 +48,12 @@ def pattern(text: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"(?<!\\)\$", r"\\Z", text), re.ASCII)
 
 
-def _fits(validator: Any, wanted: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
+def _fits(validator: object, wanted: str, instance: object, schema: object) -> Iterator[ValidationError]:
     if isinstance(instance, str) and not pattern(wanted).search(instance):
         yield ValidationError(f"{instance[:60]!r} does not fit")
 
 
-def _unique(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[ValidationError]:
+def _unique(validator: object, wanted: bool, instance: object, schema: object) -> Iterator[ValidationError]:
     """Equal items, found in a time that grows with their number, not with its square."""
     if wanted and isinstance(instance, list):
         tokens = {json.dumps(plain(item), sort_keys=True) for item in instance}
@@ -63,6 +61,16 @@ def _unique(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterato
             yield ValidationError("has equal items")
 
 
-_extend: Any = extend
+class Validating(Protocol):
+    """A validator of a schema."""
+
+    def iter_errors(self, instance: object) -> Iterator[ValidationError]:
+        """What is wrong with an instance."""
+
+    def is_valid(self, instance: object) -> bool:
+        """Whether nothing is."""
+
+
+_extend: Callable[..., Callable[[object], Validating]] = extend
 Validator = _extend(Draft202012Validator, {"pattern": _fits, "uniqueItems": _unique})
 """Draft 2020-12, with patterns as other languages read them."""

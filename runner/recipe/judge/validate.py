@@ -13,9 +13,8 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
-from runner.recipe.judge.schemas import Validator, inline, load_schema
+from runner.recipe.judge.schemas import Validating, Validator, inline, load_schema
 from runner.recipe.judge.wording import Finding, findings
 from runner.recipe.origins import Found, KeyPath, Origins, found, nearest
 
@@ -26,7 +25,7 @@ Memory = dict[tuple[str, str], tuple[Finding, ...]]
 """Section and its content as JSON -> what is wrong in it; for no section, the names of all that there are."""
 
 
-def validate(config: Mapping[str, Any], origins: Origins, memory: Memory | None = None) -> list[Found]:
+def validate(config: Mapping[str, object], origins: Origins, memory: Memory | None = None) -> list[Found]:
     """Check composed values; at most one problem for each key, the most telling one.
 
     `memory` keeps what was found in sections, for other values that share them.
@@ -37,7 +36,7 @@ def validate(config: Mapping[str, Any], origins: Origins, memory: Memory | None 
     return _most_telling(itertools.chain(memory[names], _in_sections(config, memory)), origins)
 
 
-def validate_sections(config: Mapping[str, Any], origins: Origins) -> list[Found]:
+def validate_sections(config: Mapping[str, object], origins: Origins) -> list[Found]:
     """Check what sections hold, whatever else a whole recipe would need."""
     return _most_telling(_in_sections(config, {}), origins)
 
@@ -59,7 +58,7 @@ def place(finding: Finding, origins: Origins) -> Found:
     return found(finding.path, origin, finding.what, finding.allowed, finding.suggestion)
 
 
-def _in_sections(config: Mapping[str, Any], memory: Memory) -> Iterator[Finding]:
+def _in_sections(config: Mapping[str, object], memory: Memory) -> Iterator[Finding]:
     for name, value in config.items():
         key = name, json.dumps(value, default=repr)
         if key not in memory:
@@ -67,13 +66,13 @@ def _in_sections(config: Mapping[str, Any], memory: Memory) -> Iterator[Finding]
         yield from memory[key]
 
 
-def _in_section(name: str, value: Any) -> Iterator[Finding]:
+def _in_section(name: str, value: object) -> Iterator[Finding]:
     yield from _values(value, (name,))
     for error in _section(name).iter_errors({name: value}):
         yield from findings(error)
 
 
-def _values(value: Any, path: KeyPath) -> Iterator[Finding]:
+def _values(value: object, path: KeyPath) -> Iterator[Finding]:
     """What a schema can't say: numbers are finite and exact, and `???` stands for a value that has to be given."""
     if isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
@@ -90,19 +89,19 @@ def _values(value: Any, path: KeyPath) -> Iterator[Finding]:
 
 def is_name(text: str) -> bool:
     """Whether a recipe can have this name."""
-    return bool(_section("name").is_valid({"name": text}))
+    return _section("name").is_valid({"name": text})
 
 
 @functools.cache
-def _top() -> Any:
+def _top() -> Validating:
     """Which sections there may be and have to be, whatever they hold."""
     schema = load_schema("recipe.schema.json")
-    known: dict[str, Any] = {name: {} for name in schema["properties"]}
+    known: dict[str, object] = {name: {} for name in schema["properties"]}
     return Validator({**schema, "properties": known, "then": {"required": schema["then"]["required"]}})
 
 
 @functools.cache
-def _section(name: str) -> Any:
+def _section(name: str) -> Validating:
     """What the section of a composed recipe has to be."""
     schema = load_schema("recipe.schema.json")
     parts = (part["properties"][name] for part in (schema, schema["then"]) if name in part["properties"])

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Any
 
+from runner.base.values import section, whole
 from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import KeyPath
 
@@ -18,7 +18,7 @@ _METHODS = ("awq", "scale_estimation", "gptq", "lora_correction")
 _OF_ACTIVATIONS = ("subset_size", "percent_to_apply", "alpha_min", "alpha_max", "steps", "prefer_data_aware_scaling")
 
 
-def group_size(step: Mapping[str, Any]) -> int:
+def group_size(step: Mapping[str, object]) -> int:
     """The group size of a step, NNCF's own where the step doesn't state one."""
     mode, stated = str(step.get("mode")), step.get("group_size")
     if isinstance(stated, int | float):
@@ -28,20 +28,20 @@ def group_size(step: Mapping[str, Any]) -> int:
     return {"mxfp4": 32, "mxfp8_e4m3": 32, "nvfp4": 16}.get(mode, 128)
 
 
-def backup_mode(step: Mapping[str, Any]) -> str:
+def backup_mode(step: Mapping[str, object]) -> str:
     """The type of the layers that don't get the mode's, NNCF's own where the step doesn't state one."""
     own = {"mxfp4": "mxfp8_e4m3", "mxfp8_e4m3": "mxfp8_e4m3", "fp4": "fp8_e4m3", "fp8_e4m3": "fp8_e4m3"}
     return str(step.get("backup_mode") or own.get(str(step.get("mode")), "int8_asym"))
 
 
-def codebook_size(step: Mapping[str, Any]) -> int:
+def codebook_size(step: Mapping[str, object]) -> int:
     """How many values the codebook of a step has."""
-    advanced = step.get("advanced") or {}
-    fitted = (advanced.get("adaptive_codebook_params") or {}).get("num_elements")
-    return int(fitted or len(advanced.get("codebook") or ()) or _CODEBOOK_SIZE)
+    advanced = section(step, "advanced")
+    fitted, stated = section(advanced, "adaptive_codebook_params").get("num_elements"), advanced.get("codebook")
+    return whole(fitted or (len(stated) if isinstance(stated, list | tuple) else 0) or _CODEBOOK_SIZE)
 
 
-def check(at: KeyPath, step: Mapping[str, Any]) -> Iterator[Finding]:
+def check(at: KeyPath, step: Mapping[str, object]) -> Iterator[Finding]:
     """Look at one step; what is known to be wrong in it has been left out."""
     if step.get("mode") in INT8:
         return
@@ -53,7 +53,7 @@ def check(at: KeyPath, step: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding((*at, *found.path), found.what, found.allowed)
 
 
-def _choice(step: Mapping[str, Any]) -> Iterator[Finding]:
+def _choice(step: Mapping[str, object]) -> Iterator[Finding]:
     """`ratio` and what goes with it choose between two types."""
     mode, ratio = step.get("mode"), step.get("ratio")
     if mode == backup_mode(step):
@@ -68,20 +68,20 @@ def _choice(step: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(("sensitivity_metric",), what, "lower ratio, or remove it")
 
 
-def _adaptive(step: Mapping[str, Any]) -> Iterator[Finding]:
+def _adaptive(step: Mapping[str, object]) -> Iterator[Finding]:
     if step.get("mode") == "adaptive_codebook" and step.get("all_layers") is True:
         what = "adaptive_codebook learns from the inputs of layers, and embeddings have none that it can use"
         yield Finding(("all_layers",), what, "remove it, or choose another mode")
 
 
-def _data(step: Mapping[str, Any], advanced: Mapping[str, Any]) -> Iterator[Finding]:
+def _data(step: Mapping[str, object], advanced: Mapping[str, object]) -> Iterator[Finding]:
     if isinstance(step.get("dataset"), str) and "mode" in step and not _uses_data(step, advanced):
         what = "nothing uses it: without a data-aware option the result is the same"
         data_aware = "ratio below 1 with a sensitivity_metric that looks at activations, scale_estimation, awq, gptq"
         yield Finding(("dataset",), what, f"add one ({data_aware} …), or remove it")
 
 
-def _uses_data(step: Mapping[str, Any], advanced: Mapping[str, Any]) -> bool:
+def _uses_data(step: Mapping[str, object], advanced: Mapping[str, object]) -> bool:
     """A broken value of one of these options might have meant that it uses the data."""
     ratio = step.get("ratio")
     chooses = isinstance(ratio, int | float) and ratio < 1 and mode_differs(step)
@@ -93,22 +93,22 @@ def _uses_data(step: Mapping[str, Any], advanced: Mapping[str, Any]) -> bool:
     )
 
 
-def mode_differs(step: Mapping[str, Any]) -> bool:
+def mode_differs(step: Mapping[str, object]) -> bool:
     """Whether layers that fall out of `ratio` get another type."""
     return step.get("mode") != backup_mode(step)
 
 
-def _looks_at_activations(step: Mapping[str, Any], advanced: Mapping[str, Any]) -> bool:
+def _looks_at_activations(step: Mapping[str, object], advanced: Mapping[str, object]) -> bool:
     """Whether AWQ does; it works on the weights alone without a dataset, or when it is told to."""
     return "dataset" in step and _mapping(advanced, "awq_params").get("prefer_data_aware_scaling") is not False
 
 
-def _mapping(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def _mapping(data: Mapping[str, object], key: str) -> Mapping[str, object]:
     value = data.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def _fallback(step: Mapping[str, Any], advanced: Mapping[str, Any]) -> Iterator[Finding]:
+def _fallback(step: Mapping[str, object], advanced: Mapping[str, object]) -> Iterator[Finding]:
     fallback = step.get("group_size_fallback_mode")
     if fallback in ("ignore", "adjust") and "mode" in step and group_size(step) == -1:
         what = "does nothing with one scale a channel, which fits every layer"
@@ -118,7 +118,7 @@ def _fallback(step: Mapping[str, Any], advanced: Mapping[str, Any]) -> Iterator[
         yield Finding(at, "does nothing without `group_size_fallback_mode: adjust`", "add that, or remove it")
 
 
-def _methods(step: Mapping[str, Any], advanced: Mapping[str, Any]) -> Iterator[Finding]:
+def _methods(step: Mapping[str, object], advanced: Mapping[str, object]) -> Iterator[Finding]:
     """The settings of a method need the method, and can't use more samples than there are."""
     samples = step.get("subset_size", 128)
     for method in _METHODS:
@@ -131,7 +131,7 @@ def _methods(step: Mapping[str, Any], advanced: Mapping[str, Any]) -> Iterator[F
             yield Finding(("advanced", key, "subset_size"), what, f"at most {samples}, or raise subset_size")
 
 
-def _awq(step: Mapping[str, Any], advanced: Mapping[str, Any]) -> Iterator[Finding]:
+def _awq(step: Mapping[str, object], advanced: Mapping[str, object]) -> Iterator[Finding]:
     params = _mapping(advanced, "awq_params")
     if step.get("awq") is True and not _looks_at_activations(step, advanced):
         for key in params:
@@ -144,7 +144,7 @@ def _awq(step: Mapping[str, Any], advanced: Mapping[str, Any]) -> Iterator[Findi
         yield Finding(("advanced", "awq_params", "alpha_min"), f"{low} is above alpha_max, {high}")
 
 
-def _codebook(step: Mapping[str, Any], advanced: Mapping[str, Any]) -> Iterator[Finding]:
+def _codebook(step: Mapping[str, object], advanced: Mapping[str, object]) -> Iterator[Finding]:
     values, fitted = advanced.get("codebook"), _mapping(advanced, "adaptive_codebook_params")
     if isinstance(values, list) and all(isinstance(value, int | float) for value in values):
         wrong = next((pair for pair in pairwise(values) if pair[0] >= pair[1]), None)

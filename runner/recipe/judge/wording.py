@@ -7,12 +7,13 @@ or missing, `x-allowed` what is allowed where that can't be derived.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
+from runner.base.values import Schema
 from runner.base.words import near
 from runner.recipe.judge import legacy
 from runner.recipe.judge.schemas import load_schema
@@ -53,7 +54,7 @@ class Broken:
 
     keyword: str
     value: Any
-    schema: Mapping[str, Any]
+    schema: Schema
     instance: Any
     message: str
 
@@ -66,7 +67,7 @@ class Broken:
 
 def findings(error: ValidationError) -> Iterator[Finding]:
     """The mistakes that one schema error stands for."""
-    schema = error.schema if isinstance(error.schema, Mapping) else {}
+    schema = error.schema if isinstance(error.schema, dict) else {}
     broken = Broken(str(error.validator), error.validator_value, schema, error.instance, error.message)
     path: KeyPath = tuple(error.absolute_path)
     if "propertyNames" in list(error.absolute_schema_path)[-2:]:
@@ -78,13 +79,13 @@ def findings(error: ValidationError) -> Iterator[Finding]:
         yield Finding(path, broken.said or broken.message, rank=2)
 
 
-def show(value: Any) -> str:
+def show(value: object) -> str:
     """A value as a message shows it, short."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def allowed(schema: Mapping[str, Any]) -> str | None:
+def allowed(schema: Schema) -> str | None:
     """What a schema allows, in words."""
     if said := schema.get("x-allowed"):
         return f"allowed: {said}"
@@ -96,13 +97,13 @@ def allowed(schema: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _bounds(schema: Mapping[str, Any]) -> str:
+def _bounds(schema: Schema) -> str:
     words = {"exclusiveMinimum": "above", "minimum": "of at least", "exclusiveMaximum": "below", "maximum": "at most"}
     parts = [f"{word} {schema[key]}" for key, word in words.items() if key in schema]
     return f" {' and '.join(parts)}" if parts else ""
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -157,7 +158,7 @@ def _wrong_type(error: Broken, path: KeyPath) -> Iterator[Finding]:
     yield Finding(path, what, allowed(error.schema), _as_type(error.instance, wanted), rank=0)
 
 
-def _as_type(value: Any, wanted: list[str]) -> str | None:
+def _as_type(value: object, wanted: list[str]) -> str | None:
     """The same thing in the right type, where a text was meant as a number or truth, or the other way round."""
     if isinstance(value, str) and "boolean" in wanted:
         return _BOOLEANS.get(value.lower())

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from runner.base.values import Schema
 from runner.recipe.judge import wording
 
-Schema = Mapping[str, Any]
 _ENDINGS = re.compile(r"^\\\.\(?([a-z|]+)\)?\$$")
 """A pattern that only looks at a file's suffix, such as \\.(txt|npz)$."""
 
@@ -174,11 +173,11 @@ def _property(key: str, schema: Schema) -> str | None:
     return f"`{key}` ends in {_or([f'.{one}' for one in endings[1].split('|')])}" if endings else None
 
 
-def _values(schema: Schema) -> list[Any]:
+def _values(schema: Schema) -> list[object]:
     return [schema["const"]] if "const" in schema else list(schema.get("enum", ()))
 
 
-def _key_is(key: str, values: Sequence[Any]) -> str:
+def _key_is(key: str, values: Sequence[object]) -> str:
     return f"`{key}` is {_or([f'`{_plain(value)}`' for value in values])}"
 
 
@@ -186,5 +185,5 @@ def _or(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)

@@ -9,8 +9,8 @@ import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from runner.base.values import Schema, inside, mapping
 from runner.recipe.judge import wording
 from runner.recipe.judge.schemas import load_schema
 from runner.recipe.keys.needs import Rules, needs
@@ -51,29 +51,27 @@ class Entry:
 class _Node:
     """A schema with its references resolved, and where it stands: file, and name among the file's `$defs`."""
 
-    schema: Mapping[str, Any]
+    schema: Schema
     file: str
     name: str = ""
 
 
 @functools.cache
-def _load(file: str) -> dict[str, Any]:
+def _load(file: str) -> Schema:
     """A schema file, in which every `$ref` names its file, so that a part of it can be read anywhere."""
     text = json.dumps(load_schema(file))
-    schema: dict[str, Any] = json.loads(text.replace('"$ref": "#', f'"$ref": "{file}#'))
+    schema: Schema = json.loads(text.replace('"$ref": "#', f'"$ref": "{file}#'))
     return schema
 
 
-def _resolve(schema: Mapping[str, Any], file: str, name: str = "") -> _Node:
+def _resolve(schema: Schema, file: str, name: str = "") -> _Node:
     """Follow `$ref`; what stands beside it comes before what it points to."""
     while isinstance(schema, Mapping) and "$ref" in schema:
         other, _, pointer = schema["$ref"].partition("#")
         file = other or file
-        target: Any = _load(file)
-        for part in pointer.strip("/").split("/") if pointer else ():
-            target = target[part]
+        target = inside(_load(file), pointer.strip("/").split("/") if pointer else ())
         name = pointer.rpartition("/")[2]
-        schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+        schema = {**mapping(target), **{key: value for key, value in schema.items() if key != "$ref"}}
     return _Node(schema, file, name)
 
 
@@ -123,7 +121,7 @@ def _shapes(node: _Node) -> Iterator[tuple[_Node, str | None]]:
             yield from ((shape, shape.schema["title"]) for shape, _ in _shapes(child))
 
 
-def _below(schema: Mapping[str, Any], node: _Node) -> _Node | None:
+def _below(schema: Schema, node: _Node) -> _Node | None:
     """The schema as a node if it describes a value, and not only adds a rule to one that is described elsewhere."""
     child = _resolve(schema, node.file, node.name)
     if "$ref" in schema:
@@ -153,14 +151,14 @@ def _entry(node: _Node, key: str, algorithm: str | None, told: tuple[str, ...], 
     )
 
 
-def _description(schema: Mapping[str, Any]) -> str:
+def _description(schema: Schema) -> str:
     if "description" in schema or "errorMessage" not in schema:
         return str(schema.get("description", ""))
     start = "Refused" if schema.get("not") == {} else f"Refused as {_value(schema.get('not', {}).get('const'))}"
     return f"{start}: {schema['errorMessage']}."
 
 
-def _allowed(schema: Mapping[str, Any]) -> str:
+def _allowed(schema: Schema) -> str:
     if schema.get("not") == {}:
         return "nothing"
     if "const" in schema:
@@ -170,7 +168,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     return f"not {_value(schema['not']['const'])}" if "const" in schema.get("not", {}) else "anything"
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -12,9 +12,8 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from runner.base.values import plain
+from runner.base.values import listing, mapping, plain
 from runner.base.words import MOST_NAMES, enumerate_names, near
 from runner.recipe.compose.overrides import COMMAND_LINE, MOST_POINTS, Override, Several, origin
 from runner.recipe.origins import Found, KeyPath, Origin, Origins, dotted, found, nearest
@@ -33,7 +32,7 @@ class Value:
         token: equal for equal values.
     """
 
-    value: Any
+    value: object
     place: Origin
     text: str = ""
     token: str = field(init=False, compare=False)
@@ -98,7 +97,7 @@ class _Given:
             earlier.key
         )
 
-    def _leaves(self, value: Any) -> Iterator[KeyPath]:
+    def _leaves(self, value: object) -> Iterator[KeyPath]:
         """What setting the value replaces: a mapping merges with what is there, a preset fills its whole section."""
         if _fills_section(self.word.path, value):
             yield from [(GROUPS[str(self.word.path[0])],), self.word.path]
@@ -106,11 +105,11 @@ class _Given:
             yield from _leaves(value, self.word.path)
 
 
-def _fills_section(path: KeyPath, value: Any) -> bool:
+def _fills_section(path: KeyPath, value: object) -> bool:
     return len(path) == 1 and path[0] in GROUPS and not isinstance(value, dict)
 
 
-def _leaves(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+def _leaves(value: object, path: KeyPath) -> Iterator[KeyPath]:
     if isinstance(value, dict) and value:
         for key, item in value.items():
             yield from _leaves(item, (*path, str(key)))
@@ -118,13 +117,13 @@ def _leaves(value: Any, path: KeyPath) -> Iterator[KeyPath]:
         yield path
 
 
-def make_grid(section: Mapping[str, Any], origins: Origins, words: Sequence[Override | Several]) -> Grid:
+def make_grid(section: Mapping[str, object], origins: Origins, words: Sequence[Override | Several]) -> Grid:
     """Combine a valid `sweep` section with the words of the command line."""
     return _Maker(section, origins, words).grid()
 
 
 class _Maker:
-    def __init__(self, section: Mapping[str, Any], origins: Origins, words: Sequence[Override | Several]) -> None:
+    def __init__(self, section: Mapping[str, object], origins: Origins, words: Sequence[Override | Several]) -> None:
         self.origins = origins
         self.problems: list[Found] = []
         given = [_given(rank, word) for rank, word in enumerate(words)]
@@ -137,12 +136,12 @@ class _Maker:
                 )
         self.given = [one for one, after in zip(given, later, strict=True) if not any(a.undoes(one) for a in after)]
         self.listed = {
-            key: tuple(self._value(item, ("sweep", key, index)) for index, item in enumerate(items))
+            key: tuple(self._value(item, ("sweep", key, index)) for index, item in enumerate(listing(items)))
             for key, items in section.items()
             if key not in ("exclude", "include")
         }
-        self.include = [self._entry("include", *one) for one in enumerate(section.get("include") or ())]
-        self.exclude = [self._entry("exclude", *one) for one in enumerate(section.get("exclude") or ())]
+        self.include = [self._entry("include", *one) for one in enumerate(listing(section.get("include") or []))]
+        self.exclude = [self._entry("exclude", *one) for one in enumerate(listing(section.get("exclude") or []))]
 
     def grid(self) -> Grid:
         axes = self._axes()
@@ -233,10 +232,10 @@ class _Maker:
             return entry[given.key].token in given.tokens
         return given.key not in self.listed and not any(given.covers(key) for key in entry)
 
-    def _entry(self, part: str, index: int, entry: Mapping[str, Any]) -> dict[str, Value]:
-        return {key: self._value(value, ("sweep", part, index, key)) for key, value in entry.items()}
+    def _entry(self, part: str, index: int, entry: object) -> dict[str, Value]:
+        return {key: self._value(value, ("sweep", part, index, key)) for key, value in mapping(entry).items()}
 
-    def _value(self, value: Any, path: KeyPath) -> Value:
+    def _value(self, value: object, path: KeyPath) -> Value:
         if "${" in json.dumps(value):
             self._problem(path, "a swept value is stated, not referred to", "write the value itself")
         return Value(value, self._place(path))

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 from runner.base.values import plain
 from runner.errors import Problem, RecipeError
@@ -28,11 +27,11 @@ class Mistakes:
 
     def __init__(self, base: str, where: str) -> None:
         self.base, self.where = base, where
-        self.points: dict[str, Mapping[str, Any]] = {}
+        self.points: dict[str, Mapping[str, object]] = {}
         self.bad: set[str] = set()
-        self.groups: dict[Problem, tuple[tuple[Any, ...], Problem, list[str]]] = {}
+        self.groups: dict[Problem, tuple[tuple[object, ...], Problem, list[str]]] = {}
 
-    def add(self, name: str, settings: Mapping[str, Any], problems: Sequence[Found | Problem]) -> None:
+    def add(self, name: str, settings: Mapping[str, object], problems: Sequence[Found | Problem]) -> None:
         """A point, and what is wrong with it."""
         self.points[name] = settings
         for known in problems:
@@ -77,11 +76,11 @@ class Mistakes:
             f" others, and 'sweep.exclude={text}' does on the command line; `include` adds points beside the grid."
         )
 
-    def _matches(self) -> list[dict[str, Any]]:
+    def _matches(self) -> list[dict[str, object]]:
         """A few partial matches that only wrong points have, and all of them; none where that takes many."""
         right = [settings for name, settings in self.points.items() if name not in self.bad]
         left = [self.points[name] for name in self.bad]
-        chosen: list[dict[str, Any]] = []
+        chosen: list[dict[str, object]] = []
         if max(map(len, self.points.values())) > _MOST_KEYS:
             return []
         for size in (1, 2):
@@ -98,7 +97,7 @@ class Mistakes:
         return chosen if right and not left and len(chosen) <= _SHOWN else []
 
 
-def _kind(problem: Problem, settings: Mapping[str, Any]) -> Problem:
+def _kind(problem: Problem, settings: Mapping[str, object]) -> Problem:
     """What equal mistakes have in common: not their place, and no number that the point sets."""
     value = settings.get(problem.key)
     number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -106,7 +105,7 @@ def _kind(problem: Problem, settings: Mapping[str, Any]) -> Problem:
     return dataclasses.replace(problem, where="", what=what)
 
 
-def _parts(points: Sequence[Mapping[str, Any]], size: int) -> dict[_Match, int]:
+def _parts(points: Sequence[Mapping[str, object]], size: int) -> dict[_Match, int]:
     """The partial matches of so many keys, and how many points have each."""
     counts: dict[_Match, int] = {}
     for settings in points:
@@ -116,7 +115,7 @@ def _parts(points: Sequence[Mapping[str, Any]], size: int) -> dict[_Match, int]:
     return counts
 
 
-def _written(match: Mapping[str, Any]) -> str:
+def _written(match: Mapping[str, object]) -> str:
     """`{compression.mode: int8_sym}`, as YAML and the command line both read it."""
     texts = (f"{key}: {value if isinstance(value, str) else json.dumps(value)}" for key, value in match.items())
     return "{" + ", ".join(texts) + "}"

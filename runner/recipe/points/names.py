@@ -11,11 +11,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from runner.base.values import plain
 from runner.recipe.read.documents import GROUPS
-from runner.recipe.read.yamlfile import scalar
+from runner.recipe.read.scalars import scalar
 
 LONGEST = 200
 """Characters of a name; with room for suffixes within the 255 bytes that file systems allow."""
@@ -28,7 +27,7 @@ _PLAIN_KEY = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 _LIKE_A_DIGEST = re.compile(rf"\.[0-9a-f]{{{_DIGITS}}}$")
 
 
-def point_name(base: str, settings: Mapping[str, Any]) -> str:
+def point_name(base: str, settings: Mapping[str, object]) -> str:
     """The name of the point with these settings in the sweep called `base`."""
     parts = [_part(key, settings[key]) for key in sorted(settings, key=_rank)]
     name = "--".join([base, *parts])
@@ -70,13 +69,13 @@ def _order() -> dict[str, int]:
     return {key: rank for rank, key in enumerate(keys)}
 
 
-def _part(key: str, value: Any) -> str:
+def _part(key: str, value: object) -> str:
     """`ratio-0.6`: the key, its last part where no other section has that, and its value."""
     short = key.rpartition(".")[2] if key.count(".") == 1 and key in _order() else key
     return f"{short if _PLAIN_KEY.fullmatch(short) else _marked(short)}-{_text(value)}"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """A value as a part of a file name, from which it can be told again, or with a digest."""
     value = plain(value)
     if isinstance(value, str):
@@ -94,6 +93,6 @@ def _marked(text: str, whole: str | None = None) -> str:
     return f"{start or 'value'}.{_digest(text if whole is None else whole)}"
 
 
-def _digest(value: Any) -> str:
+def _digest(value: object) -> str:
     text = json.dumps(value, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from runner.base.values import listing, made, mapping, text
 from runner.base.words import near
 from runner.recipe.origins import Found, KeyPath, Origins, found, nearest
 from runner.recipe.types import Check, Gate, Recipe, Select
@@ -16,12 +16,12 @@ MEASURES = ("size", "seconds")
 """What every point has, whatever its checks."""
 
 
-def make_select(data: Mapping[str, Any]) -> Select:
+def make_select(data: Mapping[str, object]) -> Select:
     """A `select` section that passed validation."""
-    gates = tuple(Gate(**gate) for gate in data.get("subject_to") or ())
+    gates = tuple(made(Gate, mapping(gate)) for gate in listing(data.get("subject_to") or []))
     if "minimize" in data:
-        return Select("minimize", data["minimize"], gates)
-    return Select("maximize", data["maximize"], gates)
+        return Select("minimize", text(data["minimize"]), gates)
+    return Select("maximize", text(data["maximize"]), gates)
 
 
 def check_select(select: Select, recipe: Recipe, origins: Origins) -> list[Found]:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runner.base.values import T, mapping, section
 from runner.base.words import enumerate_names
 from runner.errors import Problem, RecipeError, UsageError
 from runner.recipe import build, load
@@ -160,7 +161,7 @@ class _Expander:
                 self.compositions[key] = composed
         return self.compositions[key]
 
-    def _recipe(self, config: Mapping[str, Any], origins: Origins, composed: Composed) -> Recipe:
+    def _recipe(self, config: Mapping[str, object], origins: Origins, composed: Composed) -> Recipe:
         """A valid recipe, which shares with those before it whatever is equal."""
         recipe = build.build(config, origins, self.path)
         resolved = {name: self._share(name, value, value) for name, value in recipe.resolved.items()}
@@ -170,8 +171,9 @@ class _Expander:
         }
         return replace(recipe, resolved=resolved, origins=self._where(origins, composed), **parts)
 
-    def _share(self, name: str, content: Any, value: Any) -> Any:
-        return self.shared.setdefault((name, json.dumps(content)), value)
+    def _share(self, name: str, content: object, value: T) -> T:
+        known: T = self.shared.setdefault((name, json.dumps(content)), value)
+        return known
 
     def _where(self, origins: Origins, composed: Composed) -> Mapping[str, str]:
         """The recipe's `origins`: what differs from its composition, before the places of that."""
@@ -198,7 +200,7 @@ def _refuse_work(base: Composed, grid: Grid) -> None:
         raise RecipeError([Problem(where, "sweep", what, f"at most {MOST_WORK // values} points of such a recipe")])
 
 
-def _weight(value: Any) -> int:
+def _weight(value: object) -> int:
     """How many values there are, a long text counted as several."""
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return 1 + sum(map(_weight, items)) + (len(value) // 1000 if isinstance(value, str) else 0)
@@ -228,7 +230,7 @@ def _placed(word: Override, rank: int) -> Override:
 class _Said(NamedTuple):
     """What a recipe, changed by the command line, says of its points; and what is wrong with that."""
 
-    sweep: Mapping[str, Any]
+    sweep: Mapping[str, object]
     select: Select | None
     origins: Origins
     problems: list[Found]
@@ -242,13 +244,13 @@ def _declared(base: Composed, words: Sequence[Override | Several]) -> _Said:
     problems = command_line.apply(config, origins, [_placed(word, rank) for rank, word in enumerate(singles)])
     config = {name: value for name, value in config.items() if value is not None}
     problems += validate.validate_sections(config, origins)
-    select = make_select(config["select"]) if "select" in config and not problems else None
-    return _Said(config.get("sweep", {}), select, origins, problems)
+    select = make_select(mapping(config["select"])) if "select" in config and not problems else None
+    return _Said(section(config, "sweep"), select, origins, problems)
 
 
-def _take_out(composed: Composed) -> tuple[dict[str, Any], Origins]:
+def _take_out(composed: Composed) -> tuple[dict[str, object], Origins]:
     """Move what a recipe says of its points out of it."""
-    config: dict[str, Any] = {
+    config: dict[str, object] = {
         name: composed.config.pop(name) for name in ("sweep", "select") if name in composed.config
     }
     origins = {path: place for path, place in composed.origins.items() if path[:1] in (("sweep",), ("select",))}

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from runner.base.paths import is_file
 from runner.base.words import enumerate_names, near, shorten
@@ -43,8 +42,8 @@ class Document:
     key: str
     package: str
     file: YamlFile
-    defaults: tuple[Any, ...]
-    body: Mapping[str, Any]
+    defaults: tuple[object, ...]
+    body: Mapping[str, object]
 
     @property
     def prefix(self) -> KeyPath:
@@ -183,7 +182,7 @@ class _Collector:
             self._problem(file, ("defaults",), "`_self_` is listed twice")
         return kept
 
-    def _entry(self, file: YamlFile, path: KeyPath, item: Any, own_group: str | None) -> _Entry | None:
+    def _entry(self, file: YamlFile, path: KeyPath, item: object, own_group: str | None) -> _Entry | None:
         if isinstance(item, str):
             group = None if item == "_self_" else own_group
             return _Entry(group, (item,), file.origins[path], path)
@@ -207,9 +206,9 @@ class _Collector:
         self.problems.append(found(path, file.origins[path], what, allowed, suggestion))
 
 
-def _rewritten(entries: Sequence[_Entry], own_group: str | None = None) -> tuple[Any, ...]:
+def _rewritten(entries: Sequence[_Entry], own_group: str | None = None) -> tuple[object, ...]:
     """The defaults list for Hydra, with `_self_` always in it: last, where the file doesn't say."""
-    rewritten: list[Any] = []
+    rewritten: list[object] = []
     for entry in entries:
         if entry.group is None or entry.group == own_group:
             rewritten += entry.names

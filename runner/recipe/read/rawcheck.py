@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any
 
+from runner.base.values import mapping
 from runner.recipe.origins import KeyPath, found
 from runner.recipe.read.yamlfile import YamlFile
 
@@ -15,10 +15,10 @@ _PLAIN = re.compile(r"\$\{[A-Za-z][\w-]*(\.[\w-]+)*\}")
 
 def clean(file: YamlFile) -> None:
     """Take what may not be there out of the file's values, and add a problem for each to the file's."""
-    file.data = _clean(file, file.data, ())
+    file.data = mapping(_clean(file, file.data, ()))
 
 
-def _clean(file: YamlFile, value: Any, path: KeyPath) -> Any:
+def _clean(file: YamlFile, value: object, path: KeyPath) -> object:
     if isinstance(value, dict):
         kept = {key: item for key, item in value.items() if _may_stay(file, (*path, key))}
         return {key: _clean(file, item, (*path, key)) for key, item in kept.items()}

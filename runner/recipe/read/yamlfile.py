@@ -10,14 +10,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import yaml
 
 from runner.base.documents import read_limited
+from runner.base.values import mapping
 from runner.base.words import shorten
 from runner.errors import Problem, RecipeError
 from runner.recipe.origins import Found, KeyPath, Origin, Origins, found, show_path
+from runner.recipe.read.scalars import scalar
 
 MAX_BYTES = 1 << 20
 MAX_VALUES = 3000
@@ -26,11 +28,8 @@ MAX_KEY = 1000
 """Limits of a file: its size, its values, how deep they lie, and the letters of a key."""
 _TOO_DEEP = f"nested more than {MAX_DEPTH} deep"
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_INT = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,16}")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
-_WORDS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}  # type: ignore[dict-item]
+_LOADER: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Start = yaml.ScalarEvent | yaml.CollectionStartEvent
 _PACKAGE = re.compile(r"#\s*@package\s+(\S+)\s*$")
 
 
@@ -46,7 +45,7 @@ class YamlFile:
     """
 
     path: Path
-    data: dict[str, Any]
+    data: dict[str, object]
     origins: Origins
     package: str | None = None
     problems: list[Found] = field(default_factory=list)
@@ -71,17 +70,6 @@ def parse(text: str, path: Path, rank: int = 0) -> YamlFile:
     except yaml.YAMLError as error:
         raise RecipeError([_syntax(path, text, error)]) from error
     return YamlFile(path, data, origins, _package(text), builder.problems)
-
-
-def scalar(text: str) -> Any:
-    """A plain scalar's value by YAML 1.2's core schema: `on`, `12:30` and dates are text."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if _INT.fullmatch(text):
-        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
-    if _FLOAT.fullmatch(text):
-        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    return text
 
 
 def _fail(path: Path, what: str, *, line: int = 1, column: int = 1, allowed: str | None = None) -> RecipeError:
@@ -136,6 +124,13 @@ def _package(text: str) -> str | None:
     return None
 
 
+def _start_of(event: yaml.Event) -> tuple[int, int]:
+    """Line and column where an event starts, counted from 1."""
+    mark = event.start_mark
+    assert mark is not None
+    return mark.line + 1, mark.column + 1
+
+
 @dataclass(frozen=True, slots=True)
 class _Spot:
     """The place of a value, and those of what it holds."""
@@ -152,7 +147,7 @@ class _Spot:
 class _Anchor(NamedTuple):
     """What an alias stands for, and how much of a file's budget each use of it takes."""
 
-    value: Any
+    value: object
     spot: _Spot
     values: int
     letters: int
@@ -169,7 +164,7 @@ class _Builder:
         self.anchors: dict[str, _Anchor | None] = {}
         self.values = self.letters = 0
 
-    def document(self, events: Iterator[Any]) -> tuple[dict[str, Any], Origins]:
+    def document(self, events: Iterator[yaml.Event]) -> tuple[dict[str, object], Origins]:
         self.events = events
         event = self._next()
         while isinstance(event, yaml.StreamStartEvent | yaml.DocumentStartEvent):
@@ -180,7 +175,7 @@ class _Builder:
             raise self._error(event, "not a mapping", "a recipe is a mapping of keys to values")
         data, spot = self._node(event, (), event)
         self._end()
-        return data, dict(spot.walk())
+        return mapping(data), dict(spot.walk())
 
     def _end(self) -> None:
         event = self._next()
@@ -189,20 +184,20 @@ class _Builder:
         if not isinstance(event, yaml.StreamEndEvent):
             raise self._error(event, "a second document", "a recipe is one document; remove `---`")
 
-    def _next(self) -> Any:
+    def _next(self) -> yaml.Event:
         return next(self.events)
 
-    def _error(self, event: Any, what: str, allowed: str | None = None) -> RecipeError:
-        mark = event.start_mark
-        return _fail(self.path, what, line=mark.line + 1, column=mark.column + 1, allowed=allowed)
+    def _error(self, event: yaml.Event, what: str, allowed: str | None = None) -> RecipeError:
+        line, column = _start_of(event)
+        return _fail(self.path, what, line=line, column=column, allowed=allowed)
 
-    def _origin(self, key: Any, value: Any) -> Origin:
-        spot: Any = value.start_mark if isinstance(value, yaml.ScalarEvent) else key.start_mark
-        line, column = spot.line + 1, spot.column + 1
-        key_where = f"{self.shown}:{key.start_mark.line + 1}:{key.start_mark.column + 1}"
+    def _origin(self, key: yaml.Event, value: yaml.Event) -> Origin:
+        start = _start_of(key)
+        line, column = _start_of(value) if isinstance(value, yaml.ScalarEvent) else start
+        key_where = f"{self.shown}:{start[0]}:{start[1]}"
         return Origin(f"{self.shown}:{line}:{column}", key_where, self.folder, (self.rank, line, column))
 
-    def _count(self, event: Any, values: int, letters: int) -> None:
+    def _count(self, event: yaml.Event, values: int, letters: int) -> None:
         self.values += values
         self.letters += letters
         if self.values > MAX_VALUES or self.letters > MAX_BYTES:
@@ -210,17 +205,18 @@ class _Builder:
             what = f"more than {limit} once its aliases are unfolded"
             raise self._error(event, what, "a recipe is small; write the values out")
 
-    def _check_tag(self, event: Any) -> None:
+    def _check_tag(self, event: _Start) -> None:
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
             tag = shorten(event.tag.replace("tag:yaml.org,2002:", "!!"))
             raise self._error(event, f"the tag {tag}", "a recipe is plain data without tags")
 
-    def _node(self, event: Any, path: KeyPath, key: Any) -> tuple[Any, _Spot]:
+    def _node(self, event: yaml.Event, path: KeyPath, key: yaml.Event) -> tuple[object, _Spot]:
         """The value that starts with `event`, and the places of it and of what it holds."""
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, path)
         if len(path) > MAX_DEPTH:
             raise self._error(event, _TOO_DEEP)
+        assert isinstance(event, _Start)
         self._check_tag(event)
         values, letters = self.values, self.letters
         self._count(event, 1, len(event.value) if isinstance(event, yaml.ScalarEvent) else 0)
@@ -232,39 +228,40 @@ class _Builder:
             self.anchors[event.anchor] = _Anchor(value, spot, self.values - values, self.letters - letters)
         return value, spot
 
-    def _value(self, event: Any, path: KeyPath, spot: _Spot) -> Any:
+    def _value(self, event: _Start, path: KeyPath, spot: _Spot) -> object:
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(path, spot)
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(path, spot)
+        assert isinstance(event, yaml.ScalarEvent)
         return scalar(event.value) if event.implicit[0] else event.value
 
-    def _alias(self, event: Any, path: KeyPath) -> tuple[Any, _Spot]:
+    def _alias(self, event: yaml.AliasEvent, path: KeyPath) -> tuple[object, _Spot]:
         if event.anchor not in self.anchors:
-            raise self._error(event, f"the alias *{shorten(event.anchor)} has no anchor before it")
+            raise self._error(event, f"the alias *{shorten(str(event.anchor))} has no anchor before it")
         anchor = self.anchors[event.anchor]
         if anchor is None:
-            raise self._error(event, f"the alias *{shorten(event.anchor)} lies inside its own anchor")
+            raise self._error(event, f"the alias *{shorten(str(event.anchor))} lies inside its own anchor")
         self._count(event, anchor.values, anchor.letters)
         if len(path) + max(len(inside) for inside, _ in anchor.spot.walk()) > MAX_DEPTH:
             raise self._error(event, _TOO_DEEP)
         return anchor.value, anchor.spot
 
-    def _sequence(self, path: KeyPath, spot: _Spot) -> list[Any]:
-        items: list[Any] = []
+    def _sequence(self, path: KeyPath, spot: _Spot) -> list[object]:
+        items: list[object] = []
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             number = len(items)
             value, spot.inside[number] = self._node(event, (*path, number), event)
             items.append(value)
         return items
 
-    def _mapping(self, path: KeyPath, spot: _Spot) -> dict[str, Any]:
-        data: dict[str, Any] = {}
-        merged: list[tuple[Any, Any, _Spot]] = []
+    def _mapping(self, path: KeyPath, spot: _Spot) -> dict[str, object]:
+        data: dict[str, object] = {}
+        merged: list[tuple[yaml.Event, object, _Spot]] = []
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key = self._key(event)
             value, place = self._node(self._next(), (*path, key), event)
-            if key == "<<" and event.implicit[0]:
+            if key == "<<" and isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
                 merged.append((event, value, place))
                 continue
             if key in data:
@@ -276,7 +273,7 @@ class _Builder:
             self._merge(event, value, place, data, spot)
         return data
 
-    def _key(self, event: Any) -> str:
+    def _key(self, event: yaml.Event) -> str:
         if not isinstance(event, yaml.ScalarEvent):
             raise self._error(event, "a key that is not text")
         self._check_tag(event)
@@ -284,7 +281,7 @@ class _Builder:
             raise self._error(event, f"a key of {len(event.value)} letters", f"at most {MAX_KEY}")
         return str(event.value)
 
-    def _merge(self, event: Any, value: Any, place: _Spot, data: dict[str, Any], spot: _Spot) -> None:
+    def _merge(self, event: yaml.Event, value: object, place: _Spot, data: dict[str, object], spot: _Spot) -> None:
         """`<<`: what the mapping lacks comes from another, or from several."""
         sources = enumerate(value) if isinstance(value, list) else [(None, value)]
         for number, source in sources:
