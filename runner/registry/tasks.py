@@ -72,6 +72,14 @@ TASKS: Declared[TaskFamily] = Declared(TaskFamily, "runner.tasks", "ovrun.tasks"
 ARRAYS = "arrays"
 """The family of a model of which no task is known, or one that no family covers."""
 
+OF_SEVERAL_PARTS = frozenset(
+    {
+        *("image-text-to-text", "image-to-text", "image-to-text-with-past", "inpainting", "mask-generation"),
+        *("text-to-audio", "text-to-image"),
+    }
+)
+"""Optimum's names of tasks whose models are exported in parts; without a family nobody knows how they are used."""
+
 
 def family_of(task: str | None) -> TaskFamily:
     """The family of a task by one of Optimum's names."""

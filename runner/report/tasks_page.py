@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runner.base import streams
-from runner.registry.tasks import TASKS, TaskFamily
+from runner.registry.tasks import ARRAYS, OF_SEVERAL_PARTS, TASKS, TaskFamily, family_of
 
 _HEAD = """\
 # Tasks: what models are for, and how each is used
@@ -15,6 +15,8 @@ the architecture in a model's config.json ends as said below, it need not be sta
 finished folder by the class named, or by OpenVINO GenAI or OpenVINO itself, and uses it once on an input of the sizes
 that its configuration and its processor's tell.
 
+Tasks whose models come in parts that nobody here knows how to use together are refused: {refused}.
+
 Weights are compressed in all parts. A dataset for compression, an ignored scope and checks are for models of one part.
 
 | `model.task` | what for | parts | loaded by | architectures |
@@ -24,7 +26,8 @@ Weights are compressed in all parts. A dataset for compression, an ignored scope
 
 def page() -> str:
     """The whole page; ends in a newline."""
-    return _HEAD + "".join(f"{_row(family)}\n" for family in TASKS.values())
+    refused = ", ".join(f"`{name}`" for name in sorted(OF_SEVERAL_PARTS) if family_of(name) is TASKS[ARRAYS])
+    return _HEAD.format(refused=refused) + "".join(f"{_row(family)}\n" for family in TASKS.values())
 
 
 def _row(family: TaskFamily) -> str:

@@ -91,6 +91,7 @@ def test_its_keys_validate_and_are_explained(run: Callable[..., Any], project: P
     assert "only for top5_accuracy" in told
     assert "top5_accuracy" in run("explain", "accuracy.checks.metric").stdout
     assert "How many classes count" in run("explain", "accuracy.checks.k").stdout
+    assert "row-classification" in run("explain", "model.task").stdout
     assert "linear" in run("explain", "model.source").stdout and "csv" in run("explain", "datasets.NAME.path").stdout
     environment = {**os.environ, "PYTHONPATH": str(site)}
     page = [sys.executable, "-m", "runner.report.reference_page"]

@@ -21,13 +21,14 @@ from runner.registry import limits
 from runner.registry.formats import givers
 from runner.registry.gates import GateKind
 from runner.registry.metrics import FAMILIES, METRICS
-from runner.registry.tasks import family_of
+from runner.registry.tasks import ARRAYS, OF_SEVERAL_PARTS, family_of
 
 
 def check(config: Mapping[str, object], origins: Origins, path: Path, bad: Collection[KeyPath]) -> list[Found]:
     """Apply the rules to all that isn't known to be `bad` already."""
     rules = (
         _name(config, path),
+        _task(_mapping(config, "model").get("task")),
         path_rules.check(config, origins, bad),
         _compression(config, bad),
         _checks(config, bad),
@@ -119,6 +120,13 @@ def _control(
         wrong = limits.control_misfit(info, control.get("max_drop", drop[0]), control.get("drop_type", drop[1]))
         if wrong:
             yield Finding((*at, "max_drop"), *wrong)
+
+
+def _task(task: object) -> Iterator[Finding]:
+    """A model in parts that nobody knows how to use would be found out after its conversion."""
+    if isinstance(task, str) and task in OF_SEVERAL_PARTS and family_of(task).name == ARRAYS:
+        what = f"a model for {task} has several parts, and ovrun does not know how they are used together"
+        yield Finding(("model", "task"), what, "docs/tasks.md lists the tasks that it knows")
 
 
 def _repeated(config: Mapping[str, object]) -> Iterator[Finding]:

@@ -19,12 +19,13 @@ from runner.registry.schemas.datasets import dataset
 from runner.registry.schemas.metrics import accuracy, accuracy_control
 from runner.registry.schemas.models import model
 from runner.registry.sources import SOURCES
+from runner.registry.tasks import TASKS
 
-_MADE: Mapping[str, tuple[Callable[[Schema, list[Any]], Schema], Declared[Any]]] = {
-    "accuracy.schema.json": (accuracy, FAMILIES),
-    "accuracy_control.schema.json": (accuracy_control, FAMILIES),
-    "dataset.schema.json": (dataset, FORMATS),
-    "model.schema.json": (model, SOURCES),
+_MADE: Mapping[str, tuple[Callable[[Schema, list[Any]], Schema], tuple[Declared[Any], ...]]] = {
+    "accuracy.schema.json": (accuracy, (FAMILIES,)),
+    "accuracy_control.schema.json": (accuracy_control, (FAMILIES,)),
+    "dataset.schema.json": (dataset, (FORMATS,)),
+    "model.schema.json": (model, (SOURCES, TASKS)),
 }
 
 
@@ -32,15 +33,15 @@ def complete(file: str, schema: Schema) -> Schema:
     """A schema with what is declared, by the name of its file; others stay as they are."""
     if file not in _MADE:
         return schema
-    make, declared = _MADE[file]
-    return make(schema, list(declared.values()))
+    make, registries = _MADE[file]
+    return make(schema, [one for declared in registries for one in declared.values()])
 
 
 def written() -> dict[str, str]:
     """File -> its text with what ovrun itself declares."""
     texts = {}
-    for file, (make, declared) in _MADE.items():
+    for file, (make, registries) in _MADE.items():
         schema = json.loads((resources.schemas_dir() / file).read_text(encoding="utf-8"))
-        own = [one for one in declared.values() if not one.distribution]
+        own = [one for declared in registries for one in declared.values() if not one.distribution]
         texts[file] = json.dumps(make(schema, own), indent=2, ensure_ascii=False) + "\n"
     return texts

@@ -1,4 +1,4 @@
-"""The schema of `model`: which sources there are. Those of other packages take a path, or an id, and maybe a task."""
+"""The schema of `model`: which sources and tasks there are. Sources of other packages take a path or an id."""
 
 from __future__ import annotations
 
@@ -6,17 +6,24 @@ from collections.abc import Iterable
 
 from runner.base.values import Schema
 from runner.registry.sources import Source
+from runner.registry.tasks import TaskFamily
 
 _LIKE = {"path": "paddle", "id": "embedded"}
 """How a model is named -> a source of ovrun to whose rules others are added."""
 
 
-def model(schema: Schema, sources: Iterable[Source]) -> Schema:
-    """The schema of `model` with the sources of other packages beside those that its file has rules for."""
-    for source in sources:
-        if source.distribution:
-            schema = _with(schema, source)
+def model(schema: Schema, declared: Iterable[Source | TaskFamily]) -> Schema:
+    """The schema of `model` with the sources and tasks of other packages beside those that its file has rules for."""
+    for one in declared:
+        if one.distribution:
+            schema = _with(schema, one) if isinstance(one, Source) else _with_task(schema, one)
     return schema
+
+
+def _with_task(schema: Schema, family: TaskFamily) -> Schema:
+    task = schema["properties"]["task"]
+    names = [*task["enum"], *(name for name in family.names if name not in task["enum"])]
+    return schema | {"properties": schema["properties"] | {"task": task | {"enum": names}}}
 
 
 def _with(schema: Schema, source: Source) -> Schema:
