@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests.outputs import manifest_of
 from tests.processes import command
 
 Ovrun = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -61,6 +63,19 @@ def published(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callabl
         return Path(done.stdout.strip())
 
     return publish
+
+
+@pytest.fixture
+def converted(shared: Path, published: Callable[..., Path], tmp_path: Path) -> Callable[[str], Path]:
+    """Give the test an outputs folder of its own, whose store has the conversion of a built-in recipe and no more."""
+
+    def copy(name: str) -> Path:
+        (key,) = [stage["key"] for stage in manifest_of(published(name))["stages"] if stage["stage"] == "convert"]
+        entry = Path(".store", "entries", key[:2], key)
+        shutil.copytree(shared / entry, tmp_path / "outputs" / entry)
+        return tmp_path / "outputs"
+
+    return copy
 
 
 @pytest.fixture

@@ -103,7 +103,8 @@ compression:
     assert f"{path.name}:6:" in told and "group size 96 does not divide" in told and "64" in told
 
 
-def test_an_ignored_scope_that_matches_nothing_is_2(ovrun: Ovrun) -> None:
+def test_an_ignored_scope_that_matches_nothing_is_2(ovrun: Ovrun, converted: Callable[[str], Path]) -> None:
+    converted("digits-int8")
     told = ovrun("optimize", "digits-int8", "compression.ignored_scope={names: [no_such_layer]}", code=2).stderr
     assert "no_such_layer" in told
 
@@ -170,7 +171,8 @@ def test_remote_code_needs_a_word_on_the_command_line(ovrun: Ovrun) -> None:
     assert "can't be reached" in ovrun(*words, "--allow-remote-code", code=4, HF_HUB_CACHE="/nowhere").stderr
 
 
-def test_a_changed_store_entry_is_made_again(ovrun: Ovrun, tmp_path: Path) -> None:
+def test_a_changed_store_entry_is_made_again(ovrun: Ovrun, converted: Callable[[str], Path], tmp_path: Path) -> None:
+    converted("digits-int8")
     first = json.loads(ovrun("optimize", "digits-int8", "--json").stdout)
     store = Store(tmp_path / "outputs" / ".store")
     spoiled = []

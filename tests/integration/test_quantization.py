@@ -43,7 +43,10 @@ compression:
 """
 
 
-def test_accuracy_control_takes_layers_back_to_floats(ovrun: Ovrun, tmp_path: Path) -> None:
+def test_accuracy_control_takes_layers_back_to_floats(
+    ovrun: Ovrun, converted: Callable[[str], Path], tmp_path: Path
+) -> None:
+    converted("digits-int8")
     (tmp_path / "mine.yaml").write_text(DIGITS + CONTROLLED % 0.0001)
     told = ovrun("optimize", "mine.yaml").stdout
     found = stage_result(tmp_path / "outputs" / "mine" / "1", "quantize")
@@ -59,7 +62,10 @@ def test_accuracy_control_takes_layers_back_to_floats(ovrun: Ovrun, tmp_path: Pa
     assert not (tmp_path / "outputs" / "mine" / "1" / ".reference").exists()
 
 
-def test_a_limit_that_can_not_be_kept_publishes_nothing(ovrun: Ovrun, tmp_path: Path) -> None:
+def test_a_limit_that_can_not_be_kept_publishes_nothing(
+    ovrun: Ovrun, converted: Callable[[str], Path], tmp_path: Path
+) -> None:
+    converted("digits-int8")
     (tmp_path / "mine.yaml").write_text(DIGITS + CONTROLLED % 0)
     told = ovrun("optimize", "mine.yaml", code=3).stderr
     assert "accuracy control" in told and "max_drop 0" in told and "log: " in told

@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -224,7 +224,8 @@ def test_without_data_nothing_is_collected(tmp_path: Path) -> None:
     assert "statistics" not in _planned(tmp_path, *without)
 
 
-def test_a_second_setting_collects_nothing(ovrun: Ovrun, tmp_path: Path) -> None:
+def test_a_second_setting_collects_nothing(ovrun: Ovrun, converted: Callable[[str], Path], tmp_path: Path) -> None:
+    converted("dialogpt-mini-int4")
     (tmp_path / "mine.yaml").write_text(RECIPE)
     first = json.loads(ovrun("optimize", "mine.yaml", "--json").stdout)
     assert "collect statistics on dialogue_train" in first["ran"]

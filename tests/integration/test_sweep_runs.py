@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,8 @@ sweep:
 """
 
 
-def test_a_point_that_fails_leaves_the_others(tmp_path: Path, ovrun: Ovrun) -> None:
+def test_a_point_that_fails_leaves_the_others(tmp_path: Path, ovrun: Ovrun, converted: Callable[[str], Path]) -> None:
+    converted("digits-int8")
     (tmp_path / "grid.yaml").write_text(FAILING)
     done = ovrun("sweep", "grid.yaml", code=5)
     assert "4 points: 2 failed, 2 published" in done.stdout
@@ -107,14 +109,17 @@ def test_a_point_that_fails_leaves_the_others(tmp_path: Path, ovrun: Ovrun) -> N
     assert all("compression.algorithm: no layer of the model was quantized" in point["reason"] for point in failed)
 
 
-def test_fail_fast_stops_at_the_first(tmp_path: Path, ovrun: Ovrun) -> None:
+def test_fail_fast_stops_at_the_first(tmp_path: Path, ovrun: Ovrun, converted: Callable[[str], Path]) -> None:
+    converted("digits-int8")
     (tmp_path / "grid.yaml").write_text(FAILING)
     told = events(ovrun("sweep", "grid.yaml", "--fail-fast", "--json", code=5))
+    assert not any(event["event"] == "started" and event["stage"] == "convert" for event in told)
     assert Counter(ends(told).values()) == {"failed": 1, "not run": 3}
     assert sum(event["event"] == "finished" and event["stage"] == "quantize" for event in told) == 0
 
 
-def test_only_the_best_is_published(tmp_path: Path, ovrun: Ovrun) -> None:
+def test_only_the_best_is_published(tmp_path: Path, ovrun: Ovrun, converted: Callable[[str], Path]) -> None:
+    converted("digits-int8")
     grid = ("compression.subset_size=10,100", "compression.fast_bias_correction=true")
     told = events(ovrun("sweep", "digits-grid", *grid, "--json"))
     points = record(tmp_path / "outputs", "digits-grid")["points"]

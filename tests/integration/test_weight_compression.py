@@ -15,7 +15,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -314,9 +314,13 @@ DATA_AWARE = """  mode: int4_sym
 @pytest.mark.parametrize(
     ("settings", "element_type"), [(DATA_AWARE, "i4"), ("  mode: mxfp4\n", "f4e2m1"), ("  mode: nvfp4\n", "f4e2m1")]
 )
-def test_a_whole_run(settings: str, element_type: str, ovrun: Ovrun, tmp_path: Path) -> None:
+def test_a_whole_run(
+    settings: str, element_type: str, ovrun: Ovrun, converted: Callable[[str], Path], tmp_path: Path
+) -> None:
+    converted("dialogpt-mini-int4")
     (tmp_path / "mine.yaml").write_text(RECIPE + settings)
     document = json.loads(ovrun("optimize", "mine.yaml", "--json").stdout)
+    assert not any("convert" in label for label in document["ran"])
     manifest = json.loads((tmp_path / document["path"] / "manifest.json").read_text())
     (compressed,) = [stage for stage in manifest["stages"] if stage["stage"] == "compress"]
     assert compressed["result"]["constants"][element_type]["count"] > 4
