@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from runner.base.figures import gate_text, megabytes, number
+from runner.artifact.checks import gate_text
+from runner.base.figures import megabytes, number
 from runner.base.safe import code, line, markdown, markdown_cell
 from runner.registry.tasks import ARRAYS, PAST, TASKS, TaskFamily, family_of
+
+if TYPE_CHECKING:
+    from runner.artifact.types import Manifest, ModelRecord, SizeRecord
 
 _TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
 
@@ -28,7 +31,7 @@ def usage(family: TaskFamily) -> str:
     return TASKS[ARRAYS].usage
 
 
-def write_card(path: Path, manifest: Mapping[str, Any]) -> None:
+def write_card(path: Path, manifest: Manifest) -> None:
     """Write the card of the artifact that `manifest` describes."""
     import jinja2
     import yaml
@@ -48,9 +51,9 @@ def write_card(path: Path, manifest: Mapping[str, Any]) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _metadata(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _metadata(manifest: Manifest) -> dict[str, object]:
     model = manifest["model"]
-    metadata: dict[str, Any] = {"library_name": "openvino", "tags": ["openvino", "nncf", "ovrun"]}
+    metadata: dict[str, object] = {"library_name": "openvino", "tags": ["openvino", "nncf", "ovrun"]}
     if model["source"] == "huggingface":
         metadata["base_model"] = model["id"]
         metadata["base_model_relation"] = "quantized"
@@ -61,7 +64,7 @@ def _metadata(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return metadata
 
 
-def _one_line(value: Any) -> Any:
+def _one_line(value: object) -> object:
     """Plain data in which every text is one line, which nothing that reads the card's head can take for its end."""
     if isinstance(value, dict):
         return {key: _one_line(item) for key, item in value.items()}
@@ -70,7 +73,7 @@ def _one_line(value: Any) -> Any:
     return line(value) if isinstance(value, str) else value
 
 
-def _results(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _results(manifest: Manifest) -> list[dict[str, object]]:
     task = (manifest["model"]["task"] or "other").removesuffix(PAST)
     return [
         {
@@ -82,14 +85,14 @@ def _results(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _origin(model: Mapping[str, Any]) -> str:
+def _origin(model: ModelRecord) -> str:
     if model["source"] == "huggingface":
         return f"{code(model['id'])} at commit {code(model['revision'])}"
     name = model.get("id") or Path(model["path"]).name
     return f"{code(name)} ({model['source']}, SHA-256 `{model['sha256'][:16]}…`)"
 
 
-def _size(size: Mapping[str, Any]) -> str:
+def _size(size: SizeRecord) -> str:
     text = f"Its model files hold {megabytes(size['optimized'])}"
     if size["converted"]:
         ratio = size["optimized"] / size["converted"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner import data as readers
 from runner import sources
@@ -13,11 +13,14 @@ from runner.errors import OvrunError, SourceError
 from runner.recipe.build import dataset
 from runner.recipe.types import ModelSource
 
+if TYPE_CHECKING:
+    from runner.artifact.types import DatasetRecord, Manifest
+
 _LEVELS = 6
 """How many folders above the version are looked into."""
 
 
-def model(manifest: Mapping[str, Any], folder: Path, stated: Path | None) -> dict[str, Any]:
+def model(manifest: Manifest, folder: Path, stated: Path | None) -> dict[str, Any]:
     """The recipe's section `model`, its path one on this machine, its commit the one that was used.
 
     Raises:
@@ -37,7 +40,7 @@ def model(manifest: Mapping[str, Any], folder: Path, stated: Path | None) -> dic
     return section
 
 
-def datasets(manifest: Mapping[str, Any], folder: Path, stated: Mapping[str, Path]) -> dict[str, Any]:
+def datasets(manifest: Manifest, folder: Path, stated: Mapping[str, Path]) -> dict[str, Any]:
     """The recipe's section `datasets` with paths on this machine.
 
     Raises:
@@ -50,7 +53,7 @@ def datasets(manifest: Mapping[str, Any], folder: Path, stated: Mapping[str, Pat
 
 
 def _dataset(
-    name: str, section: Mapping[str, Any], said: Mapping[str, Any] | None, folder: Path, stated: Path | None
+    name: str, section: Mapping[str, Any], said: DatasetRecord | None, folder: Path, stated: Path | None
 ) -> dict[str, Any]:
     if "path" not in section or said is None:  # embedded, or read by no stage
         return dict(section)

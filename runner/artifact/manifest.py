@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import runner.base.files as fs
 from runner import __version__
@@ -16,6 +16,11 @@ from runner.metrics.gates import Judged
 from runner.model.parts import part_of
 from runner.plan.types import Plan, Stage
 from runner.store import Entry, Store
+
+if TYPE_CHECKING:
+    from runner.artifact.types import DatasetRecord, FileRecord, Manifest, ModelRecord, SizeRecord, StageRecord
+    from runner.metrics.records import CheckRecord
+    from runner.sources import Located
 
 _LIBRARIES = (
     *("hydra-core", "jsonschema", "nncf", "numpy", "openvino", "openvino-genai", "openvino-tokenizers"),
@@ -31,7 +36,7 @@ def build_manifest(
     identity: str,
     number: int | None,
     places: Places,
-) -> dict[str, Any]:
+) -> Manifest:
     """The content of manifest.json, as schemas/manifest.schema.json describes it, with the model's files only.
 
     Its own digest is still to come.
@@ -50,7 +55,7 @@ def build_manifest(
         "description": recipe.description,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "identity": identity,
-        "model": _model(located.identity, places) | {"task": located.task},
+        "model": _model(located, places),
         "recipe": places.recipe_data(recipe.resolved, located.identity.get("revision")),
         "origins": places.origins(recipe.origins),
         "notes": places.said(recipe.notes),
@@ -66,18 +71,31 @@ def build_manifest(
     }
 
 
-def _model(identity: Mapping[str, Any], places: Places) -> dict[str, Any]:
-    return {key: places.path(value) if key == "path" else value for key, value in identity.items()}
+def _model(located: Located, places: Places) -> ModelRecord:
+    said: Any = {key: places.path(value) if key == "path" else value for key, value in located.identity.items()}
+    model: ModelRecord = said | {"task": located.task}
+    return model
 
 
-def _record(stage: Stage, store: Store, entries: Mapping[str, Entry], places: Places) -> dict[str, Any] | None:
+def _record(stage: Stage, store: Store, entries: Mapping[str, Entry], places: Places) -> StageRecord | None:
     """A stage with its original cost; None if it never had to run, because what came after it was in the store."""
     entry = entries.get(stage.key) or store.find(stage.key)
     if entry is None:
         return None
-    kept = ["seconds", "import_seconds", "cpu_seconds", "peak_memory", "created", "hardware", "document"]
-    said = {"stage": stage.name, "label": stage.label, "key": stage.key, "output": output_of(entry)}
-    said |= {name: entry.record[name] for name in kept}
+    kept = entry.record
+    said: StageRecord = {
+        "stage": stage.name,
+        "label": stage.label,
+        "key": stage.key,
+        "output": output_of(entry),
+        "seconds": kept["seconds"],
+        "import_seconds": kept["import_seconds"],
+        "cpu_seconds": kept["cpu_seconds"],
+        "peak_memory": kept["peak_memory"],
+        "created": kept["created"],
+        "hardware": kept["hardware"],
+        "document": kept["document"],
+    }
     if stage.name != "evaluate":  # what evaluations found stands in `checks`
         said["result"] = places.said(entry.result)
     return said
@@ -88,8 +106,8 @@ def output_of(entry: Entry) -> str:
     return fs.sha256_json({name: described["sha256"] for name, described in entry.record["files"].items()})
 
 
-def _datasets(plan: Plan) -> dict[str, Any]:
-    digests: dict[str, Any] = {}
+def _datasets(plan: Plan) -> dict[str, DatasetRecord]:
+    digests: dict[str, DatasetRecord] = {}
     for stage in plan.stages:
         for role, dataset in stage.datasets.items():
             digest = stage.document["datasets"][role]
@@ -97,7 +115,7 @@ def _datasets(plan: Plan) -> dict[str, Any]:
     return digests
 
 
-def sizes(plan: Plan, store: Store, entries: Mapping[str, Entry]) -> dict[str, Any]:
+def sizes(plan: Plan, store: Store, entries: Mapping[str, Entry]) -> SizeRecord:
     """Bytes of the optimized and of the converted model (IR and weights alone)."""
     optimized = _model_bytes(entries[plan.model])
     converted = entries.get(plan.converted) or store.find(plan.converted)
@@ -105,11 +123,11 @@ def sizes(plan: Plan, store: Store, entries: Mapping[str, Entry]) -> dict[str, A
 
 
 def _model_bytes(entry: Entry) -> int:
-    files: Mapping[str, Any] = entry.record["files"]
+    files: Mapping[str, FileRecord] = entry.record["files"]
     return sum(files[name]["size"] for name in files if part_of(name))
 
 
-def check_record(judged: Judged) -> dict[str, Any]:
+def check_record(judged: Judged) -> CheckRecord:
     """What a manifest says of a check."""
     result = judged.result
     return {

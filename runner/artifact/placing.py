@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import runner.base.files as fs
 from runner import __version__
@@ -33,6 +33,9 @@ from runner.errors import StageError
 from runner.metrics.gates import Judged
 from runner.plan.types import Plan
 from runner.store import Entry, Store, cannot_write
+
+if TYPE_CHECKING:
+    from runner.artifact.types import FileRecord, Manifest, SweepRecord
 
 RECIPE, CARD = "recipe.yaml", "README.md"
 
@@ -69,7 +72,7 @@ def place(
     entries: Mapping[str, Entry],
     checks: Sequence[Judged],
     outputs: Path,
-    sweep: Mapping[str, Any] | None = None,
+    sweep: SweepRecord | None = None,
 ) -> Placed:
     """Publish a version, say which one it already is, or put a model that missed a gate aside.
 
@@ -122,7 +125,7 @@ class _Placing:
         entries: Mapping[str, Entry],
         checks: Sequence[Judged],
         outputs: Path,
-        sweep: Mapping[str, Any] | None,
+        sweep: SweepRecord | None,
     ) -> None:
         self.plan, self.store, self.entries, self.checks, self.sweep = plan, store, entries, checks, sweep
         self.outputs, self.home = outputs, outputs / plan.recipe.name
@@ -251,7 +254,10 @@ class _Placing:
         self.store.refresh(self.model)
         manifest = build_manifest(plan, self.store, self.entries, self.checks, self.identity, number, places)
         if self.sweep is not None:
-            manifest["sweep"] = {key: places.settings(value) for key, value in self.sweep.items()}
+            manifest["sweep"] = {
+                "name": places.settings(self.sweep["name"]),
+                "settings": places.settings(self.sweep["settings"]),
+            }
         text = dump_data(manifest["recipe"], _remarks(manifest))
         (folder / RECIPE).write_text(text, encoding="utf-8")
         write_card(folder / CARD, manifest)
@@ -266,7 +272,7 @@ def _names(first: str) -> Sequence[str]:
     return [first, *(f"{first}-{number}" for number in range(2, 100))]
 
 
-def _remarks(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _remarks(manifest: Manifest) -> list[tuple[str, str]]:
     """What recipe.yaml says of itself: the revision that was asked for, and data that lie elsewhere."""
     remarks = []
     asked = manifest["model"].get("requested_revision")
@@ -279,5 +285,5 @@ def _remarks(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     return remarks
 
 
-def _described(path: Path) -> dict[str, Any]:
+def _described(path: Path) -> FileRecord:
     return {"sha256": fs.sha256_file(path), "size": path.stat().st_size}

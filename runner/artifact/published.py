@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runner.artifact.types import Manifest
+    from runner.metrics.records import CheckRecord
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,12 @@ class Version:
     @property
     def number(self) -> int:
         """N of `outputs/<recipe>/<N>`."""
-        return int(self.manifest["version"])
+        number = self.manifest["version"]
+        assert number is not None
+        return number
 
     @cached_property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """How it was made, as manifest.json has it.
 
         Raises:
@@ -40,7 +46,7 @@ class Version:
         return load_manifest(self.path)
 
     @property
-    def checks(self) -> list[dict[str, Any]]:
+    def checks(self) -> list[CheckRecord]:
         """What was measured, and the verdict of each gate."""
         return list(self.manifest["checks"])
 

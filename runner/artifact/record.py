@@ -13,11 +13,14 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import runner.base.files as fs
 from runner.artifact.versions import MANIFEST, is_number, versions
 from runner.base.owned import parents_of
+
+if TYPE_CHECKING:
+    from runner.artifact.types import Manifest
 
 NAME = ".published.json"
 MOST = 20
@@ -113,7 +116,7 @@ def _row(version: Version) -> dict[str, Any]:
     return row | ({"damaged": list(version.damaged[:MOST])} if version.damaged else {})
 
 
-def see(folder: Path, manifest: Mapping[str, Any]) -> Version:
+def see(folder: Path, manifest: Manifest) -> Version:
     """What is to be remembered of a version whose bytes are right."""
     now = time.time_ns()
     files = {name: fs.stat_of(folder / name) for name in (*manifest["files"], MANIFEST)}
@@ -165,7 +168,7 @@ def words(wrong: Iterable[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def state(folder: Path, known: Version, manifest: Mapping[str, Any] | None = None) -> str | None:
+def state(folder: Path, known: Version, manifest: Manifest | None = None) -> str | None:
     """What a list says of a version that is not as it was published; None for one that is, as far as is visible."""
     if known.damaged:
         return f"damaged: {words(known.damaged)}"

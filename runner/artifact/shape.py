@@ -32,8 +32,10 @@ class ShapeError(ValueError):
     """Data of another shape; the message says where and what, in a few words."""
 
 
-def parse(content: bytes, schema: str, definition: str = "") -> dict[str, Any]:
+def parse(content: bytes, schema: str, definition: str = "") -> Any:
     """The JSON object in `content`, which has the shape of one of our schemas, or of a definition in it.
+
+    The caller names its type, as it is written for that schema.
 
     Raises:
         ShapeError: it has not, or it is not JSON that every reader can take (NaN, endless nesting, half characters).
@@ -60,7 +62,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def mistake(document: Any, schema: str, definition: str = "") -> str | None:
+def mistake(document: object, schema: str, definition: str = "") -> str | None:
     """The first thing that is wrong with data by one of our schemas, as `key.path: what`; None if nothing is."""
     root = _schema(schema)
     definitions = root.get("$defs", {})

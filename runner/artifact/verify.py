@@ -8,12 +8,15 @@ import stat as stat_module
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 import runner.base.files as fs
 from runner.artifact.record import found_in, shown
 from runner.artifact.versions import MANIFEST, digest_of, is_number, manifest_text, parse_manifest, read_bytes
 from runner.errors import SourceError
+
+if TYPE_CHECKING:
+    from runner.artifact.types import FileRecord, Manifest
 
 _BLOCK = 1 << 20
 _ODD_MODE = 0o7033
@@ -46,7 +49,7 @@ class Examined:
     """
 
     folder: Path
-    manifest: dict[str, Any] | None = None
+    manifest: Manifest | None = None
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     files: int = 0
@@ -99,7 +102,7 @@ def examine(folder: Path, *, known: Callable[[str], bool] = _never, read: Read =
     return found
 
 
-def _examine_manifest(found: Examined, content: bytes, manifest: Mapping[str, Any]) -> None:
+def _examine_manifest(found: Examined, content: bytes, manifest: Manifest) -> None:
     if "digest" not in manifest:
         found.notes.append(f"{MANIFEST} has no digest of itself: it was made by an older ovrun")
     elif digest_of(manifest) != manifest["digest"]:
@@ -114,7 +117,7 @@ def _examine_manifest(found: Examined, content: bytes, manifest: Mapping[str, An
 def _examine_file(
     found: Examined,
     name: str,
-    said: Mapping[str, Any] | None,
+    said: FileRecord | None,
     present: Mapping[str, os.stat_result | None],
     known: Callable[[str], bool],
     read: Read,

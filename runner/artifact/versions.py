@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import runner.base.files as fs
 from runner.artifact import shape
 from runner.errors import SourceError
+
+if TYPE_CHECKING:
+    from runner.artifact.types import Manifest
 
 MANIFEST = "manifest.json"
 LATEST = "latest"
@@ -45,7 +48,7 @@ def _names(home: Path) -> list[str]:
         return []
 
 
-def read_manifest(folder: Path) -> dict[str, Any] | None:
+def read_manifest(folder: Path) -> Manifest | None:
     """The manifest in a version's folder, or None where it can't be read."""
     try:
         return load_manifest(folder)
@@ -53,7 +56,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def load_manifest(folder: Path) -> dict[str, Any]:
+def load_manifest(folder: Path) -> Manifest:
     """The manifest in a version's folder.
 
     Raises:
@@ -79,20 +82,21 @@ def read_bytes(folder: Path) -> bytes:
         raise SourceError(message) from error
 
 
-def parse_manifest(content: bytes, folder: Path) -> dict[str, Any]:
+def parse_manifest(content: bytes, folder: Path) -> Manifest:
     """The manifest that `content` is.
 
     Raises:
         SourceError: it is none.
     """
     try:
-        return shape.parse(content, "manifest")
+        manifest: Manifest = shape.parse(content, "manifest")
     except shape.ShapeError as error:
         message = f"{folder / MANIFEST} is not a manifest that this version of ovrun reads: {error}"
         raise SourceError(message, hint="`ovrun verify` says what else is wrong there.") from error
+    return manifest
 
 
-def manifest_text(manifest: Mapping[str, Any]) -> str:
+def manifest_text(manifest: Manifest) -> str:
     """The text of manifest.json: one for one content, so that every byte of it can be checked.
 
     Raises:
@@ -101,6 +105,6 @@ def manifest_text(manifest: Mapping[str, Any]) -> str:
     return json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def digest_of(manifest: Mapping[str, Any]) -> str:
+def digest_of(manifest: Manifest) -> str:
     """The digest that a manifest has of itself: SHA-256 of its canonical JSON without the key `digest`."""
     return fs.sha256_json({key: value for key, value in manifest.items() if key != "digest"})

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from runner.base.values import listing, mapping, numeric, text
-
 
 def megabytes(size: float) -> str:
     """Bytes as kB, MB or GB (powers of ten), three digits."""
@@ -30,34 +26,3 @@ def number(value: float | None) -> str:
     if value is None or value != value:
         return "-"
     return f"{value:.4g}"
-
-
-def gate_text(gate: Mapping[str, object]) -> str:
-    """A gate as a person says it: `max 0.15`, `max drop 0.01, measured 0.003`."""
-    if gate["gate"] is None:
-        return "-"
-    said = f"{text(gate['gate']).replace('_', ' ')} {_figure(gate['limit'])}"
-    if gate["gate"] not in ("max", "min"):
-        said += f", measured {_figure(gate['measured'])}"
-    return said
-
-
-def check_lines(checks: Sequence[Mapping[str, object]]) -> list[tuple[str, str]]:
-    """A line a gate of a manifest's checks, in aligned columns, and `met` or `MISSED` to put behind it."""
-    gated = [(check, mapping(gate)) for check in checks for gate in listing(check["gates"])]
-    rows = [(_check_cells(check, gate), gate["passed"]) for check, gate in gated]
-    widths = [max(map(len, column)) for column in zip(*(cells for cells, _ in rows), strict=True)]
-    lines = []
-    for (metric, value, reference, gate), passed in rows:
-        line = f"{metric:<{widths[0]}}  {value:>{widths[1]}}  {reference:<{widths[2]}}  {gate:<{widths[3]}}"
-        lines.append((line, "met" if passed else "MISSED"))
-    return lines
-
-
-def _check_cells(check: Mapping[str, object], gate: Mapping[str, object]) -> tuple[str, str, str, str]:
-    reference = "" if check["reference_value"] is None else f"reference {_figure(check['reference_value'])}"
-    return text(check["metric"]), _figure(check["value"]), reference, gate_text(gate)
-
-
-def _figure(value: object) -> str:
-    return number(None if value is None else numeric(value))

@@ -6,6 +6,7 @@ import os
 import platform
 from functools import cache
 from pathlib import Path
+from typing import TypedDict
 
 _TELLING_FLAGS = (
     *("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16"),
@@ -14,8 +15,19 @@ _TELLING_FLAGS = (
 _ISA_LIMIT = "ONEDNN_MAX_CPU_ISA"
 
 
+class Hardware(TypedDict):
+    """A machine, as manifests and the store hold it; memory in bytes."""
+
+    cpu: str
+    cpu_flags: list[str]
+    cores: int
+    memory: int
+    system: str
+    python: str
+
+
 @cache
-def describe() -> dict[str, object]:
+def describe() -> Hardware:
     """CPU model, the instruction sets that change OpenVINO's arithmetic, cores, memory in bytes, system, Python."""
     model, flags = _cpu()
     return {

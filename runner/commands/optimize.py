@@ -65,7 +65,7 @@ def _document(finished: Finished) -> dict[str, Any]:
 
     (outcome,) = finished.points
     assert outcome.path is not None
-    manifest = read_manifest(outcome.path) or {}
+    manifest = read_manifest(outcome.path)
     return {
         "name": outcome.plan.recipe.name,
         "status": outcome.status,
@@ -74,7 +74,7 @@ def _document(finished: Finished) -> dict[str, Any]:
         "seconds": round(finished.seconds, 3),
         "ran": [stage.label for stage in outcome.plan.stages if stage.key in finished.ran],
         "log": str(finished.log) if finished.log else None,
-        "size": manifest.get("size"),
-        "checks": manifest.get("checks"),
+        "size": manifest["size"] if manifest else None,
+        "checks": manifest["checks"] if manifest else None,
         "damaged": list(outcome.damaged),
     }

@@ -15,6 +15,7 @@ from runner.errors import OvrunError, Problem, SourceError, StageError, UsageErr
 from runner.report.output import Output
 
 if TYPE_CHECKING:
+    from runner.artifact.types import Manifest
     from runner.recipe.types import Recipe
     from runner.run.reproduce import Reproduction
 
@@ -70,7 +71,7 @@ def run(arguments: Namespace, output: Output) -> int:
         return _CODES[document["status"]]
 
 
-def _refuse_unknown(arguments: Namespace, manifest: Mapping[str, Any]) -> None:
+def _refuse_unknown(arguments: Namespace, manifest: Manifest) -> None:
     known = manifest["recipe"].get("datasets", {})
     unknown = [name for name, _ in arguments.data if name not in known]
     if unknown:
@@ -108,9 +109,7 @@ def _is_taken(folder: Path) -> bool:
         raise StageError(message) from error
 
 
-def _here(
-    arguments: Namespace, output: Output, folder: Path, manifest: Mapping[str, Any], into: Path
-) -> dict[str, Any]:
+def _here(arguments: Namespace, output: Output, folder: Path, manifest: Manifest, into: Path) -> dict[str, Any]:
     from runner.run.reproduce import recipe_of
 
     recipe = recipe_of(manifest, folder, into, arguments.model, dict(arguments.data))
@@ -118,7 +117,7 @@ def _here(
     return _again(manifest, recipe, into, output).document(folder)
 
 
-def _again(manifest: Mapping[str, Any], recipe: Recipe, into: Path, output: Output) -> Reproduction:
+def _again(manifest: Manifest, recipe: Recipe, into: Path, output: Output) -> Reproduction:
     from runner.run.reproduce import reproduce
 
     with contextlib.closing(output.stages(recipe)) as display:
@@ -126,7 +125,7 @@ def _again(manifest: Mapping[str, Any], recipe: Recipe, into: Path, output: Outp
 
 
 def _in_environment(
-    arguments: Namespace, output: Output, folder: Path, manifest: Mapping[str, Any], into: Path
+    arguments: Namespace, output: Output, folder: Path, manifest: Manifest, into: Path
 ) -> dict[str, Any]:
     """Build the manifest's environment and run there, by the same command."""
     from runner.run import rebuild

@@ -11,6 +11,7 @@ from runner.errors import AccuracyError
 from runner.registry.gates import GateKind
 
 if TYPE_CHECKING:
+    from runner.metrics.records import CheckRecord, GateRecord
     from runner.recipe.types import Check
 
 
@@ -78,7 +79,7 @@ def judge(check: Check, result: Mapping[str, Any]) -> tuple[Verdict, ...]:
     )
 
 
-def missed_gates(checks: Iterable[Mapping[str, Any]]) -> str:
+def missed_gates(checks: Iterable[CheckRecord]) -> str:
     """Which gates were missed and by what, of checks as a manifest has them; empty if none was."""
     return "; ".join(
         f"{check['metric']} on {check['dataset']}: {_missed(gate)}"
@@ -97,7 +98,7 @@ def missed(name: str, gates: str) -> AccuracyError:
     return AccuracyError(f"{name} misses {gates}", hint=hint)
 
 
-def _missed(gate: Mapping[str, Any]) -> str:
+def _missed(gate: GateRecord) -> str:
     measured = "no number" if gate["measured"] is None else f"{gate['measured']:.4g}"
     limit = "" if gate["gate"] is None else f"{gate['gate']} is {gate['limit']:g}, "
     return f"{limit}measured {measured}"
@@ -109,6 +110,6 @@ def _passes(gate: GateKind, measured: float, limit: float) -> bool:
     return beyond or math.isclose(measured, limit, rel_tol=1e-9, abs_tol=1e-12)
 
 
-def _number(value: Any) -> float:
+def _number(value: float | None) -> float:
     """NaN for nothing, and for what is no finite number."""
     return math.nan if value is None or not math.isfinite(value) else float(value)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from runner.base.figures import number
 from runner.base.words import near
@@ -15,8 +15,10 @@ from runner.registry.gates import Better, GateKind
 from runner.registry.metrics import METRICS
 from runner.report.rows import Row, choose, flat
 
+if TYPE_CHECKING:
+    from runner.metrics.records import CheckRecord as Check
+
 Kind = Literal["text", "setting", "bytes", "ratio", "metric", "seconds", "extra"]
-Check = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,11 @@ def gates_text(check: Check) -> str:
 
 def gates_short(check: Check) -> str:
     """The gates of a check as a column's head has room for: `≥ 0.9, drop ≤ 0.02`."""
-    return ", ".join(_SHORT[gate["gate"]](gate["limit"]) for gate in check["gates"] if gate["gate"])
+    return ", ".join(
+        _SHORT[GateKind(gate["gate"])](gate["limit"])
+        for gate in check["gates"]
+        if gate["gate"] is not None and gate["limit"] is not None
+    )
 
 
 _SHORT: Mapping[str, Callable[[float], str]] = {

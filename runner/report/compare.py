@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.artifact import record
 from runner.artifact.named import named
@@ -15,6 +15,9 @@ from runner.base.figures import megabytes, number, seconds
 from runner.report.columns import Table
 from runner.report.layout import aligned
 from runner.report.rows import Row, flat, setting_text, version_row
+
+if TYPE_CHECKING:
+    from runner.metrics.records import CheckRecord
 
 Pair = dict[str, Any]
 _OWN = ("name", "description")
@@ -89,7 +92,7 @@ def _surroundings(row: Row) -> dict[str, Any]:
     return flat({name: details[name] for name in ("ovrun", "model", "datasets", "hardware")})
 
 
-def _met(check: Mapping[str, Any] | None) -> bool | None:
+def _met(check: CheckRecord | None) -> bool | None:
     return check["passed"] if check else None
 
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.segment import Segment
 from rich.text import Text
 
+from runner.artifact.checks import check_lines
 from runner.artifact.status import Status
 from runner.artifact.versions import read_manifest
 from runner.base import safe
-from runner.base.figures import check_lines, megabytes, seconds
+from runner.base.figures import megabytes, seconds
 from runner.base.words import plural
 
 if TYPE_CHECKING:
+    from runner.artifact.types import SizeRecord
     from runner.errors import OvrunError
     from runner.plan.graph import Graph
     from runner.plan.types import Stage
@@ -134,11 +136,12 @@ class RunConsole(StagesConsole):
         self.end = run
         (outcome,) = run.points
         assert outcome.path is not None
-        manifest = read_manifest(outcome.path) or {}
+        manifest = read_manifest(outcome.path)
         self.console.print()
         self._headline(outcome.status, outcome.path, run.seconds)
-        self._sizes(manifest.get("size", {}))
-        for line, met in check_lines(manifest.get("checks", [])):
+        if manifest is not None:
+            self._sizes(manifest["size"])
+        for line, met in check_lines(manifest["checks"] if manifest else []):
             text = Text(f"  {line}  ")
             self.console.print(text.append(met, style="green" if met == "met" else "bold red"))
         if run.log is not None:
@@ -154,9 +157,7 @@ class RunConsole(StagesConsole):
         self.console.print(Text(word, style=style), Text(str(shown(path)), style="bold"), end="")
         self.console.print(Text(f"  in {seconds(duration)}", style="dim"))
 
-    def _sizes(self, size: dict[str, Any]) -> None:
-        if not size:
-            return
+    def _sizes(self, size: SizeRecord) -> None:
         text = f"  size     {megabytes(size['optimized'])}"
         if size["converted"] and size["converted"] != size["optimized"]:
             ratio = size["optimized"] / size["converted"]

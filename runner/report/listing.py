@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.artifact import record
+from runner.artifact.checks import check_lines
 from runner.artifact.named import named, published
 from runner.artifact.versions import is_number, load_manifest
-from runner.base.figures import check_lines, megabytes, seconds
+from runner.base.figures import megabytes, seconds
 from runner.base.words import plural
 from runner.errors import SourceError
 from runner.recipe import list_recipes
 from runner.report.layout import aligned, cut
+
+if TYPE_CHECKING:
+    from runner.artifact.types import Manifest, ModelRecord, StageRecord
 
 
 def listing(recipes_dir: Path | None, outputs: Path, *, points: bool = True) -> list[dict[str, Any]]:
@@ -85,7 +89,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     return row["name"], origin, made, size, f"{points}{row['description']}"
 
 
-def find_version(word: str, outputs: Path) -> tuple[dict[str, Any], Path]:
+def find_version(word: str, outputs: Path) -> tuple[Manifest, Path]:
     """The manifest and folder of `NAME` (its latest version) or `NAME/N`.
 
     Raises:
@@ -97,13 +101,13 @@ def find_version(word: str, outputs: Path) -> tuple[dict[str, Any], Path]:
     return manifest, folder
 
 
-def state_of(manifest: Mapping[str, Any], folder: Path) -> str | None:
+def state_of(manifest: Manifest, folder: Path) -> str | None:
     """What is to be said of a version that is not as it was published; None for one that is, as far as is visible."""
     known = record.load(folder.parent).of(int(folder.name)) if is_number(folder.name) else record.Version()
     return record.state(folder, known, manifest)
 
 
-def version_lines(manifest: Mapping[str, Any], path: Path) -> Iterator[str]:
+def version_lines(manifest: Manifest, path: Path) -> Iterator[str]:
     """One manifest so that a person sees what it is, how it was made and what it measured."""
     model, size = manifest["model"], manifest["size"]
     origin = model.get("id") or model.get("path")
@@ -126,7 +130,7 @@ def version_lines(manifest: Mapping[str, Any], path: Path) -> Iterator[str]:
     yield "    " + ", ".join(f"{name} {version}" for name, version in manifest["libraries"].items())
 
 
-def _stage_lines(stages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _stage_lines(stages: Sequence[StageRecord]) -> Iterator[str]:
     width = max((len(stage["label"]) for stage in stages), default=0)
     for stage in stages:
         cost = f"{seconds(stage['seconds']):>9}  {megabytes(stage['peak_memory']):>8} peak"
@@ -135,5 +139,5 @@ def _stage_lines(stages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"      note: {note}"
 
 
-def _revision(model: Mapping[str, Any]) -> str:
+def _revision(model: ModelRecord) -> str:
     return f" at {model['revision'][:12]}" if "revision" in model else ""

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import yaml
@@ -21,6 +21,9 @@ from runner.base.safe import encodable, json_text
 from runner.metrics.gates import missed_gates
 from runner.report.columns import Column, Table, gates_short
 from runner.report.rows import Row, setting_text
+
+if TYPE_CHECKING:
+    from runner.metrics.records import CheckRecord
 
 _FOLDER = Path(__file__).parent / "page"
 _SCRIPTS = ("base.js", "scale.js", "table.js", "plot.js", "effects.js", "version.js", "main.js")
@@ -174,9 +177,10 @@ def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
     return plain | numbers | {"key": stage["key"][:12]}
 
 
-def _check(check: Mapping[str, Any], pool: _Pool) -> dict[str, Any]:
+def _check(check: CheckRecord, pool: _Pool) -> dict[str, Any]:
     names = ("metric", "dataset", "passed", "gates", "value", "reference_value")
-    return {name: check[name] for name in names} | {
+    whole: Mapping[str, object] = check
+    return {name: whole[name] for name in names} | {
         "missed": missed_gates([check]),
         "values": pool.add(_numbers(check["values"])),
         "errors": pool.add(_numbers(check["details"]["standard_errors"])),

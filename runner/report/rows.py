@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import runner.base.files as fs
 from runner.artifact import record, shape
@@ -17,6 +17,10 @@ from runner.artifact.versions import REJECTED, load_manifest
 from runner.base.words import near
 from runner.errors import Problem, SourceError, UsageError
 from runner.metrics.gates import missed_gates
+
+if TYPE_CHECKING:
+    from runner.artifact.types import Manifest, PointRecord, StageRecord, SweepRun
+    from runner.metrics.records import CheckRecord
 
 _MANIFEST = "manifest.json"
 _RECORD_LIMIT = 64 << 20
@@ -47,13 +51,13 @@ class Row:
     status: str
     reason: str | None = None
     sweep: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     size: int | None = None
     converted_size: int | None = None
     seconds: float | None = None
     peak_memory: int | None = None
     created: str | None = None
-    checks: Sequence[Mapping[str, Any]] = ()
+    checks: Sequence[CheckRecord] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -121,12 +125,9 @@ def version_row(folder: Path, place: str, known: record.Version) -> Row:
     return replace(row, reason="; ".join(filter(None, [row.reason, state]))) if state else row
 
 
-def row_of(manifest: Mapping[str, Any], place: str) -> Row:
+def row_of(manifest: Manifest, place: str) -> Row:
     """The row of a version's manifest."""
-    stages = [
-        {name: stage[name] for name in _STAGE} | {"notes": list(stage.get("result", {}).get("notes", ()))}
-        for stage in manifest["stages"]
-    ]
+    stages, whole = manifest["stages"], _plain(manifest)
     sweep = manifest.get("sweep", {})
     checks = [_slim(check) for check in manifest["checks"]]
     rejected = manifest["version"] is None
@@ -144,16 +145,26 @@ def row_of(manifest: Mapping[str, Any], place: str) -> Row:
         peak_memory=max((stage["peak_memory"] for stage in stages), default=None),
         created=manifest["created"],
         checks=checks,
-        details={name: manifest[name] for name in _DETAILS} | {"stages": stages},
+        details={name: whole[name] for name in _DETAILS} | {"stages": [_stage(stage) for stage in stages]},
     )
 
 
-def _slim(check: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(record: Mapping[str, object]) -> Mapping[str, object]:
+    """A record to take keys of by their names."""
+    return record
+
+
+def _stage(stage: StageRecord) -> dict[str, object]:
+    said = _plain(stage)
+    return {name: said[name] for name in _STAGE} | {"notes": list(stage.get("result", {}).get("notes", ()))}
+
+
+def _slim(check: CheckRecord) -> CheckRecord:
     errors = check["details"].get("standard_errors", {})
     return {**check, "gates": list(check["gates"]), "details": {"standard_errors": errors}}
 
 
-def _records(outputs: Path, notes: list[str]) -> Iterable[Mapping[str, Any]]:
+def _records(outputs: Path, notes: list[str]) -> Iterable[SweepRun]:
     for path in sorted(outputs.glob(".sweeps/*.json")):
         try:
             yield shape.parse(fs.read_limited(path, _RECORD_LIMIT), "manifest", "sweep_record")
@@ -163,7 +174,7 @@ def _records(outputs: Path, notes: list[str]) -> Iterable[Mapping[str, Any]]:
             notes.append(f"{path} can't be read: {error.strerror}; it is left out")
 
 
-def _point(sweep: str, point: Mapping[str, Any], versions: Mapping[str, Row]) -> Row:
+def _point(sweep: str, point: PointRecord, versions: Mapping[str, Row]) -> Row:
     """The row of a sweep's point; from the manifest of the version that it made, where that is still there."""
     place = PurePosixPath(point["path"]).as_posix() if point["path"] else None
     status = Status.PUBLISHED if point["status"] == Status.UP_TO_DATE else str(point["status"])

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner import __version__
 from runner.base.figures import megabytes, number, seconds
@@ -16,6 +16,9 @@ from runner.base.words import plural
 from runner.report.columns import Column, Table, gates_short, gates_text
 from runner.report.layout import aligned, pad, width
 from runner.report.rows import Row, setting_text
+
+if TYPE_CHECKING:
+    from runner.metrics.records import CheckRecord
 
 _WORDS: Mapping[str, Callable[[Any], str]] = {
     "bytes": megabytes,
@@ -144,7 +147,7 @@ def _cell(table: Table, row: Row, column: Column, gate: str) -> str:
     return _WORDS.get(column.kind, setting_text)(value)
 
 
-def _judged(check: Mapping[str, Any], gate: str) -> str:
+def _judged(check: CheckRecord, gate: str) -> str:
     """A metric's value with ✓ or ✗; with its gate where the column's head can't say it."""
     own = gates_short(check)
     if not own:

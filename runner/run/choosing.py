@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING
 
 from runner.metrics.gates import Verdict, judge
 from runner.recipe.types import Check, Gate, Select
 
-Row = Mapping[str, Any]
-"""A point's size (bytes), seconds and checks, as the record of a sweep has them."""
+if TYPE_CHECKING:
+    from runner.artifact.types import Cost as Row
 
 
 def best(select: Select, rows: Sequence[Row]) -> tuple[int | None, list[str | None]]:
@@ -35,7 +35,7 @@ def _refusal(select: Select, row: Row) -> str | None:
 
 def _value(row: Row, by: str) -> float:
     if by in ("size", "seconds"):
-        return float(row[by])
+        return float(row["size"] if by == "size" else row["seconds"])
     value = next((check["value"] for check in row["checks"] if check["metric"] == by), None)
     return math.nan if value is None else float(value)
 

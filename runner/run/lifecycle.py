@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.artifact import placing
 from runner.artifact.manifest import check_record
@@ -24,6 +25,9 @@ from runner.run.judging import judge_all
 from runner.run.outcome import Finished, Observer, Outcome
 from runner.store import Entry, Store, cannot_write, store_of
 from runner.store.runs import under_way
+
+if TYPE_CHECKING:
+    from runner.artifact.types import SweepRecord
 
 _ATTEMPTS = 3
 """How often a run makes what vanishes from the store under its hands."""
@@ -207,15 +211,14 @@ class _Run:
 
     def _finish(self, outcome: Outcome) -> None:
         """Judge a point whose results are all there, and publish it unless one is to be selected."""
-        plan = outcome.plan
-        entries = self._entries(plan)
+        entries = self._entries(outcome.plan)
         if entries is None:
             return
-        outcome.checks = judge_all(plan, entries)
+        outcome.checks = judge_all(outcome.plan, entries)
         if self.recorded:
             from runner.run import record
 
-            outcome.row = record.row(plan, self.store, entries, outcome.checks)
+            outcome.row = record.row(outcome.plan, self.store, entries, outcome.checks)
         if not all(judged.passed for judged in outcome.checks):
             outcome.status = Status.REJECTED
             outcome.reason = missed_gates(check_record(judged) for judged in outcome.checks)
@@ -227,10 +230,10 @@ class _Run:
 
     def _place(self, outcome: Outcome, entries: Mapping[str, Entry], checks: Sequence[Judged]) -> None:
         plan, name = outcome.plan, outcome.point.name
-        said = {"name": self.sweep.name, "settings": dict(outcome.point.settings)} if self.recorded else None
+        said: SweepRecord = {"name": self.sweep.name, "settings": dict(outcome.point.settings)}
         try:
             self.store.remember_recent(name, {stage.label: stage.document for stage in plan.stages}, plan.recipe.path)
-            at = placing.place(plan, self.store, entries, checks, self.outputs, said)
+            at = placing.place(plan, self.store, entries, checks, self.outputs, said if self.recorded else None)
         except OSError as error:
             raise cannot_write(self.outputs, error) from error
         outcome.status, outcome.path, outcome.version, outcome.damaged = at.status, at.path, at.version, at.damaged
@@ -238,9 +241,8 @@ class _Run:
 
     def _entries(self, plan: Plan) -> dict[str, Entry] | None:
         """The entries of a plan's targets, or None if one of them has vanished."""
-        entries = {key: self.store.find(key) for key in plan.targets}
-        whole = {key: entry for key, entry in entries.items() if entry is not None}
-        return whole if len(whole) == len(entries) else None
+        whole = {key: entry for key in plan.targets if (entry := self.store.find(key)) is not None}
+        return whole if len(whole) == len(set(plan.targets)) else None
 
     def select(self) -> None:
         """Publish the best of the points that could be published."""
@@ -249,7 +251,7 @@ class _Run:
         from runner.run.choosing import best
 
         ready = [outcome for outcome in self.points if outcome.status == Status.READY]
-        chosen, reasons = best(self.sweep.select, [outcome.row or {} for outcome in ready])
+        chosen, reasons = best(self.sweep.select, [outcome.row for outcome in ready if outcome.row is not None])
         for index, outcome in enumerate(ready):
             if index == chosen:
                 self._publish_chosen(outcome)

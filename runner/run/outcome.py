@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from runner.artifact.status import Status
 from runner.engine.watcher import Watcher
@@ -15,6 +15,9 @@ from runner.plan.graph import Graph
 from runner.plan.types import Plan, Stage
 from runner.recipe.types import Point, Select
 from runner.store import Entry
+
+if TYPE_CHECKING:
+    from runner.artifact.types import Cost
 
 
 @dataclass
@@ -39,7 +42,7 @@ class Outcome:
     path: Path | None = None
     version: int | None = None
     checks: tuple[Judged, ...] = ()
-    row: Mapping[str, Any] | None = None
+    row: Cost | None = None
     damaged: tuple[str, ...] = ()
 
 

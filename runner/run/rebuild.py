@@ -8,18 +8,21 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import runner
 from runner.base import resources
 from runner.errors import StageError
 
+if TYPE_CHECKING:
+    from runner.artifact.types import Manifest
+
 _PACKED = ("__pycache__", "_recipes", "_schemas")
 
 
-def requirements(manifest: Mapping[str, Any]) -> list[str]:
+def requirements(manifest: Manifest) -> list[str]:
     """A line a distribution. A local suffix such as `+cpu` is left to the index that pip reads, which may have another.
 
     Raises:
@@ -36,7 +39,7 @@ def requirements(manifest: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def build(folder: Path, manifest: Mapping[str, Any], log: Path) -> Path:
+def build(folder: Path, manifest: Manifest, log: Path) -> Path:
     """Make the environment, install the versions and this ovrun's own source, and give its Python.
 
     pip's own settings (PIP_INDEX_URL, pip.conf …) count.

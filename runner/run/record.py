@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import runner.base.files as fs
 from runner.artifact.manifest import check_record, sizes
@@ -17,8 +17,11 @@ from runner.recipe.types import Sweep
 from runner.run.outcome import Outcome
 from runner.store import Entry, Store, cannot_write
 
+if TYPE_CHECKING:
+    from runner.artifact.types import Cost, PointRecord
 
-def row(plan: Plan, store: Store, entries: Mapping[str, Entry], checks: Sequence[Judged]) -> dict[str, Any]:
+
+def row(plan: Plan, store: Store, entries: Mapping[str, Entry], checks: Sequence[Judged]) -> Cost:
     """A point's size (bytes), checks, and cost (seconds and bytes of its stages when they ran)."""
     size = sizes(plan, store, entries)
     records = [entry.record for entry in _made(plan, store)]
@@ -60,8 +63,8 @@ def write(sweep: Sweep, points: Sequence[Outcome], outputs: Path, ran: int, seco
         raise cannot_write(outputs, error) from error
 
 
-def _record(outcome: Outcome, outputs: Path) -> dict[str, Any]:
-    empty: dict[str, Any] = {"size": None, "converted_size": None, "seconds": None, "peak_memory": None, "checks": []}
+def _record(outcome: Outcome, outputs: Path) -> PointRecord:
+    row = outcome.row
     return {
         "name": outcome.point.name,
         "settings": dict(outcome.point.settings),
@@ -69,5 +72,9 @@ def _record(outcome: Outcome, outputs: Path) -> dict[str, Any]:
         "reason": outcome.reason,
         "path": outcome.path.relative_to(outputs).as_posix() if outcome.path else None,
         "version": outcome.version,
-        **(outcome.row or empty),
+        "size": row and row["size"],
+        "converted_size": row and row["converted_size"],
+        "seconds": row and row["seconds"],
+        "peak_memory": row and row["peak_memory"],
+        "checks": row["checks"] if row else [],
     }

@@ -9,7 +9,7 @@ import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner import __version__
 from runner.artifact import found
@@ -27,6 +27,9 @@ from runner.run.lifecycle import optimize
 from runner.run.outcome import Observer
 from runner.store import store_of
 
+if TYPE_CHECKING:
+    from runner.artifact.types import Manifest
+
 SAME, INPUTS, DIFFERS = "same", "inputs differ", "differs"
 
 
@@ -43,14 +46,14 @@ class Difference:
 
     kind: str
     name: str
-    then: Any
-    now: Any
+    then: object
+    now: object
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}: {_short(self.then)} then, {_short(self.now)} now"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = "none" if value is None else str(value)
     return f"{text[:12]}…" if len(text) == 64 else text
 
@@ -76,7 +79,7 @@ class Reproduction:
         return {"status": self.status, "path": str(folder), "made": made, "first": first, "differences": differences}
 
 
-def trusted_manifest(folder: Path) -> dict[str, Any]:
+def trusted_manifest(folder: Path) -> Manifest:
     """The manifest of a version that is to be made again.
 
     Raises:
@@ -89,9 +92,7 @@ def trusted_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def recipe_of(
-    manifest: Mapping[str, Any], folder: Path, into: Path, model: Path | None, data: Mapping[str, Path]
-) -> Recipe:
+def recipe_of(manifest: Manifest, folder: Path, into: Path, model: Path | None, data: Mapping[str, Path]) -> Recipe:
     """The recipe of a version, its model and data found on this machine; its file is written to `into`.
 
     Args:
@@ -114,7 +115,7 @@ def recipe_of(
     return load_recipe(str(path))
 
 
-def reproduce(manifest: Mapping[str, Any], recipe: Recipe, into: Path, observer: Observer) -> Reproduction:
+def reproduce(manifest: Manifest, recipe: Recipe, into: Path, observer: Observer) -> Reproduction:
     """Make a version again below `into`, and compare.
 
     Raises:
@@ -132,7 +133,7 @@ def reproduce(manifest: Mapping[str, Any], recipe: Recipe, into: Path, observer:
     return Reproduction(DIFFERS if results else SAME, outcome.path, (*causes, *results))
 
 
-def _inputs(manifest: Mapping[str, Any], plan: Plan) -> Iterator[Difference]:
+def _inputs(manifest: Manifest, plan: Plan) -> Iterator[Difference]:
     """The model and the datasets that are read."""
     for key in ("revision", "sha256"):
         then, now = manifest["model"].get(key), plan.located.identity.get(key)
@@ -148,7 +149,7 @@ def _inputs(manifest: Mapping[str, Any], plan: Plan) -> Iterator[Difference]:
             yield Difference("dataset", name, said["sha256"], digests.get(name))
 
 
-def _surroundings(manifest: Mapping[str, Any]) -> Iterator[Difference]:
+def _surroundings(manifest: Manifest) -> Iterator[Difference]:
     """What a result may depend on besides: programs, then the processor."""
     machine, here = manifest["hardware"], hardware.describe()
     if manifest["ovrun"] != __version__:
@@ -167,7 +168,7 @@ def _list(value: object) -> list[Any]:
     return list(value) if isinstance(value, list) else []
 
 
-def _stages(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
+def _stages(then: Manifest, now: Manifest) -> Iterator[Difference]:
     """Stages in their order: how each was asked for, and what it made."""
     made = {stage["label"]: stage for stage in now["stages"]}
     for stage in then["stages"]:
@@ -183,7 +184,7 @@ def _stages(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Differe
             yield Difference("stage", stage["label"], stage["output"], other["output"])
 
 
-def _results(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
+def _results(then: Manifest, now: Manifest) -> Iterator[Difference]:
     """The model's files, and what was measured on it."""
     digests = [
         {name: said["sha256"] for name, said in one["files"].items() if name not in (CARD, RECIPE)}
@@ -197,5 +198,5 @@ def _results(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Differ
             yield Difference("check", f"{check['metric']} on {check['dataset']}", check["value"], again["value"])
 
 
-def _digests(manifest: Mapping[str, Any]) -> dict[str, str]:
+def _digests(manifest: Manifest) -> dict[str, str]:
     return {name: said["sha256"] for name, said in manifest["files"].items() if name not in (CARD, RECIPE)}
