@@ -72,7 +72,7 @@ reference: $(READY)  ## write schemas and docs/reference.md anew from the declar
 	@$(VENV)/bin/python -m runner.report.tasks_page > docs/tasks.md
 
 revisions: $(READY)  ## note the code behind each stage, once the revisions are right
-	@$(VENV)/bin/python -m tests.unit.test_revisions
+	@$(VENV)/bin/python -m tests.revisions
 
 bench: $(READY)  ## measure against optimum-cli, on this machine, in turn
 	@$(VENV)/bin/python bench/run.py $(ARGS)
