@@ -22,7 +22,9 @@ EXAMPLES = Path(__file__).parent.parent / "imports"
 VALID = sorted(path.name for path in EXAMPLES.iterdir() if path.is_file() and ".expected" not in path.name)
 INVALID = sorted(p.name for p in (EXAMPLES / "invalid").iterdir() if p.suffix != ".expected")
 PLAIN = [
-    name for name in (*VALID, *(f"invalid/{name}" for name in INVALID)) if ".json" in name and "syntax" not in name
+    name
+    for name in (*VALID, *(f"invalid/{name}" for name in INVALID))
+    if not name.endswith(".txt") and "syntax" not in name
 ]
 
 
