@@ -7,9 +7,15 @@ functions say which kind it is; another kind is a mistake of ours, and a TypeErr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
 
 T = TypeVar("T")
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+"""An array of numbers of any type."""
 
 Schema: TypeAlias = dict[str, Any]
 """A JSON Schema: its keywords say what their values are."""

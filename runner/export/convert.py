@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from runner.export.model import Precision, Request
 from runner.export.patches import trace_once
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
-def convert(request: Request, model: Any, preprocessors: list[Any]) -> None:
+
+def convert(request: Request, model: PreTrainedModel, preprocessors: list[object]) -> None:
     """Write the IR of each part, config.json, generation_config.json and the preprocessors' files."""
     import torch
     from optimum.exporters.openvino import export_from_model
@@ -45,7 +48,7 @@ def convert_by_main_export(request: Request) -> None:
     )
 
 
-def _ov_config(precision: Precision) -> Any:
+def _ov_config(precision: Precision) -> SimpleNamespace:
     """What the exporter reads of an OVConfig, without importing NNCF for the class.
 
     Given at all, it keeps the exporter from quantizing models of 1e9 parameters and more to 8 bits unasked.

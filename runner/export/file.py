@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import runner.base.files as fs
 from runner.base.progress import Progress
@@ -15,6 +15,9 @@ from runner.model import ir
 from runner.model.parts import IR
 from runner.registry.exporters import ExportParams, Shape
 
+if TYPE_CHECKING:
+    import openvino as ov
+
 _LARGEST_INPUT = 1 << 28  # values; a picture of eight million pixels has 1 << 25
 
 
@@ -23,7 +26,7 @@ def prepare() -> None:
     import openvino  # noqa: F401
 
 
-def export(source: Path, out: Path, params: ExportParams, progress: Progress) -> Mapping[str, Any]:
+def export(source: Path, out: Path, params: ExportParams, progress: Progress) -> Mapping[str, object]:
     """Let OpenVINO read the model in a folder that has its own files alone, and save it as an IR."""
     import openvino as ov
 
@@ -46,7 +49,7 @@ def export(source: Path, out: Path, params: ExportParams, progress: Progress) ->
     return {"steps": {}}
 
 
-def _read_model(source: Path, viewed: Path) -> Any:
+def _read_model(source: Path, viewed: Path) -> ov.Model:
     import openvino as ov
 
     try:
@@ -60,7 +63,7 @@ def _read_model(source: Path, viewed: Path) -> Any:
         ) from error
 
 
-def _refuse_huge_inputs(source: Path, model: Any) -> None:
+def _refuse_huge_inputs(source: Path, model: ov.Model) -> None:
     """Refuse an input that nobody could fill, before somebody tries to."""
     for port in model.inputs:
         shape = port.get_partial_shape()
@@ -69,7 +72,7 @@ def _refuse_huge_inputs(source: Path, model: Any) -> None:
             raise SourceError(message, hint="It may be damaged; `input_info` can give the input another shape.")
 
 
-def _reshape(model: Any, shapes: Sequence[Shape]) -> None:
+def _reshape(model: ov.Model, shapes: Sequence[Shape]) -> None:
     """Give the inputs the shapes of NNCF's `input_info`, by keyword or in order."""
     if not shapes:
         return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from runner.base.progress import Progress
 from runner.model.parts import refuse_nan
@@ -21,7 +20,7 @@ def prepare() -> None:
     import_exporter()
 
 
-def export(source: Path, out: Path, params: ExportParams, progress: Progress) -> Mapping[str, Any]:
+def export(source: Path, out: Path, params: ExportParams, progress: Progress) -> Mapping[str, object]:
     """Convert, and look for weights that are no numbers."""
     from runner.export.hugging_face import export_folder
 

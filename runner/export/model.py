@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from runner.base.words import near
 from runner.errors import SourceError
@@ -13,6 +14,9 @@ from runner.export.patches import no_initial_values
 from runner.model import listing
 from runner.model.check import read_config, safetensors_files
 from runner.model.safetensors import safetensors_dtypes
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
 
 Precision = Literal["fp32", "fp16"]
 
@@ -35,7 +39,7 @@ class Request:
     allow_pickle: bool
 
 
-def load_config(request: Request) -> Any:
+def load_config(request: Request) -> PretrainedConfig:
     """The model's configuration as transformers reads it.
 
     Raises:
@@ -45,7 +49,7 @@ def load_config(request: Request) -> Any:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     raw = _raw_config(request)
-    model_type = raw["model_type"]
+    model_type = str(raw["model_type"])
     if model_type not in CONFIG_MAPPING and not ("auto_map" in raw and request.trust_remote_code):
         raise _unknown_type(request, model_type, custom="auto_map" in raw, known=list(CONFIG_MAPPING.keys()))
     try:
@@ -68,7 +72,7 @@ def _unknown_type(request: Request, model_type: str, *, custom: bool, known: lis
     return SourceError(f"{place}: transformers knows no model type {model_type}{suggestion}")
 
 
-def supported_task(config: Any, task: str) -> str:
+def supported_task(config: PretrainedConfig, task: str) -> str:
     """The Optimum task that `task` names; SourceError lists the tasks of the model type when it is not among them."""
     from optimum.exporters.tasks import TasksManager
 
@@ -89,7 +93,7 @@ def supported_task(config: Any, task: str) -> str:
     return task
 
 
-def _refuse_other_version(model_type: str, exporter: Any) -> None:
+def _refuse_other_version(model_type: str, exporter: object) -> None:
     """Optimum's converter of a model type is written for a range of transformers versions, named on its class."""
     import transformers
     from packaging.version import Version
@@ -103,7 +107,7 @@ def _refuse_other_version(model_type: str, exporter: Any) -> None:
         raise SourceError(message)
 
 
-def load_model(request: Request, config: Any) -> Any:
+def load_model(request: Request, config: PretrainedConfig) -> PreTrainedModel:
     """The PyTorch model for the request's task, its weights mapped from the file where their type is the wanted one.
 
     Raises:
@@ -141,7 +145,7 @@ def load_model(request: Request, config: Any) -> Any:
     return model
 
 
-def _raw_config(request: Request) -> dict[str, Any]:
+def _raw_config(request: Request) -> dict[str, object]:
     return read_config(request.source, listing.reader(request.source, viewed=True))
 
 
@@ -162,7 +166,7 @@ def _wants_half(request: Request, stored: frozenset[str]) -> bool:
     return request.task in _TEXT_GENERATION or (bool(stored) and stored <= {"F16", "BF16"})
 
 
-def _refuse_missing(source: Path, task: str, missing: Any) -> None:
+def _refuse_missing(source: Path, task: str, missing: Iterable[str]) -> None:
     """transformers fills absent weights with random values and only logs it: such a model is not worth converting."""
     absent = sorted(name for name in missing if not any(part in name for part in _EXPENDABLE))
     if absent:
@@ -171,7 +175,7 @@ def _refuse_missing(source: Path, task: str, missing: Any) -> None:
         raise SourceError(message, hint="Take the task that the model was trained for, or the complete weights.")
 
 
-def _refuse_overflow(source: Path, model: Any) -> None:
+def _refuse_overflow(source: Path, model: PreTrainedModel) -> None:
     """16-bit floats end at 65504; beyond it a weight has become infinite."""
     import torch
 
@@ -181,7 +185,7 @@ def _refuse_overflow(source: Path, model: Any) -> None:
             raise SourceError(message, hint="Set `conversion.precision: fp32`.")
 
 
-def _set_pad_token(request: Request, model: Any) -> None:
+def _set_pad_token(request: Request, model: PreTrainedModel) -> None:
     """A sequence classifier needs the padding token's id to find the last token of each sequence."""
     if request.task != "text-classification" or getattr(model.config, "pad_token_id", None) is not None:
         return
@@ -201,7 +205,7 @@ def _first_line(error: Exception) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def uses_main_export(request: Request, config: Any) -> bool:
+def uses_main_export(request: Request, config: PretrainedConfig) -> bool:
     """Whether Optimum's `main_export` has special handling for this model that `export_from_model` lacks.
 
     So it is for models of several submodels, weights that are quantized already, and code that comes with a model.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import runner.base.files as fs
 
@@ -29,7 +28,7 @@ def forget_paths(folder: Path) -> None:
         _forget_in_ir(path)
 
 
-def _shortened(value: Any, key: str = "") -> Any:
+def _shortened(value: object, key: str = "") -> object:
     if isinstance(value, dict):
         return {name: _shortened(item, name) for name, item in value.items()}
     if isinstance(value, list):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from runner.errors import SourceError
 from runner.export.model import Request
 from runner.registry.tasks import family_of
+
+if TYPE_CHECKING:
+    import openvino as ov
+    from transformers import PreTrainedTokenizerBase
 
 _PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json")
 _TOKENIZER_FILES = (
@@ -22,12 +27,12 @@ _TOKENIZER_FILES = (
 )
 
 
-def load_preprocessors(request: Request) -> list[Any]:
+def load_preprocessors(request: Request) -> list[object]:
     """The tokenizer and the image or audio processors of the source."""
     if _any_file(request.source, _PROCESSOR_FILES):
         from optimum.utils.save_utils import maybe_load_preprocessors
 
-        loaded: list[Any] = maybe_load_preprocessors(request.source, trust_remote_code=request.trust_remote_code)
+        loaded: list[object] = maybe_load_preprocessors(request.source, trust_remote_code=request.trust_remote_code)
         return loaded
     if _any_file(request.source, _TOKENIZER_FILES):
         return [_load_tokenizer(request)]
@@ -45,7 +50,7 @@ def _any_file(folder: Path, names: tuple[str, ...]) -> bool:
     return any((folder / name).is_file() for name in names)
 
 
-def _load_tokenizer(request: Request) -> Any:
+def _load_tokenizer(request: Request) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     try:
@@ -59,7 +64,7 @@ def _load_tokenizer(request: Request) -> Any:
         raise SourceError(message) from error
 
 
-def convert_tokenizer(request: Request, preprocessors: list[Any]) -> None:
+def convert_tokenizer(request: Request, preprocessors: list[object]) -> None:
     """Write openvino_tokenizer and openvino_detokenizer of the tokenizer among `preprocessors`.
 
     Raises:
@@ -80,7 +85,7 @@ def convert_tokenizer(request: Request, preprocessors: list[Any]) -> None:
     tokenizer.padding_side, tokenizer.truncation_side = side
 
 
-def _write(request: Request, tokenizer: Any) -> None:
+def _write(request: Request, tokenizer: PreTrainedTokenizerBase) -> None:
     import openvino
     from openvino_tokenizers import convert_tokenizer as to_openvino
     from optimum.exporters.openvino.utils import set_simplified_chat_template
@@ -97,7 +102,9 @@ def _write(request: Request, tokenizer: Any) -> None:
         openvino.save_model(model, request.out / f"openvino_{name}.xml")
 
 
-def _convert_both(to_openvino: Any, tokenizer: Any) -> tuple[Any, ...]:
+def _convert_both(
+    to_openvino: Callable[..., Iterable[ov.Model]], tokenizer: PreTrainedTokenizerBase
+) -> tuple[ov.Model, ...]:
     """Tokenizer and detokenizer, or the first alone where OpenVINO has no detokenizer for it."""
     try:
         return tuple(to_openvino(tokenizer, with_detokenizer=True))

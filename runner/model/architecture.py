@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 _HEADS = ("num_attention_heads", "n_head", "n_heads", "encoder_attention_heads", "decoder_attention_heads")
 _CONVOLUTIONAL = frozenset(
@@ -14,7 +13,7 @@ _CONVOLUTIONAL = frozenset(
 )
 
 
-def is_transformer(config: Mapping[str, Any]) -> bool | None:
+def is_transformer(config: Mapping[str, object]) -> bool | None:
     """Whether a model has attention: True or False where its config tells, else None.
 
     Attention heads tell it, also those of a part such as `text_config`; a few families are known to have none.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 from runner.errors import SourceError
 from runner.model import claims, listing
@@ -13,11 +12,11 @@ from runner.model.safetensors import check_safetensors
 _FOREIGN = ("tf_model.h5", "flax_model.msgpack")
 _ADAPTER = "adapter_config.json"
 
-Read = Callable[[str], Any]
+Read = Callable[[str], object]
 """Gives the content of a folder's JSON file."""
 
 
-def check_folder(source: Path, allow_pickle: bool, *, code: bool = False) -> dict[str, Any]:
+def check_folder(source: Path, allow_pickle: bool, *, code: bool = False) -> dict[str, object]:
     """The config.json of a folder; SourceError when `runner.export.hugging_face` could not load a model from it.
 
     Finds a missing folder or config.json, weights that are absent, damaged or Git LFS pointers, a shard index that
@@ -39,7 +38,7 @@ def check_folder(source: Path, allow_pickle: bool, *, code: bool = False) -> dic
     return config
 
 
-def read_config(source: Path, read: Read) -> dict[str, Any]:
+def read_config(source: Path, read: Read) -> dict[str, object]:
     """The folder's config.json; SourceError when it is absent or not a JSON object that names a model type."""
     path = source / listing.CONFIG
     if not path.exists():
@@ -127,7 +126,7 @@ def _refuse_foreign_code(source: Path, there: Collection[str], read: Read) -> No
                 raise SourceError(message, hint="Put that code into the model's folder, and name it there (auto_map).")
 
 
-def _code_of(value: Any) -> Iterator[str]:
+def _code_of(value: object) -> Iterator[str]:
     """All that the `auto_map`s in a configuration name."""
     waiting = [(value, False)]
     while waiting:

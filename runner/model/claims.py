@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from runner.errors import SourceError
 
@@ -18,7 +17,7 @@ _COUNT_KEY = re.compile(r"(?:n|num)_\w*(?:layers?|blocks?|experts?|stages?|level
 _ALWAYS_BELIEVED = 1000
 
 
-def refuse_files_elsewhere(source: Path, settings: Any) -> None:
+def refuse_files_elsewhere(source: Path, settings: object) -> None:
     """Refuse a tokenizer's settings (`tokenizer_config.json`) that name files outside of the folder.
 
     Paths of their maker's machine, which stay in many of them, do no harm: nothing is there.
@@ -41,7 +40,7 @@ def _leads_out(name: str) -> bool:
         return False
 
 
-def refuse_counts(source: Path, config: Mapping[str, Any], weights: int) -> None:
+def refuse_counts(source: Path, config: Mapping[str, object], weights: int) -> None:
     """Refuse a config.json that counts more layers than there are weights: making them would take for ever.
 
     Raises:
@@ -53,8 +52,8 @@ def refuse_counts(source: Path, config: Mapping[str, Any], weights: int) -> None
             raise SourceError(message, hint="It may be damaged: download it again.")
 
 
-def _numbers(config: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    waiting: list[Any] = [config]
+def _numbers(config: Mapping[str, object]) -> Iterator[tuple[str, float]]:
+    waiting: list[Mapping[str, object]] = [config]
     while waiting:
         one = waiting.pop()
         for key, value in one.items():

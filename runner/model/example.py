@@ -42,7 +42,7 @@ def told(feed: Feed) -> str:
     return "zeros of shape " + ", ".join(str(list(array.shape)) for array in feed.values())
 
 
-def sizes(port: Port, config: Mapping[str, Any], processor: Mapping[str, Any]) -> tuple[int, ...]:
+def sizes(port: Port, config: Mapping[str, object], processor: Mapping[str, object]) -> tuple[int, ...]:
     """A port's shape with its open sizes filled."""
     return tuple(
         known if known is not None else usual
@@ -50,7 +50,7 @@ def sizes(port: Port, config: Mapping[str, Any], processor: Mapping[str, Any]) -
     )
 
 
-def _usual(port: Port, config: Mapping[str, Any], processor: Mapping[str, Any]) -> tuple[int, ...]:
+def _usual(port: Port, config: Mapping[str, object], processor: Mapping[str, object]) -> tuple[int, ...]:
     """What fills a port: 1 for the batch, else what its name and rank say."""
     rank = len(port.shape)
     if port.name == "pixel_values" and rank == 4:
@@ -68,7 +68,7 @@ def _usual(port: Port, config: Mapping[str, Any], processor: Mapping[str, Any]) 
     return tuple(1 if axis == 0 else _IMAGE if rank >= 4 else _TOKENS for axis in range(rank))
 
 
-def _image(config: Mapping[str, Any], processor: Mapping[str, Any]) -> tuple[int, int]:
+def _image(config: Mapping[str, object], processor: Mapping[str, object]) -> tuple[int, int]:
     """Height and width: what the processor makes, or what the network was built for."""
     cropped = processor.get("crop_size") if processor.get("do_center_crop") else None
     for said in (cropped, processor.get("size"), _first(config, "image_size")):
@@ -78,7 +78,7 @@ def _image(config: Mapping[str, Any], processor: Mapping[str, Any]) -> tuple[int
     return _IMAGE, _IMAGE
 
 
-def _height_width(said: Any) -> tuple[int, int] | None:
+def _height_width(said: object) -> tuple[int, int] | None:
     if isinstance(said, int) and said > 0:
         return said, said
     if isinstance(said, list) and len(said) == 2:
@@ -89,11 +89,11 @@ def _height_width(said: Any) -> tuple[int, int] | None:
     return None
 
 
-def _first(config: Mapping[str, Any], name: str) -> Any:
+def _first(config: Mapping[str, object], name: str) -> Any:
     """A setting of the configuration, or of the part of it that is about vision."""
     vision = config.get("vision_config")
     return config.get(name, vision.get(name) if isinstance(vision, Mapping) else None)
 
 
-def _number(said: Any, usual: int) -> int:
+def _number(said: object, usual: int) -> int:
     return said if isinstance(said, int) and not isinstance(said, bool) and said > 0 else usual

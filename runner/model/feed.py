@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runner.base.values import Array
 from runner.errors import SourceError
 
 if TYPE_CHECKING:
+    import openvino as ov
     from numpy.typing import NDArray
 
-Feed = dict[str, "np.ndarray[Any, Any]"]
+Feed = dict[str, "Array"]
 
 _PAST = "past_key_values"
 
@@ -38,7 +40,7 @@ class Port:
         return f"{self.name} {['?' if size is None else size for size in self.shape]}".replace("'", "")
 
 
-def ports(model: Any) -> tuple[Port, ...]:
+def ports(model: ov.Model) -> tuple[Port, ...]:
     """The inputs of an `ov.Model` or `ov.CompiledModel`."""
     return tuple(
         Port(
@@ -96,7 +98,7 @@ def token_feed(inputs: Iterable[Port], ids: NDArray[np.int64], past: int = 0, le
     return {port.name: _token_input(port, ids, past, len(ids) if length is None else length) for port in inputs}
 
 
-def _token_input(port: Port, ids: NDArray[np.int64], past: int, length: int) -> np.ndarray[Any, Any]:
+def _token_input(port: Port, ids: NDArray[np.int64], past: int, length: int) -> Array:
     count = len(ids)
     if port.name == "input_ids":
         return ids.astype(port.dtype)[None]
@@ -139,7 +141,7 @@ def bind(inputs: Iterable[Port], names: Iterable[str], dataset: str) -> dict[str
     raise SourceError(message, hint=hint)
 
 
-def array_feed(bound: Mapping[str, Port], arrays: Mapping[str, np.ndarray[Any, Any]], dataset: str) -> Feed:
+def array_feed(bound: Mapping[str, Port], arrays: Mapping[str, Array], dataset: str) -> Feed:
     """A batch of arrays as the model's inputs, in the model's element types.
 
     Raises:
@@ -148,7 +150,7 @@ def array_feed(bound: Mapping[str, Port], arrays: Mapping[str, np.ndarray[Any, A
     return {port.name: _array_input(port, arrays[name], dataset) for name, port in bound.items()}
 
 
-def _array_input(port: Port, array: np.ndarray[Any, Any], dataset: str) -> np.ndarray[Any, Any]:
+def _array_input(port: Port, array: Array, dataset: str) -> Array:
     if port.shape and not _fits(port.shape, array.shape):
         message = f"dataset {dataset} can't feed the model's input {port}: its items have shape {list(array.shape[1:])}"
         raise SourceError(message, hint="`preprocess: {layout: NHWC->NCHW}` in the dataset changes the order of axes.")
@@ -164,7 +166,7 @@ def _array_input(port: Port, array: np.ndarray[Any, Any], dataset: str) -> np.nd
     return found
 
 
-def _refuse_beyond(port: Port, array: np.ndarray[Any, Any], dataset: str) -> None:
+def _refuse_beyond(port: Port, array: Array, dataset: str) -> None:
     """Refuse whole numbers that the input's type doesn't hold: they would become others."""
     if port.dtype.kind not in "iub" or not array.size:
         return

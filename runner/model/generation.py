@@ -70,7 +70,7 @@ def greedy(pipeline: Any, max_new_tokens: int) -> Any:
     return config
 
 
-def told(config: Any) -> dict[str, Any]:
+def told(config: Any) -> dict[str, object]:
     """A generation configuration as plain data."""
     return {
         **{name: None if getattr(config, name) == _UNLIMITED else getattr(config, name) for name in _TOLD},
@@ -79,7 +79,7 @@ def told(config: Any) -> dict[str, Any]:
     }
 
 
-def generator(folder: Path, runtime: Mapping[str, Any] | None = None, device: str = "CPU") -> Generator:
+def generator(folder: Path, runtime: Mapping[str, object] | None = None, device: str = "CPU") -> Generator:
     """Load a language model's folder in OpenVINO GenAI, with prefix caching off.
 
     Paged attention takes prompts in batches and gives each the answer that it gets alone; a model that it can't run

@@ -6,15 +6,17 @@ from collections import Counter
 from collections.abc import Iterator
 from io import RawIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from runner.errors import OvrunError, StageError
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+    import openvino as ov
 
-def free_kv_cache(model: Any) -> None:
+
+def free_kv_cache(model: ov.Model) -> None:
     """Take the exporter's mark from a model that its KV cache stays in f16."""
     path = ["runtime_options", "KV_CACHE_PRECISION"]
     if model.has_rt_info(path) and model.get_rt_info(path).value == "f16":
@@ -23,7 +25,7 @@ def free_kv_cache(model: Any) -> None:
         model.set_rt_info(options, "runtime_options")
 
 
-def number_names(model: Any) -> None:
+def number_names(model: ov.Model) -> None:
     """Name each operation that nobody named by its type and its turn in the order of the graph.
 
     OpenVINO's own names (`Constant_40831`) count all operations that the process has made, those of compiled models
@@ -41,7 +43,7 @@ def number_names(model: Any) -> None:
         node.set_friendly_name(name)
 
 
-def _operations(model: Any) -> Iterator[Any]:
+def _operations(model: ov.Model) -> Iterator[ov.Node]:
     """All operations in the order of the IR; those of a loop's or a condition's body after it."""
     for node in model.get_ordered_ops():
         yield node
@@ -49,13 +51,13 @@ def _operations(model: Any) -> Iterator[Any]:
             yield from _operations(body)
 
 
-def _bodies(node: Any) -> list[Any]:
+def _bodies(node: ov.Node) -> list[ov.Model]:
     if node.get_type_name() == "If":
         return [node.get_function(0), node.get_function(1)]
     return [node.get_function()] if node.get_type_name() in ("Loop", "TensorIterator") else []
 
 
-def refuse_nan(model: Any, refusal: type[OvrunError] = StageError) -> None:
+def refuse_nan(model: ov.Model, refusal: type[OvrunError] = StageError) -> None:
     """Refuse weights that are not numbers: compression would hide them, since NNCF rounds NaN to some integer.
 
     Infinities are legal, attention masks are made of them.
@@ -124,7 +126,7 @@ def _not_a_number(weight: str, refusal: type[OvrunError]) -> OvrunError:
     return refusal(f"the weight {weight} has values that are not numbers (NaN)")
 
 
-def constants(model: Any) -> dict[str, dict[str, int]]:
+def constants(model: ov.Model) -> dict[str, dict[str, int]]:
     """Element type -> how many constants of two or more elements have it, and their bytes."""
     count: Counter[str] = Counter()
     size: Counter[str] = Counter()
@@ -136,14 +138,14 @@ def constants(model: Any) -> dict[str, dict[str, int]]:
     return {kind: {"count": count[kind], "bytes": size[kind]} for kind in sorted(count)}
 
 
-def _elements(node: Any) -> int:
+def _elements(node: ov.Node) -> int:
     total = 1
     for length in node.get_output_shape(0):
         total *= length
     return total
 
 
-def compressed_by(model: Any) -> str | None:
+def compressed_by(model: ov.Model) -> str | None:
     """What NNCF did to a model before, as its rt_info tells: `weight_compression`, `quantization` or None."""
     for name in ("weight_compression", "quantization"):
         if model.has_rt_info(["nncf", name]):
@@ -154,7 +156,7 @@ def compressed_by(model: Any) -> str | None:
 _PASSING = frozenset({"Convert", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
 
 
-def has_attention(model: Any) -> bool:
+def has_attention(model: ov.Model) -> bool:
     """Whether the model has attention: without being told, NNCF ruins the accuracy of such a model.
 
     Attention is a ScaledDotProductAttention, or a Softmax whose result is multiplied with something computed; a linear
@@ -169,7 +171,7 @@ def has_attention(model: Any) -> bool:
     return any(_weighs_values(node) for node in softmaxes)
 
 
-def _weighs_values(softmax: Any) -> bool:
+def _weighs_values(softmax: ov.Node) -> bool:
     """Whether what a Softmax gives goes into a MatMul with something computed."""
     waiting = [softmax]
     while waiting:
@@ -182,7 +184,7 @@ def _weighs_values(softmax: Any) -> bool:
     return False
 
 
-def _is_computed(node: Any) -> bool:
+def _is_computed(node: ov.Node) -> bool:
     """Whether a value follows from the model's inputs."""
     waiting = [node]
     seen: set[str] = set()
@@ -196,6 +198,6 @@ def _is_computed(node: Any) -> bool:
     return False
 
 
-def kinds(model: Any) -> set[str]:
+def kinds(model: ov.Model) -> set[str]:
     """The types of a model's operations."""
     return {node.get_type_name() for node in model.get_ops()}

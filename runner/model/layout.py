@@ -8,10 +8,13 @@ model.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import openvino as ov
 
 
-def outputs_first(model: Any) -> int:
+def outputs_first(model: ov.Model) -> int:
     """Give every linear layer weights of shape (outputs, inputs); the model computes the same.
 
     Returns:
@@ -23,7 +26,7 @@ def outputs_first(model: Any) -> int:
     return len(changed)
 
 
-def _turned(node: Any) -> bool:
+def _turned(node: ov.Node) -> bool:
     weights = node.input_value(1).get_node()
     reader, index, chain = node, 1, [weights]
     if weights.get_type_name() == "Convert":  # 16-bit weights become f32 when they are used
@@ -36,13 +39,13 @@ def _turned(node: Any) -> bool:
     return True
 
 
-def _is_matrix(node: Any) -> bool:
+def _is_matrix(node: ov.Node) -> bool:
     if node.get_type_name() != "Constant" or len(node.get_output_shape(0)) != 2:
         return False
     return node.get_element_type().get_type_name() in ("f16", "f32")
 
 
-def _transposed(constant: Any) -> Any:
+def _transposed(constant: ov.Node) -> ov.Node:
     import numpy as np
     from openvino import op
 

@@ -59,7 +59,7 @@ def tokenizer_files(folder: Path) -> list[Path]:
 
 
 def needed(
-    there: Collection[str], read: Callable[[str], Any], *, allow_pickle: bool = False, code: bool = False
+    there: Collection[str], read: Callable[[str], object], *, allow_pickle: bool = False, code: bool = False
 ) -> list[str]:
     """The files of a Hugging Face model that an export reads: configuration, tokenizer, one set of weights, code.
 
@@ -91,7 +91,7 @@ def _settings(there: Iterable[str]) -> list[str]:
     )
 
 
-def _weights(there: Collection[str], read: Callable[[str], Any], allow_pickle: bool) -> list[str]:
+def _weights(there: Collection[str], read: Callable[[str], object], allow_pickle: bool) -> list[str]:
     """The files of weights, in the order in which transformers looks for them."""
     main = main_weights(there, read, allow_pickle)
     if main is None:
@@ -99,7 +99,7 @@ def _weights(there: Collection[str], read: Callable[[str], Any], allow_pickle: b
     return [main, *shards(main, read(main))] if main.endswith(".index.json") else [main]
 
 
-def main_weights(there: Collection[str], read: Callable[[str], Any], allow_pickle: bool) -> str | None:
+def main_weights(there: Collection[str], read: Callable[[str], object], allow_pickle: bool) -> str | None:
     """The file of weights that transformers asks for first, which may be an index of others; None without any.
 
     Raises:
@@ -116,7 +116,7 @@ def main_weights(there: Collection[str], read: Callable[[str], Any], allow_pickl
     return next((name for name in usual if name in there), None)
 
 
-def shards(index: str, content: Any) -> list[str]:
+def shards(index: str, content: object) -> list[str]:
     """The files that an index of weights names, each once.
 
     Raises:
@@ -259,7 +259,7 @@ def read_json(path: Path) -> Any:
         raise SourceError(message) from error
 
 
-def reader(root: Path, *, viewed: bool = False) -> Callable[[str], Any]:
+def reader(root: Path, *, viewed: bool = False) -> Callable[[str], object]:
     """What gives the content of a folder's JSON file by its name; SourceError as `real_file` and `read_json`.
 
     In a `view`, whose links lead out of it to files that were looked at before, all are followed.

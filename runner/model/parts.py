@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 import runner.base.files as fs
 from runner.errors import SourceError
 from runner.model import ir
+
+if TYPE_CHECKING:
+    import openvino as ov
 
 IR = "openvino_model.xml"
 """The file of a model of one part."""
@@ -74,13 +77,13 @@ class Model:
             raise SourceError(message)
         return self.folder / next(iter(self.parts.values()))
 
-    def read(self, part: str | None = None) -> Any:
+    def read(self, part: str | None = None) -> ov.Model:
         """The `ov.Model` of a part, by default of the only one; its weights are mapped and not loaded."""
         import openvino as ov
 
         return ov.Core().read_model(self.only if part is None else self.folder / self.parts[part])
 
-    def write(self, changed: Any, out: Path, part: str | None = None) -> None:
+    def write(self, changed: ov.Model, out: Path, part: str | None = None) -> None:
         """Save a changed part where it belongs in the folder `out`.
 
         The exporter marks a model so that its KV cache stays in f16; a compressed model leaves that choice to the

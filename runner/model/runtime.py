@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.base import hardware
+from runner.base.values import Array
 from runner.base.words import missing
 from runner.errors import Problem, RecipeError, SourceError, StageError
 from runner.model.parts import Model
@@ -19,6 +20,7 @@ from runner.recipe.types import RUNTIME
 
 if TYPE_CHECKING:
     import numpy as np
+    import openvino as ov
     from numpy.typing import NDArray
 
     from runner.model.feed import Feed, Port
@@ -41,12 +43,12 @@ class Compiled:
     """
 
     folder: Path
-    model: Any
+    model: ov.Model
     inputs: tuple[Port, ...]
-    runtime: Mapping[str, Any]
+    runtime: Mapping[str, object]
 
     @cached_property
-    def request(self) -> Any:
+    def request(self) -> ov.InferRequest:
         """One inference request, kept."""
         return self.model.create_infer_request()
 
@@ -58,7 +60,7 @@ class Compiled:
             for index, port in enumerate(self.model.outputs)
         )
 
-    def infer(self, feed: Feed) -> list[NDArray[Any]]:
+    def infer(self, feed: Feed) -> list[Array]:
         """The outputs in order; views that the next inference overwrites.
 
         Raises:
@@ -72,7 +74,7 @@ class Compiled:
         return [self.request.get_output_tensor(index).data for index in range(len(self.outputs))]
 
 
-def compile_folder(folder: Path, runtime: Mapping[str, Any] | None = None, device: str = "CPU") -> Compiled:
+def compile_folder(folder: Path, runtime: Mapping[str, object] | None = None, device: str = "CPU") -> Compiled:
     """Read and compile the model of a folder.
 
     Args:
@@ -109,13 +111,15 @@ def reason(error: RuntimeError) -> str:
     return " ".join(kept) or str(error).strip()
 
 
-def refused_property(error: RuntimeError, properties: Mapping[str, Any]) -> str | None:
+def refused_property(error: RuntimeError, properties: Mapping[str, object]) -> str | None:
     """The name of the property that OpenVINO's error is about, if it is one of `properties`."""
     found = _REFUSED.search(str(error))
     return found[1] if found and found[1] in properties else None
 
 
-def refusal(error: RuntimeError, folder: Path, properties: Mapping[str, Any], device: str) -> RecipeError | SourceError:
+def refusal(
+    error: RuntimeError, folder: Path, properties: Mapping[str, object], device: str
+) -> RecipeError | SourceError:
     """The person's mistake behind OpenVINO's refusal: a property of the recipe, else the model."""
     name = refused_property(error, properties)
     if name is None:
@@ -132,7 +136,7 @@ def _writable(device: str) -> list[str]:
     return sorted(name for name, access in supported.items() if access == "RW")
 
 
-def _read_back(compiled: Any, requested: Mapping[str, Any]) -> dict[str, Any]:
+def _read_back(compiled: ov.CompiledModel, requested: Mapping[str, object]) -> dict[str, object]:
     """What the runtime made of the properties: it changes some without a word, such as f16 to bf16."""
     import openvino as ov
 
@@ -141,7 +145,7 @@ def _read_back(compiled: Any, requested: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _plain(compiled.get_property(name)) for name in names} | {"openvino": ov.__version__}
 
 
-def effective(runtime: Mapping[str, Any], device: str = "CPU") -> dict[str, Any]:
+def effective(runtime: Mapping[str, object], device: str = "CPU") -> dict[str, object]:
     """What the runtime makes of properties, whatever the model: read back from an empty one.
 
     Raises:
@@ -172,7 +176,7 @@ def refuse_other_cpu(planned: Iterable[str]) -> None:
         raise StageError(message, hint=hint)
 
 
-def refuse_other_runtime(compiled: Compiled, reference: Mapping[str, Any]) -> None:
+def refuse_other_runtime(compiled: Compiled, reference: Mapping[str, object]) -> None:
     """Refuse to hold a model against a reference that was measured in another precision or by another version.
 
     Args:
@@ -189,7 +193,7 @@ def refuse_other_runtime(compiled: Compiled, reference: Mapping[str, Any]) -> No
         raise StageError(message)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """A property's value as plain data: an element type is `f32`, an enum its name."""
     if isinstance(value, bool | int | float | str):
         return value
@@ -224,12 +228,12 @@ def logits(compiled: Compiled, ids: NDArray[np.int64], chunk: int | None = None)
         yield _rows_of(compiled, compiled.infer(token_feed(compiled.inputs, part, start))[0], len(part))
 
 
-def _rows_of(compiled: Compiled, output: NDArray[Any], tokens: int) -> NDArray[Any]:
+def _rows_of(compiled: Compiled, output: Array, tokens: int) -> Array:
     """The logits [tokens, vocabulary] of a first output [1, tokens, vocabulary]."""
     if output.ndim != 3 or output.shape[:2] != (1, tokens):
         message = f"{compiled.folder}: the first output has shape {list(output.shape)}, not [1, tokens, vocabulary]"
         raise SourceError(message, hint="Divergence and perplexity are of language models, which have logits.")
-    rows: NDArray[Any] = output[0]
+    rows: Array = output[0]
     return rows
 
 

@@ -47,7 +47,7 @@ def safetensors_dtypes(path: Path) -> set[str]:
     return {entry["dtype"] for entry in _read_header(path)[1].values() if "F" in entry["dtype"]}
 
 
-def _end_of(entries: Mapping[str, Any]) -> int:
+def _end_of(entries: Mapping[str, object]) -> int:
     """Where the data end; ValueError if an entry does not begin where another ends."""
     end = 0
     for start, stop, name in sorted(_places(entries)):
@@ -90,7 +90,7 @@ def _read_header(path: Path) -> tuple[int, dict[str, Any]]:
     return length, _entries(path, raw)
 
 
-def _entries(path: Path, raw: bytes) -> dict[str, Any]:
+def _entries(path: Path, raw: bytes) -> dict[str, object]:
     try:
         entries = json.loads(raw, object_pairs_hook=_once)
         metadata = entries.pop("__metadata__", {})
@@ -104,7 +104,7 @@ def _entries(path: Path, raw: bytes) -> dict[str, Any]:
     return dict(entries)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, object]:
     """An object of JSON; ValueError if it has a name twice."""
     found = dict(pairs)
     if len(found) < len(pairs):

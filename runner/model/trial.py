@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.base.python import without_telemetry
+from runner.base.values import Array
 from runner.errors import SourceError, StageError
 from runner.model.parts import Model
 from runner.model.runtime import compile_folder, logits
 from runner.registry.tasks import Used
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 
 def inferred(folder: Path) -> Used:
@@ -113,7 +114,7 @@ def _run(folder: Path, use: Any) -> Any:
         raise StageError(message) from error
 
 
-def _tensors(folder: Path, part: str | None = None) -> tuple[Mapping[str, Any], str]:
+def _tensors(folder: Path, part: str | None = None) -> tuple[Mapping[str, object], str]:
     """An example for a part, as PyTorch's tensors and in words."""
     import torch
 
@@ -124,7 +125,7 @@ def _tensors(folder: Path, part: str | None = None) -> tuple[Mapping[str, Any], 
     return {name: torch.from_numpy(array) for name, array in feed.items()}, told(feed)
 
 
-def _check_finite(folder: Path, name: str, values: NDArray[Any]) -> None:
+def _check_finite(folder: Path, name: str, values: Array) -> None:
     import numpy as np
 
     if values.dtype.kind == "f" and not np.isfinite(values).all():

@@ -7,7 +7,8 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from runner.base.words import plural
 from runner.errors import AccuracyError, Problem, RecipeError, SourceError
@@ -18,6 +19,9 @@ from runner.nncf.control import Control
 from runner.recipe.types import AccuracyControl, Dataset
 from runner.registry.gates import Better
 from runner.registry.metrics import METRICS
+
+if TYPE_CHECKING:
+    import openvino as ov
 
 _SHOWN = 8
 _WORST = -1e30
@@ -54,7 +58,7 @@ class Search:
         """NNCF takes more for better."""
         return 1 if METRICS[self.settings.metric].better == Better.HIGHER else -1
 
-    def validate(self, model: Any, chosen: Iterable[int]) -> tuple[float, list[float]]:
+    def validate(self, model: ov.Model, chosen: Iterable[int]) -> tuple[float, list[float]]:
         """What NNCF asks: the metric of a compiled model over some items, and that of each of them."""
         from runner.model.feed import ports
 
@@ -110,7 +114,9 @@ def _sentence(found: Mapping[str, Any]) -> str:
     )
 
 
-def quantize(nncf: Any, model: Any, calibration: Any, arguments: Mapping[str, Any], search: Search) -> Any:
+def quantize(
+    nncf: ModuleType, model: ov.Model, calibration: Any, arguments: Mapping[str, object], search: Search
+) -> Any:
     """Run `nncf.quantize_with_accuracy_control`.
 
     Returns:

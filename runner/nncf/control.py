@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from runner.recipe.types import AccuracyControl
 
@@ -24,5 +23,5 @@ class Control:
     settings: AccuracyControl
     family: str
     family_revision: int
-    runtime: Mapping[str, Any]
+    runtime: Mapping[str, object]
     cpu: tuple[str, ...]

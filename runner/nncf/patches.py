@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.base.patches import Patch, code_of
 from runner.base.progress import Progress
@@ -34,6 +34,9 @@ BARS = Patch(
     "NNCF's progress bars are shown as the stage's own progress.",
     "Left out with other versions: the stage then shows no progress.",
 )
+
+if TYPE_CHECKING:
+    import openvino as ov
 COMPILED = Patch(
     "NNCF's compiled helper models",
     "nncf",
@@ -135,7 +138,7 @@ def keep_compiled_models() -> None:
         why = "it doesn't infer its helper models by `_infer_ov_model`"
         raise COMPILED.broken(why)
 
-    def infer_by_itself(settings: Any, compiled: Any, inputs: Any) -> Any:
+    def infer_by_itself(settings: object, compiled: ov.CompiledModel, inputs: Any) -> Any:
         compiled._infer_request = None
         outputs = infer(settings, compiled, inputs)
         if compiled._infer_request is None:
@@ -148,7 +151,7 @@ def keep_compiled_models() -> None:
 
 
 @contextmanager
-def without_outputs(model: Any) -> Iterator[None]:
+def without_outputs(model: ov.Model) -> Iterator[None]:
     """Keep NNCF from computing the model's own outputs, which it does not look at.
 
     The last layer of a language model, as wide as its vocabulary, can be a third of the work. NNCF adds outputs to a
@@ -175,7 +178,7 @@ def without_outputs(model: Any) -> Iterator[None]:
 
 
 @contextmanager
-def using_runtime(runtime: Mapping[str, Any]) -> Iterator[None]:
+def using_runtime(runtime: Mapping[str, object]) -> Iterator[None]:
     """Have NNCF compile the models that it measures with the properties of the recipe's checks.
 
     Raises:
@@ -189,7 +192,7 @@ def using_runtime(runtime: Mapping[str, Any]) -> Iterator[None]:
     made: list[bool] = []
 
     class Prepared(original):  # type: ignore[misc, valid-type]
-        def __init__(self, model: Any, use_fp32_precision: bool = True) -> None:
+        def __init__(self, model: ov.Model, use_fp32_precision: bool = True) -> None:
             self._stateful = has_state(model)
             self._compiled_model = ov.Core().compile_model(model, "CPU", dict(runtime))
             self._engine = None

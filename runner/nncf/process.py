@@ -6,7 +6,8 @@ import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from runner.base.patches import tell_left_out
 from runner.base.progress import Progress
@@ -15,8 +16,11 @@ from runner.errors import Problem, RecipeError
 from runner.nncf import patches
 from runner.recipe.types import IgnoredScope
 
+if TYPE_CHECKING:
+    import openvino as ov
 
-def import_nncf() -> Any:
+
+def import_nncf() -> ModuleType:
     """Import NNCF for OpenVINO models only.
 
     NNCF imports torch and onnx where it finds them: seconds and 180 MB that an OpenVINO model has no use for. What an
@@ -26,12 +30,13 @@ def import_nncf() -> Any:
     gc.disable()
     import nncf
 
+    found: ModuleType = nncf
     gc.freeze()
     gc.enable()
-    return nncf
+    return found
 
 
-def load(progress: Progress) -> Any:
+def load(progress: Progress) -> ModuleType:
     """NNCF, with its progress bars reported through `progress`."""
     nncf = import_nncf()
     tell_left_out(patches.PATCHES)
@@ -40,7 +45,7 @@ def load(progress: Progress) -> Any:
     return nncf
 
 
-def ignored_scope(nncf: Any, scope: IgnoredScope) -> Any:
+def ignored_scope(nncf: ModuleType, scope: IgnoredScope) -> Any:
     """The `nncf.IgnoredScope` of a recipe's."""
     return nncf.IgnoredScope(
         names=list(scope.names),
@@ -50,7 +55,7 @@ def ignored_scope(nncf: Any, scope: IgnoredScope) -> Any:
     )
 
 
-def refuse_unmatched(scope: IgnoredScope | None, model: Any) -> None:
+def refuse_unmatched(scope: IgnoredScope | None, model: ov.Model) -> None:
     """Refuse what an ignored scope names and the model does not have, before any work.
 
     Raises:
@@ -76,7 +81,7 @@ def refuse_unmatched(scope: IgnoredScope | None, model: Any) -> None:
 
 
 @contextmanager
-def refusals_worded(nncf: Any) -> Iterator[None]:
+def refusals_worded(nncf: ModuleType) -> Iterator[None]:
     """What NNCF itself refuses because of the model or the data, as a mistake in the recipe."""
     try:
         yield

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
 from runner.base.values import mapping, section, text
 from runner.nncf import process as nncf_process
 from runner.recipe.types import Quantization
 
 
-def arguments(nncf: Any, step: Quantization, target_device: str, model_type: str | None) -> dict[str, Any]:
+def arguments(nncf: ModuleType, step: Quantization, target_device: str, model_type: str | None) -> dict[str, object]:
     """The keyword arguments of `nncf.quantize`.
 
     Args:
@@ -18,7 +18,7 @@ def arguments(nncf: Any, step: Quantization, target_device: str, model_type: str
         target_device: as the recipe names it.
         model_type: `transformer`, or None for any other model.
     """
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         "target_device": nncf.TargetDevice(target_device),
         "subset_size": step.subset_size,
         "fast_bias_correction": step.fast_bias_correction,
@@ -33,7 +33,7 @@ def arguments(nncf: Any, step: Quantization, target_device: str, model_type: str
     return found
 
 
-def _advanced(nncf: Any, step: Quantization) -> dict[str, Any]:
+def _advanced(nncf: ModuleType, step: Quantization) -> dict[str, object]:
     """The fields of `nncf.AdvancedQuantizationParameters`, with NNCF's own objects in them."""
     from nncf.common.quantization.quantizer_propagation.structs import QuantizerPropagationRule
     from nncf.quantization import advanced_parameters as nested
@@ -59,7 +59,7 @@ def _advanced(nncf: Any, step: Quantization) -> dict[str, Any]:
     return fields
 
 
-def _range(given: object) -> Any:
+def _range(given: object) -> object:
     """A range estimator: one of NNCF's by its name, or one made of two bounds."""
     from nncf.quantization import range_estimator as estimators
 
@@ -74,7 +74,7 @@ def _range(given: object) -> Any:
     return estimators.RangeEstimatorParameters(**made)
 
 
-def _quantizers(stated: object) -> Any:
+def _quantizers(stated: object) -> object:
     from nncf.common.quantization.structs import QuantizationScheme
     from nncf.quantization import advanced_parameters as nested
 

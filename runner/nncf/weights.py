@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from types import ModuleType
 
 from runner.base.values import section
 from runner.nncf import process as nncf_process
@@ -12,13 +12,13 @@ from runner.recipe.types import WeightCompression
 _PLAIN = ("ratio", "group_size", "all_layers", "awq", "scale_estimation", "gptq", "lora_correction")
 
 
-def arguments(nncf: Any, step: WeightCompression, more: Mapping[str, Any]) -> dict[str, Any]:
+def arguments(nncf: ModuleType, step: WeightCompression, more: Mapping[str, object]) -> dict[str, object]:
     """The keyword arguments but for the dataset's; what the recipe leaves out stays NNCF's own default.
 
     Args:
         more: fields of `nncf.AdvancedCompressionParameters` that the recipe doesn't have.
     """
-    found: dict[str, Any] = {name: getattr(step, name) for name in _PLAIN if getattr(step, name) is not None}
+    found: dict[str, object] = {name: getattr(step, name) for name in _PLAIN if getattr(step, name) is not None}
     found["mode"] = nncf.CompressWeightsMode(step.mode)
     if step.backup_mode is not None:
         found["backup_mode"] = nncf.BackupMode(step.backup_mode)
@@ -32,7 +32,7 @@ def arguments(nncf: Any, step: WeightCompression, more: Mapping[str, Any]) -> di
     return found
 
 
-def advanced(step: WeightCompression) -> dict[str, Any]:
+def advanced(step: WeightCompression) -> dict[str, object]:
     """The fields of `nncf.AdvancedCompressionParameters`, with NNCF's own objects in them."""
     from nncf.quantization import advanced_parameters as nested
 
@@ -56,7 +56,7 @@ def advanced(step: WeightCompression) -> dict[str, Any]:
     return fields
 
 
-def _typed(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _typed(settings: Mapping[str, object]) -> dict[str, object]:
     """Settings with the element type, which is the only one that NNCF wants as an object."""
     if "value_type" not in settings:
         return dict(settings)

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from runner.errors import SourceError
 from runner.recipe.types import ModelSource
@@ -49,13 +49,13 @@ class Located:
     """
 
     reader: str
-    identity: Mapping[str, Any]
+    identity: Mapping[str, str]
     path: Path | None = None
     digest: str | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
     fetch: Fetch | None = None
     task: str | None = None
-    config: Mapping[str, Any] | None = None
+    config: Mapping[str, object] | None = None
 
 
 Memory = Callable[[str], Path]

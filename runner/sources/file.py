@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import runner.base.files as fs
 from runner.errors import SourceError
@@ -67,7 +66,7 @@ def folder_of(path: Path) -> Path:
     return path if path.is_dir() else path.parent
 
 
-def _config(root: Path) -> dict[str, Any] | None:
+def _config(root: Path) -> dict[str, object] | None:
     """The config.json beside an exported model, if one is there that tells a model's type."""
     config = fs.read_object(root / "config.json")
     return config if isinstance(config.get("model_type"), str) else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import runner.base.files as fs
 from runner.errors import SourceError
@@ -52,7 +51,7 @@ def files(path: Path, allow_pickle: bool, code: bool) -> dict[str, Path]:
     return listing.real_files(path, wanted)
 
 
-def inferred_task(config: Mapping[str, Any]) -> str:
+def inferred_task(config: Mapping[str, object]) -> str:
     """The task that a model's config.json tells.
 
     Raises:
@@ -60,7 +59,8 @@ def inferred_task(config: Mapping[str, Any]) -> str:
     """
     task = task_of(config)
     if task is None:
-        told = ", ".join(str(name) for name in config.get("architectures") or ()) or "nothing"
+        names = config.get("architectures")
+        told = ", ".join(map(str, names)) if names and isinstance(names, list) else "nothing"
         message = f"model.task is not stated, and can't be told from the model's architectures ({told})"
         raise SourceError(message, hint="State model.task as Optimum names it, such as text-generation-with-past.")
     return task

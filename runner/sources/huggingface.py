@@ -51,14 +51,14 @@ def locate(model: ModelSource, memory: Memory) -> Located:
     )
 
 
-def _task(repo: str, config: Mapping[str, Any] | None) -> str:
+def _task(repo: str, config: Mapping[str, object] | None) -> str:
     if config is None:
         message = f"model.task is not stated, and the config.json of {repo}, which may tell it, can't be had"
         raise SourceError(message, hint="State model.task as Optimum names it, such as text-generation-with-past.")
     return inferred_task(config)
 
 
-def _config(repo: str, commit: str) -> dict[str, Any] | None:
+def _config(repo: str, commit: str) -> dict[str, object] | None:
     """A model's config.json, from the cache or from the hub; None where neither has it."""
     path = _snapshot(repo, commit) / listing.CONFIG
     if not path.is_file() and not _offline():
@@ -118,7 +118,7 @@ def _cached(snapshot: Path) -> list[str]:
     return [name for name in listing.names(snapshot, deep=True) if (snapshot / name).exists()]
 
 
-def _reader(snapshot: Path) -> Callable[[str], Any]:
+def _reader(snapshot: Path) -> Callable[[str], object]:
     """What gives the content of a snapshot's JSON file, or None where the cache does not have it."""
     read = listing.reader(snapshot)
     return lambda name: read(name) if (snapshot / name).exists() else None
@@ -131,7 +131,7 @@ def _has_weights(snapshot: Path, there: Collection[str], model: ModelSource) -> 
     return not main.endswith(".index.json") or set(listing.shards(main, _reader(snapshot)(main))) <= {*there}
 
 
-def fetch(wanted: Fetch, out: Path, progress: Progress) -> dict[str, Any]:
+def fetch(wanted: Fetch, out: Path, progress: Progress) -> dict[str, object]:
     """Bring one commit's needed files into `out`.
 
     Weights share their bytes with the hub's cache where that is possible, by a hard link if need be: they may be many

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from runner.base.progress import Progress
 from runner.errors import Problem, RecipeError
@@ -19,6 +20,9 @@ from runner.recipe.datasets import calibrating
 from runner.recipe.judge.weight_rules import backup_mode, codebook_size, group_size
 from runner.recipe.types import WeightCompression
 from runner.stages import Build, Task
+
+if TYPE_CHECKING:
+    import openvino as ov
 
 REVISION = 3
 PREPARE_ONCE = True
@@ -44,7 +48,7 @@ class Params:
     after_other: bool
 
     @property
-    def settings(self) -> Mapping[str, Any]:
+    def settings(self) -> Mapping[str, object]:
         """The step as a recipe has it: what is not stated is not there."""
         return {name: value for name, value in vars(self.step).items() if value is not None}
 
@@ -82,7 +86,7 @@ def prepare(params: Params) -> None:
     nncf_process.import_nncf()
 
 
-def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
+def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Fill `task.out` with the compressed model and everything else of its input's folder."""
     nncf = nncf_process.load(progress)
     whole = Model.of(task.inputs["model"])
@@ -107,7 +111,7 @@ def _refuse_several(whole: Model, task: Task[Params]) -> None:
         raise RecipeError([Problem("", "dataset", what, "compress its weights without both")])
 
 
-def _compress(nncf: Any, task: Task[Params], model: Any) -> None:
+def _compress(nncf: ModuleType, task: Task[Params], model: ov.Model) -> None:
     """Compress the weights of one part in place."""
     step = task.params.step
     if not task.params.after_other:
@@ -129,7 +133,7 @@ def _add(total: Counted, counted: Counted) -> None:
 
 
 @contextmanager
-def _worded(nncf: Any, params: Mapping[str, Any]) -> Iterator[None]:
+def _worded(nncf: ModuleType, params: Mapping[str, object]) -> Iterator[None]:
     """What NNCF refuses because of the model or the data, in words."""
     from numpy.linalg import LinAlgError
 
@@ -157,7 +161,7 @@ def _awq_heard(step: WeightCompression) -> Iterator[None]:
         raise RecipeError([Problem("", "awq", what, "remove it, or try scale_estimation")])
 
 
-def _arguments(nncf: Any, task: Task[Params], model: Any) -> dict[str, Any]:
+def _arguments(nncf: ModuleType, task: Task[Params], model: ov.Model) -> dict[str, object]:
     """The keyword arguments of `nncf.compress_weights`."""
     step, more = task.params.step, {"statistics_path": _statistics_path(task)} if "statistics" in task.inputs else {}
     arguments = weights.arguments(nncf, step, more)
@@ -170,7 +174,7 @@ def _statistics_path(task: Task[Params]) -> str:
     return str(task.inputs["statistics"] / STATISTICS)
 
 
-def _forget_path(model: Any, task: Task[Params]) -> None:
+def _forget_path(model: ov.Model, task: Task[Params]) -> None:
     """Where the statistics lay is nothing to keep in a model: with it, equal models would differ by their .xml."""
     where = ["nncf", "weight_compression", "advanced_parameters"]
     if "statistics" in task.inputs and model.has_rt_info(where):
@@ -180,7 +184,7 @@ def _forget_path(model: Any, task: Task[Params]) -> None:
         )
 
 
-def _calibration(task: Task[Params], model: Any) -> list[dict[str, Any]]:
+def _calibration(task: Task[Params], model: ov.Model) -> list[dict[str, Any]]:
     """What NNCF reads itself; with statistics at hand, that is nothing unless for GPTQ."""
     if "calibration" not in task.datasets:
         return []
@@ -196,7 +200,7 @@ def _calibration(task: Task[Params], model: Any) -> list[dict[str, Any]]:
     )
 
 
-def refuse_compressed(model: Any, asked: str) -> None:
+def refuse_compressed(model: ov.Model, asked: str) -> None:
     """NNCF leaves integer weights as they are without a word; a recipe that asks for more must hear it."""
     before = ir.compressed_by(model)
     if before:
@@ -204,7 +208,7 @@ def refuse_compressed(model: Any, asked: str) -> None:
         raise RecipeError([Problem("", "mode", what, "start from an uncompressed model")])
 
 
-def _require_effect(before: Mapping[str, Any], counted: Mapping[str, Any], params: Mapping[str, Any]) -> None:
+def _require_effect(before: Counted, counted: Counted, params: Mapping[str, object]) -> None:
     kind, none = element_type(params), {"count": 0}
     if counted.get(kind, none)["count"] <= before.get(kind, none)["count"]:
         what = f"no layer of the model took {params['mode']} weights"
@@ -228,13 +232,13 @@ _ELEMENT_TYPES = {
 }
 
 
-def element_type(params: Mapping[str, Any]) -> str:
+def element_type(params: Mapping[str, object]) -> str:
     """The element type that a mode leaves in the IR; a codebook leaves indices into it."""
     size = codebook_size(params)
-    return _ELEMENT_TYPES.get(params["mode"], "u4" if size <= 16 else "u8" if size <= 256 else "u16")
+    return _ELEMENT_TYPES.get(str(params["mode"]), "u4" if size <= 16 else "u8" if size <= 256 else "u16")
 
 
-def _wrong_group_size(params: Mapping[str, Any], text: str) -> RecipeError:
+def _wrong_group_size(params: Mapping[str, object], text: str) -> RecipeError:
     """Say which layers the group size does not divide, and which group sizes would divide them all."""
     failed = re.findall(r'"([^"]+)" \(channel size: (\d+)\)', text)
     if not failed:
@@ -252,7 +256,7 @@ def _wrong_group_size(params: Mapping[str, Any], text: str) -> RecipeError:
     return RecipeError([Problem("", "group_size", what, allowed)])
 
 
-def _wrong_backup(params: Mapping[str, Any], text: str) -> tuple[str, str]:
+def _wrong_backup(params: Mapping[str, object], text: str) -> tuple[str, str]:
     """The layers of the backup type have groups too where it is a float."""
     found = re.search(r"Channel size (\d+) should be divisible by size of group (\d+)", text)
     told = f"groups of {found[2]}, and a layer has {found[1]} channels" if found else text.strip()

@@ -50,7 +50,7 @@ def prepare(params: Params) -> None:
     _exporting(params).prepare()
 
 
-def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
+def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Fill `task.out` with `openvino_model.xml/.bin` and all that belongs to it."""
     from runner.export.damage import damage
     from runner.export.private import forget_paths

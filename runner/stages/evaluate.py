@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from runner.base import hardware
 from runner.base.progress import Progress
@@ -31,8 +30,8 @@ class Params:
 
     family: str
     family_revision: int
-    params: Mapping[str, Any]
-    runtime: Mapping[str, Any]
+    params: Mapping[str, object]
+    runtime: Mapping[str, object]
     cpu: tuple[str, ...]
 
 
@@ -76,7 +75,7 @@ def prepare(params: Params) -> None:
     measuring(FAMILIES[params.family])
 
 
-def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
+def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Measure; the result is all that there is to keep."""
     from runner.model.runtime import refuse_other_cpu
 

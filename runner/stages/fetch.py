@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from runner.base.progress import Progress
 from runner.sources import Fetch
 from runner.stages import Build, Task
@@ -26,7 +24,7 @@ def prepare(params: Params) -> None:
     """Nothing: what is in the cache needs no library."""
 
 
-def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
+def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Download what is not in the hub's local cache, and link the files into the output folder."""
     from runner.sources import huggingface
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import runner.base.files as fs
 from runner.base import hardware
@@ -21,6 +22,9 @@ from runner.recipe.judge.quantization_rules import NO_SLOW_CORRECTION, smooths
 from runner.recipe.types import AccuracyControl, Quantization, WeightCompression
 from runner.registry.metrics import METRICS, family_of
 from runner.stages import Build, Task
+
+if TYPE_CHECKING:
+    import openvino as ov
 
 REVISION = 2
 PREPARE_ONCE = True
@@ -73,7 +77,7 @@ def plan(build: Build, step: Quantization, section: str, position: int, model: s
     return build.add("quantize", label, section, params, after={"model": model}, datasets=datasets)
 
 
-def _control(settings: AccuracyControl, runtime: Mapping[str, Any]) -> Control:
+def _control(settings: AccuracyControl, runtime: Mapping[str, object]) -> Control:
     """Accuracy control's own part; its dataset's digest is in the key besides."""
     family = family_of(settings.metric)
     named = replace(settings, dataset="validation")
@@ -90,7 +94,7 @@ def prepare(params: Params) -> None:
     nncf_process.import_nncf()
 
 
-def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
+def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Fill `task.out` with the quantized model and everything else of its input's folder."""
     from runner.data.calibration import calibration_items
 
@@ -116,7 +120,7 @@ def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
 
             search = accuracy_control.begin(params.control, source, task.datasets["validation"], task.out)
             model = accuracy_control.quantize(nncf, model, nncf.Dataset(items), arguments, search)
-    result: dict[str, Any] = {
+    result: dict[str, object] = {
         "constants": ir.constants(model),
         "quantizers": _count_quantizers(model),
         "calibration_items": len(items),
@@ -130,14 +134,14 @@ def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
     return result | {"notes": notes}
 
 
-def _refuse_compressed(model: Any, params: Params) -> None:
+def _refuse_compressed(model: ov.Model, params: Params) -> None:
     before = ir.compressed_by(model)
     if before and not (before == "weight_compression" and params.after_weight_compression):
         what = f"the model went through NNCF's {before} before; quantizing it again would only add error"
         raise RecipeError([Problem("", "algorithm", what, "start from an uncompressed model")])
 
 
-def _model_type(step: Quantization, source: Any, model: Any) -> str | None:
+def _model_type(step: Quantization, source: Path, model: ov.Model) -> str | None:
     """What the recipe says, else what the model's configuration or its operations show."""
     if step.model_type is not None:
         return None if step.model_type == "none" else step.model_type
@@ -146,7 +150,7 @@ def _model_type(step: Quantization, source: Any, model: Any) -> str | None:
     return "transformer" if known or ir.has_attention(model) else None
 
 
-def _refuse_in_vain(model: Any, step: Quantization, model_type: str | None) -> None:
+def _refuse_in_vain(model: ov.Model, step: Quantization, model_type: str | None) -> None:
     """Refuse what NNCF would not do to this model, or would ignore without a word."""
     from runner.model.feed import fixed_batch, keeps_state, ports
 
@@ -170,7 +174,7 @@ def _refuse_in_vain(model: Any, step: Quantization, model_type: str | None) -> N
         raise RecipeError(problems)
 
 
-def _advice(model: Any, step: Quantization, model_type: str | None) -> list[str]:
+def _advice(model: ov.Model, step: Quantization, model_type: str | None) -> list[str]:
     """What might serve this model better, for the person to decide."""
     if step.mode or step.preset == "mixed" or (model_type and step.preset is None):
         return []
@@ -182,7 +186,7 @@ def _advice(model: Any, step: Quantization, model_type: str | None) -> list[str]
     return [f"the model has {told} activations, which are not symmetric: `preset: mixed` may lose less"]
 
 
-def _count_quantizers(model: Any) -> int:
+def _count_quantizers(model: ov.Model) -> int:
     """How many operations quantize.
 
     Raises:

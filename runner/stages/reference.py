@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from runner.base.progress import Progress
 from runner.metrics import measuring
 from runner.recipe.types import Dataset
@@ -22,7 +20,7 @@ def plan(build: Build, what: str, section: str, params: Params, data: Dataset, c
     return build.add("reference", label, section, params, after={"model": converted}, datasets={"data": data})
 
 
-def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
+def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Fill `task.out` with the outputs, in the metric family's own form."""
     from runner.model.runtime import refuse_other_cpu
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from runner.base.progress import Progress
 from runner.model.parts import Model
@@ -59,7 +58,7 @@ def prepare(params: Params) -> None:
     nncf_process.import_nncf()
 
 
-def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
+def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Fill `task.out` with a folder of statistics that the stage `compress` gives to NNCF."""
     from runner.data.calibration import calibration_items
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from runner.base.progress import Progress
 from runner.registry.tasks import TASKS, family_of
@@ -43,6 +42,6 @@ def prepare(params: Params) -> None:
     trial.import_for(libraries(params))
 
 
-def run(task: Task[Params], progress: Progress) -> dict[str, Any]:
+def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Tell what was loaded and what came out."""
     return asdict(TASKS[task.params.family].use(task.inputs["model"]))
