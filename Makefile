@@ -54,11 +54,14 @@ test: $(READY)  ## run every test
 fuzz: $(READY)  ## attack it: thousands of wrong, hostile and damaged inputs; ARGS="--share 0.02 --seed 7"
 	@$(VENV)/bin/python -m tests.campaigns $(ARGS)
 
-newest:  ## run the tests of the libraries with the newest versions that pyproject.toml allows, but for torch
-	@$(PYTHON) -m venv --clear .venv-newest
-	@grep '^torch==' constraints.txt > .venv-newest/constraints.txt
-	@.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-newest/constraints.txt -e '.[dev]'
+newest: .venv-newest/.ready  ## run the tests of the libraries with the newest versions that pyproject.toml allows (6 GB)
+	@.venv-newest/bin/python -m pip list --disable-pip-version-check --format=freeze | grep -iE '^(openvino|nncf|optimum|torch|transformers)'
 	@.venv-newest/bin/python -m pytest $(TWO) -m libraries $(ARGS)
+
+.venv-newest/.ready: pyproject.toml
+	@$(PYTHON) -m venv --clear .venv-newest
+	@.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
 
 check: $(READY)  ## style and types
 	@$(VENV)/bin/ruff check .

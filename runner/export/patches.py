@@ -31,7 +31,7 @@ UNUSED = Patch(
 TRACED_ONCE = Patch(
     "Tracing once",
     "optimum-intel",
-    ("2.1", "2.2"),
+    ("2.1", "2.3"),
     "performance",
     "`torch.jit.trace` does not trace a second time to compare.",
     _LEFT_OUT,

@@ -30,7 +30,7 @@ _ALIASES = "model_id_aliases"
 DEFAULTS = Patch(
     "Optimum's settings for models by name",
     "optimum-intel",
-    ("2.1", "2.2"),
+    ("2.1", "2.3"),
     "results",
     "The tables that optimum-cli takes its settings from are read from Optimum's source, without importing it.",
     "Each table has to be there, with entries, and a literal, or the import of the command fails.",

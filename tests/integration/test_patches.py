@@ -160,7 +160,7 @@ def test_tables_that_optimum_moved_are_told(old: str, new: str, word: str, tmp_p
     before = OPTIMUM.replace("sys_folder", repr(str(tmp_path)))
     assert told("", "optimum_defaults.tables()", before) == "went on"
     said = told(f"write({old!r}, {new!r})", "optimum_defaults.tables()", before)
-    assert said.startswith("optimum-intel 2.") and word in said and '"optimum-intel>=2.1,<2.2"' in said
+    assert said.startswith("optimum-intel 2.") and word in said and '"optimum-intel>=2.1,<2.3"' in said
 
 
 def test_a_cache_that_transformers_moved_is_told(tmp_path: Path) -> None:
