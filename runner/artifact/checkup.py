@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from runner.artifact import record
 from runner.artifact.named import homes, named
@@ -66,7 +65,7 @@ def _mark(examined: Examined, outputs: Path) -> None:
         record.save(home, kept)
 
 
-def described(examined: Examined) -> dict[str, Any]:
+def described(examined: Examined) -> dict[str, object]:
     """What was found, as plain data."""
     return {
         "path": str(examined.folder),

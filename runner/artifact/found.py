@@ -20,7 +20,7 @@ _LEVELS = 6
 """How many folders above the version are looked into."""
 
 
-def model(manifest: Manifest, folder: Path, stated: Path | None) -> dict[str, Any]:
+def model(manifest: Manifest, folder: Path, stated: Path | None) -> dict[str, object]:
     """The recipe's section `model`, its path one on this machine, its commit the one that was used.
 
     Raises:
@@ -40,7 +40,7 @@ def model(manifest: Manifest, folder: Path, stated: Path | None) -> dict[str, An
     return section
 
 
-def datasets(manifest: Manifest, folder: Path, stated: Mapping[str, Path]) -> dict[str, Any]:
+def datasets(manifest: Manifest, folder: Path, stated: Mapping[str, Path]) -> dict[str, object]:
     """The recipe's section `datasets` with paths on this machine.
 
     Raises:

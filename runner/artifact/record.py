@@ -73,20 +73,20 @@ def load(home: Path) -> Record:
     return Record(number_in(document.get("last")), {int(n): _version(one) for n, one in found.items() if is_number(n)})
 
 
-def _object(value: Any) -> dict[str, Any]:
+def _object(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def number_in(value: Any) -> int:
+def number_in(value: object) -> int:
     """A version's number that a file holds; 0 where it holds something else."""
     return value if isinstance(value, int) and is_number(str(value)) else 0
 
 
-def _count(value: Any) -> int:
+def _count(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 63 else 0
 
 
-def _version(data: Any) -> Version:
+def _version(data: object) -> Version:
     data = _object(data)
     files = {name: stat for name, row in _object(data.get("files")).items() if (stat := _stat(row))}
     damaged = data.get("damaged")
@@ -94,7 +94,7 @@ def _version(data: Any) -> Version:
     return Version(str(data.get("identity", "")), files, _count(data.get("seen")), texts)
 
 
-def _stat(row: Any) -> fs.Stat | None:
+def _stat(row: object) -> fs.Stat | None:
     if isinstance(row, list) and len(row) == 4 and all(isinstance(number, int) for number in row):
         return row[0], row[1], row[2], row[3]
     return None
@@ -110,7 +110,7 @@ def save(home: Path, record: Record) -> None:
     fs.write_text(home / NAME, json.dumps({"last": record.last, "versions": rows}) + "\n")
 
 
-def _row(version: Version) -> dict[str, Any]:
+def _row(version: Version) -> dict[str, object]:
     files = {name: list(stat) for name, stat in version.files.items()}
     row = {"identity": version.identity, "seen": version.seen, "files": files}
     return row | ({"damaged": list(version.damaged[:MOST])} if version.damaged else {})

@@ -73,7 +73,7 @@ def mistake(document: object, schema: str, definition: str = "") -> str | None:
 @cache
 def _schema(name: str) -> dict[str, Any]:
     path = resources.schemas_dir() / f"{name}.schema.json"
-    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    schema: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
     return schema
 
 

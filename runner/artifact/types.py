@@ -71,7 +71,7 @@ class StageRecord(TypedDict):
     peak_memory: int
     created: str
     hardware: Hardware
-    document: Mapping[str, Any]
+    document: Mapping[str, object]
     output: NotRequired[str]
     result: NotRequired[StageResult]
 

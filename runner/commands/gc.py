@@ -6,7 +6,7 @@ import re
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.base.figures import megabytes
 from runner.base.words import plural
@@ -100,7 +100,7 @@ def run(arguments: Namespace, output: Output) -> int:
     return 0
 
 
-def _document(collection: Collection, gone: list[Item], arguments: Namespace) -> dict[str, Any]:
+def _document(collection: Collection, gone: list[Item], arguments: Namespace) -> dict[str, object]:
     return {
         "status": "dry run" if arguments.dry_run else "done",
         "freed": sum(item.size for item in gone),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.commands import options
 from runner.commands.loading import load_all, permit
@@ -29,7 +29,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, output: Output) -> int:
     """Run all recipes; the exit code is that of the first failure."""
     recipes = load_all(arguments)
-    documents: list[dict[str, Any]] = []
+    documents: list[dict[str, object]] = []
     code = 0
     for recipe in recipes:
         end, error = _optimize_one(recipe, arguments, output)
@@ -60,7 +60,7 @@ def _optimize_one(recipe: Recipe, arguments: Namespace, output: Output) -> tuple
     return display.end if display else None, failure
 
 
-def _document(finished: Finished) -> dict[str, Any]:
+def _document(finished: Finished) -> dict[str, object]:
     from runner.artifact.versions import read_manifest
 
     (outcome,) = finished.points

@@ -37,7 +37,7 @@ def run(arguments: Namespace, output: Output) -> int:
     return 0
 
 
-def _describe(sweep: Sweep, outputs: Path) -> dict[str, Any]:
+def _describe(sweep: Sweep, outputs: Path) -> dict[str, object]:
     if sweep.keys:
         return _describe_sweep(sweep, outputs)
     from runner import api
@@ -47,7 +47,7 @@ def _describe(sweep: Sweep, outputs: Path) -> dict[str, Any]:
     return describe(recipe, api.plan(recipe, outputs=outputs))
 
 
-def _describe_sweep(sweep: Sweep, outputs: Path) -> dict[str, Any]:
+def _describe_sweep(sweep: Sweep, outputs: Path) -> dict[str, object]:
     from runner.plan.graph import make_graph, plan_points
     from runner.report.sweep_table import describe_sweep
     from runner.store import store_of
@@ -56,7 +56,7 @@ def _describe_sweep(sweep: Sweep, outputs: Path) -> dict[str, Any]:
     return describe_sweep(sweep, make_graph(plan_points(sweep, store)), store)
 
 
-def _lines(plan: dict[str, Any]) -> list[str]:
+def _lines(plan: dict[str, object]) -> list[str]:
     if "sweep" in plan:
         from runner.report.sweep_table import lines as sweep_lines
 

@@ -159,7 +159,7 @@ class _Passed(OvrunError):
         self.exit_code = code
 
 
-def _text(document: Mapping[str, Any]) -> Iterator[str]:
+def _text(document: Mapping[str, object]) -> Iterator[str]:
     differences = _told(document)
     made = f", in {document['made']}" if document["made"] else ""
     if document["status"] == "same":

@@ -39,7 +39,7 @@ def run(arguments: Namespace, output: Output) -> int:
         entries = _entries(arguments) if arguments.store else {}
     damaged = {key: faults for key, faults in entries.items() if faults}
     bad = [version for version in versions if version["status"] == "damaged"]
-    document: dict[str, Any] = {"status": "damaged" if bad or damaged else "whole", "versions": versions}
+    document: dict[str, object] = {"status": "damaged" if bad or damaged else "whole", "versions": versions}
     if arguments.store:
         document["store"] = {"entries": len(entries), "damaged": damaged}
     quiet = [line for version in bad for line in _lines(version)] + _store_lines(damaged)
@@ -53,7 +53,7 @@ def _entries(arguments: Namespace) -> dict[str, list[str]]:
     return dict(Store(arguments.outputs / ".store").verify_all())
 
 
-def _text(versions: Sequence[Mapping[str, Any]], entries: Mapping[str, Sequence[str]] | None) -> Iterator[str]:
+def _text(versions: Sequence[Mapping[str, object]], entries: Mapping[str, Sequence[str]] | None) -> Iterator[str]:
     for version in versions:
         yield from _lines(version)
     if entries is not None:

@@ -60,13 +60,13 @@ class Table:
         self.rows = tuple(rows)
         self._checks = {row.ident: dict(_named(row.checks)) for row in rows}
         self._twice = _on_several(self._checks.values())
-        self._recipes: dict[str, dict[str, Any]] = {}
+        self._recipes: dict[str, dict[str, object]] = {}
         self.settings = tuple(_setting_columns(_setting_keys(self)))
         self.metrics = tuple(self._metric_columns())
         self.extras = tuple(self._extra_columns())
         self.columns = (_NAME, *self.settings, _STATUS, *_SIZE, *self.metrics, *_COST)
 
-    def recipe(self, row: Row) -> Mapping[str, Any]:
+    def recipe(self, row: Row) -> Mapping[str, object]:
         """The flattened recipe of a row; empty for a point without a version."""
         if row.ident not in self._recipes:
             self._recipes[row.ident] = flat(row.details["recipe"]) if row.details else {}
@@ -143,7 +143,7 @@ class Table:
         return sorted(with_value, key=lambda row: _sortable(self.value(row, column)), reverse=down) + without
 
 
-def _sortable(value: Any) -> tuple[int, float, str]:
+def _sortable(value: object) -> tuple[int, float, str]:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return 0, float(value), ""
     return 1, 0.0, str(value)

@@ -19,7 +19,7 @@ from runner.report.rows import Row, flat, setting_text, version_row
 if TYPE_CHECKING:
     from runner.metrics.records import CheckRecord
 
-Pair = dict[str, Any]
+Pair = dict[str, object]
 _OWN = ("name", "description")
 _WIDEST = 56
 """A value that is longer than most pushes only its own row to the right."""
@@ -38,7 +38,7 @@ def find(word: str, outputs: Path) -> Row:
     return replace(row, place=f"{row.name}/{row.version or f'{REJECTED}/{folder.name}'}")
 
 
-def compare(a: Row, b: Row) -> dict[str, Any]:
+def compare(a: Row, b: Row) -> dict[str, object]:
     """Two versions as plain data: every pair has `a`, `b` and, for numbers, `ratio` = b / a."""
     table = Table([a, b])
     metrics = (*table.metrics, *table.extras)
@@ -71,22 +71,22 @@ def _status(row: Row) -> str:
     return f"{row.status}, {changed}" if changed else row.status
 
 
-def _pair(a: Any, b: Any) -> Pair:
+def _pair(a: object, b: object) -> Pair:
     pair: Pair = {"a": a, "b": b}
     if isinstance(a, int | float) and isinstance(b, int | float) and not isinstance(a, bool) and a:
         pair["ratio"] = b / a
     return pair
 
 
-def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Pair]:
+def _differing(a: Mapping[str, object], b: Mapping[str, object]) -> dict[str, Pair]:
     return {key: {"a": a.get(key), "b": b.get(key)} for key in dict.fromkeys([*a, *b]) if a.get(key) != b.get(key)}
 
 
-def _settings(row: Row) -> dict[str, Any]:
+def _settings(row: Row) -> dict[str, object]:
     return {key: value for key, value in flat(row.details["recipe"]).items() if key not in _OWN}
 
 
-def _surroundings(row: Row) -> dict[str, Any]:
+def _surroundings(row: Row) -> dict[str, object]:
     """What is not said by the recipe: the very model and data, ovrun, and the machine."""
     details = row.details
     return flat({name: details[name] for name in ("ovrun", "model", "datasets", "hardware")})
@@ -96,7 +96,7 @@ def _met(check: CheckRecord | None) -> bool | None:
     return check["passed"] if check else None
 
 
-def _stages(a: Row, b: Row) -> list[dict[str, Any]]:
+def _stages(a: Row, b: Row) -> list[dict[str, object]]:
     """Stages in their order, matched by label, then by what they do; `shared` says that both stem from one run."""
     rest = list(b.details["stages"])
     pairs: list[tuple[Any, Any]] = []
@@ -110,7 +110,7 @@ def _stages(a: Row, b: Row) -> list[dict[str, Any]]:
     return [_stage_pair(one, other) for one, other in pairs]
 
 
-def _in(stage: Mapping[str, Any], row: Row) -> bool:
+def _in(stage: Mapping[str, object], row: Row) -> bool:
     return any(one["label"] == stage["label"] for one in row.details["stages"])
 
 
@@ -149,7 +149,7 @@ def _both(pair: Mapping[str, Any], word: Callable[[Any], str]) -> list[str]:
     return ["-" if pair[side] is None else word(pair[side]) for side in ("a", "b")]
 
 
-def _change(pair: Mapping[str, Any]) -> str:
+def _change(pair: Mapping[str, object]) -> str:
     """How B stands to A: `x 0.87`; nothing where one has no number."""
     return f"x {pair['ratio']:.3g}" if "ratio" in pair else ""
 

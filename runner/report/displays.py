@@ -109,12 +109,12 @@ class SweepEvents:
         counts: dict[str, int] = {}
         for one in run.points:
             counts[one.status] = counts.get(one.status, 0) + 1
-        end: dict[str, Any] = {"name": run.name, "points": counts, "ran": len(run.ran)}
+        end: dict[str, object] = {"name": run.name, "points": counts, "ran": len(run.ran)}
         self._tell("end", end | {"seconds": round(run.seconds, 3), "exit_code": run.exit_code})
 
     def _tell(self, event: str, document: dict[str, Any]) -> None:
         streams.put_json({"event": event, **document}, indent=None)
 
 
-def _named(stage: Stage) -> dict[str, Any]:
+def _named(stage: Stage) -> dict[str, object]:
     return {"stage": stage.name, "label": stage.label, "key": stage.key}

@@ -7,7 +7,6 @@ import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from runner.base.words import near
 from runner.errors import Problem, UsageError
@@ -85,7 +84,7 @@ def _near_last(last: str, known: Iterable[str]) -> str | None:
     return " or ".join(by_last.get(guess, [])) or None if guess else None
 
 
-def document(found: Sequence[Topic]) -> list[dict[str, Any]]:
+def document(found: Sequence[Topic]) -> list[dict[str, object]]:
     """The topics as a program reads them."""
     return [
         {

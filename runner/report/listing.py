@@ -67,7 +67,7 @@ def _row(name: str, publishes: str, description: str, origin: str | None, output
     }
 
 
-def listing_lines(rows: list[dict[str, Any]], width: int | None = None) -> list[str]:
+def listing_lines(rows: list[dict[str, object]], width: int | None = None) -> list[str]:
     """The table; no line is longer than a terminal of this width."""
     head = ("recipe", "from", "versions", "size", "description")
     return [cut(line, width) for line in aligned([head, *map(_cells, rows)])]

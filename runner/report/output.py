@@ -10,7 +10,7 @@ import sys
 from abc import ABC, abstractmethod
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from runner.base import safe, streams
 from runner.errors import OvrunError, RecipeError
@@ -36,11 +36,11 @@ class Output(ABC):
     def say(self, text: Iterable[str], quiet: Iterable[str] = ()) -> None:
         """Lines for a person, the few of them that a script needs, and none for a program."""
 
-    def answer(self, document: Any, text: Iterable[str], quiet: Iterable[str] = ()) -> None:
+    def answer(self, document: object, text: Iterable[str], quiet: Iterable[str] = ()) -> None:
         """Answer by a document for programs, by lines for a person, or by the few lines that a script needs."""
         self.say(text, quiet)
 
-    def content(self, document: Any, text: str) -> None:
+    def content(self, document: object, text: str) -> None:
         """Answer by a document for programs, or by a file's content."""
         self.data(text)
 
@@ -180,11 +180,11 @@ class Json(Output):
     def say(self, text: Iterable[str], quiet: Iterable[str] = ()) -> None:
         """Nothing: all is in the document."""
 
-    def answer(self, document: Any, text: Iterable[str], quiet: Iterable[str] = ()) -> None:
+    def answer(self, document: object, text: Iterable[str], quiet: Iterable[str] = ()) -> None:
         """The document."""
         streams.put_json(document)
 
-    def content(self, document: Any, text: str) -> None:
+    def content(self, document: object, text: str) -> None:
         """The document."""
         streams.put_json(document)
 

@@ -47,7 +47,7 @@ def as_html(table: Table, rows: Sequence[Row], notes: Sequence[str], outputs: Pa
     return "".join(pieces)
 
 
-def in_script(document: Any) -> str:
+def in_script(document: object) -> str:
     """JSON that no HTML parser takes for markup, whatever text is in it."""
     text = json_text(document, indent=None)
     for character in "<>&":
@@ -74,10 +74,10 @@ class _Pool:
     """Plain data, each piece once: what versions share is written once and referred to by its number."""
 
     def __init__(self) -> None:
-        self.items: list[Any] = []
+        self.items: list[object] = []
         self._known: dict[str, int] = {}
 
-    def add(self, item: Any) -> int:
+    def add(self, item: object) -> int:
         """The number of a piece."""
         text = json.dumps(item, sort_keys=True)
         if text not in self._known:
@@ -86,7 +86,7 @@ class _Pool:
         return self._known[text]
 
 
-def _payload(table: Table, rows: Sequence[Row], notes: Sequence[str], base: str) -> dict[str, Any]:
+def _payload(table: Table, rows: Sequence[Row], notes: Sequence[str], base: str) -> dict[str, object]:
     pool = _Pool()
     columns = [*table.columns, *table.extras]
     sweeps = list(dict.fromkeys(row.sweep for row in rows if row.sweep))
@@ -106,7 +106,7 @@ def _keys(rows: Sequence[Row], sweep: str) -> list[str]:
     return list(dict.fromkeys(key for row in rows if row.sweep == sweep for key in row.settings))
 
 
-def _column(column: Column) -> dict[str, Any]:
+def _column(column: Column) -> dict[str, object]:
     return {
         "id": column.ident,
         "label": column.label,
@@ -116,10 +116,10 @@ def _column(column: Column) -> dict[str, Any]:
     }
 
 
-def _row(table: Table, row: Row, columns: Sequence[Column], sweeps: Sequence[str], pool: _Pool) -> dict[str, Any]:
+def _row(table: Table, row: Row, columns: Sequence[Column], sweeps: Sequence[str], pool: _Pool) -> dict[str, object]:
     cells = [_cell(table.value(row, column), column) for column in columns]
     checks = {number: table.check(row, column) for number, column in enumerate(columns) if column.kind == "metric"}
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         "id": row.ident,
         "c": cells,
         "g": {number: [check["passed"], pool.add(gates_short(check))] for number, check in checks.items() if check},
@@ -149,7 +149,7 @@ def _short(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _details(row: Row, pool: _Pool) -> dict[str, Any]:
+def _details(row: Row, pool: _Pool) -> dict[str, object]:
     details = row.details
     plain = {
         name: pool.add(details[name]) for name in ("description", "ovrun", "seed", "model", "libraries", "hardware")
@@ -177,7 +177,7 @@ def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
     return plain | numbers | {"key": stage["key"][:12]}
 
 
-def _check(check: CheckRecord, pool: _Pool) -> dict[str, Any]:
+def _check(check: CheckRecord, pool: _Pool) -> dict[str, object]:
     names = ("metric", "dataset", "passed", "gates", "value", "reference_value")
     whole: Mapping[str, object] = check
     return {name: whole[name] for name in names} | {
@@ -188,5 +188,5 @@ def _check(check: CheckRecord, pool: _Pool) -> dict[str, Any]:
     }
 
 
-def _numbers(values: Mapping[str, Any]) -> dict[str, Any]:
+def _numbers(values: Mapping[str, object]) -> dict[str, object]:
     return {name: _short(value) if isinstance(value, float) else value for name, value in values.items()}

@@ -12,12 +12,12 @@ from runner.recipe.types import Recipe
 from runner.report.layout import aligned
 
 
-def describe(recipe: Recipe, stages: Sequence[PlannedStage]) -> dict[str, Any]:
+def describe(recipe: Recipe, stages: Sequence[PlannedStage]) -> dict[str, object]:
     """The plan as plain data: `state` of a stage is `cached`, `to do` or `not needed`."""
     return {"recipe": recipe.name, "file": str(recipe.path), "stages": [_row(stage) for stage in stages]}
 
 
-def _row(stage: PlannedStage) -> dict[str, Any]:
+def _row(stage: PlannedStage) -> dict[str, object]:
     state = "to do" if stage.needed else "cached" if stage.cached else "not needed"
     names = {"stage": stage.name, "label": stage.label, "key": stage.key}
     return names | {"state": state, "why": stage.why, "seconds": stage.seconds}

@@ -221,22 +221,22 @@ def _unknown(word: str, rows: Sequence[Row], outputs: Path) -> Problem:
     return Problem("command line", "", f"{outputs}/ holds nothing named {word}", None, near(word, known))
 
 
-def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+def flat(value: object, prefix: str = "") -> dict[str, object]:
     """Nested mappings and lists as dotted keys; empty ones stay as they are."""
-    items: Iterable[tuple[Any, Any]]
+    items: Iterable[tuple[object, object]]
     if isinstance(value, Mapping) and value:
         items = value.items()
     elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
         items = enumerate(value)
     else:
         return {prefix: value}
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for key, item in items:
         found |= flat(item, f"{prefix}.{key}" if prefix else str(key))
     return found
 
 
-def setting_text(value: Any) -> str:
+def setting_text(value: object) -> str:
     """A setting's value as a recipe would say it; empty for none."""
     if value is None:
         return ""

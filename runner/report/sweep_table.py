@@ -18,7 +18,7 @@ _MOST_LINES = 40
 _SHOWN = 3
 
 
-def describe_sweep(sweep: Sweep, graph: Graph, store: Store) -> dict[str, Any]:
+def describe_sweep(sweep: Sweep, graph: Graph, store: Store) -> dict[str, object]:
     """The plan as plain data; the graph is that of the sweep's points, in their order.
 
     `own` and `shared` of a point are its stages that have to run: those of no other point, and the others.
@@ -41,7 +41,7 @@ def describe_sweep(sweep: Sweep, graph: Graph, store: Store) -> dict[str, Any]:
     }
 
 
-def _kinds(graph: Graph, to_do: set[str], cached: set[str]) -> list[dict[str, Any]]:
+def _kinds(graph: Graph, to_do: set[str], cached: set[str]) -> list[dict[str, object]]:
     """The stages by what they do, in the order of the data."""
     rows: dict[str, dict[str, Any]] = {}
     for key, stage in graph.stages.items():
@@ -87,7 +87,7 @@ def _cells(point: Mapping[str, Any], keys: Sequence[str]) -> tuple[Any, ...]:
     return (*values, point["own"], point["shared"])
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     value = plain(value)
     return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
 
@@ -98,7 +98,7 @@ def _short(keys: Sequence[str]) -> list[str]:
     return [short if last.count(short) == 1 else key for short, key in zip(last, keys, strict=True)]
 
 
-def _table(rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
+def _table(rows: Sequence[tuple[object, ...]]) -> Iterator[str]:
     """Rows in aligned columns below their heading: texts to the left, numbers to the right."""
     columns = zip(*rows, strict=True)
     right = [at for at, column in enumerate(columns) if all(isinstance(cell, int) for cell in column[1:])]

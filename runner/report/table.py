@@ -38,7 +38,7 @@ def as_json(rows: Sequence[Row], notes: Sequence[str]) -> str:
     return json_text(document) + "\n"
 
 
-def _plain(row: Row) -> dict[str, Any]:
+def _plain(row: Row) -> dict[str, object]:
     return {
         "name": row.name,
         "version": row.version,
@@ -65,7 +65,7 @@ def as_csv(table: Table, rows: Sequence[Row]) -> str:
     settings = [column.ident for column in table.settings]
     plain = ("size", "converted_size", "size_ratio")
     cost = ("seconds", "peak_memory", "created", "reason", "place")
-    lines: list[list[Any]] = [["name", "version", "status", "sweep", *settings, *plain, *heads, *cost]]
+    lines: list[list[object]] = [["name", "version", "status", "sweep", *settings, *plain, *heads, *cost]]
     for row in rows:
         values = [row.name, row.version, row.status, row.sweep]
         chosen = [setting_text(table.value(row, column)) for column in table.settings]
@@ -76,7 +76,7 @@ def as_csv(table: Table, rows: Sequence[Row]) -> str:
     return stream.getvalue()
 
 
-def _metric_cells(table: Table, row: Row, column: Column) -> tuple[Any, str, str]:
+def _metric_cells(table: Table, row: Row, column: Column) -> tuple[object, str, str]:
     check = table.check(row, column)
     if check is None:
         return "", "", ""

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import runner.base.files as fs
 from runner.store import recent
@@ -55,7 +54,7 @@ def needs_of(store: Store, outputs: Path, keep_last: int) -> Needs:
 
 def _keys_in(path: Path) -> Iterator[str]:
     """The keys in a manifest, even if other parts of it are damaged."""
-    content: Any = None
+    content: object = None
     with contextlib.suppress(OSError):
         content = fs.read_json(path)
     stages = content.get("stages") if isinstance(content, dict) else None
@@ -64,7 +63,7 @@ def _keys_in(path: Path) -> Iterator[str]:
             yield stage["key"]
 
 
-def _is_gone(source: Any) -> bool:
+def _is_gone(source: object) -> bool:
     """Whether a memory says what it is of, and that is not there any more."""
     try:
         return isinstance(source, str) and fs.kind_of(Path(source)) is None

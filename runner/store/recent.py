@@ -20,13 +20,13 @@ _KEPT = 50
 """Earlier runs that are remembered."""
 
 
-def last_of(content: Mapping[str, Any]) -> dict[str, Any]:
+def last_of(content: Mapping[str, object]) -> dict[str, object]:
     """Label -> key document of the last run; empty where that can't be had."""
     last = content.get("last")
     return last if isinstance(last, dict) and all(isinstance(one, dict) for one in last.values()) else {}
 
 
-def remember(path: Path, documents: Mapping[str, Any], source: Path | None) -> None:
+def remember(path: Path, documents: Mapping[str, object], source: Path | None) -> None:
     """Write what a run was made of, if it is not there yet."""
     old = fs.recall(path)
     last, runs = last_of(old), _earlier(old)
@@ -40,7 +40,7 @@ def remember(path: Path, documents: Mapping[str, Any], source: Path | None) -> N
         fs.write_json(path, {"source": place, "last": documents, "earlier": runs[:_KEPT]})
 
 
-def runs_of(content: Mapping[str, Any]) -> Iterator[list[str]]:
+def runs_of(content: Mapping[str, object]) -> Iterator[list[str]]:
     """The keys of the runs that are remembered, newest first."""
     if last := last_of(content):
         yield keys_of(last)
@@ -59,5 +59,5 @@ def _earlier(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     )
 
 
-def _are_keys(value: Any) -> bool:
+def _are_keys(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(key, str) for key in value)

@@ -48,26 +48,26 @@ class Entry:
     @property
     def result(self) -> Mapping[str, Any]:
         """What the stage told of its work."""
-        result: Mapping[str, Any] = self.record["result"]
+        result: Mapping[str, object] = self.record["result"]
         return result
 
 
-def sealed(record: Mapping[str, Any], key: str, files: Mapping[str, Any]) -> dict[str, Any]:
+def sealed(record: Mapping[str, object], key: str, files: Mapping[str, object]) -> dict[str, object]:
     """A record as entry.json holds it, with its own digest under `self`.
 
     Raises:
         ValueError: it is not plain data: a number is none, or a text can't be encoded.
     """
-    plain: dict[str, Any] = json.loads(json.dumps({**record, "format": FORMAT, "key": key, "files": files}))
+    plain: dict[str, object] = json.loads(json.dumps({**record, "format": FORMAT, "key": key, "files": files}))
     return {**plain, "self": _seal(plain)}
 
 
-def _seal(plain: Mapping[str, Any]) -> str:
+def _seal(plain: Mapping[str, object]) -> str:
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def fault_of(record: Any, key: str) -> str | None:
+def fault_of(record: object, key: str) -> str | None:
     """What is wrong with the content of an entry.json; None if it is what was written."""
     if not isinstance(record, dict):
         return "is not a record"
@@ -87,13 +87,13 @@ def fault_of(record: Any, key: str) -> str | None:
     return None if all(_is_file(*item) for item in record["files"].items()) else "lists files in a wrong form"
 
 
-def _fits(value: Any, kind: type | tuple[type, ...]) -> bool:
+def _fits(value: object, kind: type | tuple[type, ...]) -> bool:
     if not isinstance(value, kind) or isinstance(value, bool):
         return False
     return not isinstance(value, int | float) or 0 <= value < 1 << 60
 
 
-def _is_file(name: str, told: Any) -> bool:
+def _is_file(name: str, told: object) -> bool:
     """Whether a file's name stays in its folder, and its size and digest are such."""
     if not isinstance(told, dict) or any(part in ("", ".", "..") for part in name.split("/")) or "\0" in name:
         return False

@@ -9,7 +9,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -173,7 +172,7 @@ class Store:
             raise
         return folder
 
-    def publish(self, key: str, folder: Path, record: Mapping[str, Any]) -> Entry:
+    def publish(self, key: str, folder: Path, record: Mapping[str, object]) -> Entry:
         """Turn a folder from `begin` into the entry of `key`, in one rename.
 
         Raises:
@@ -230,11 +229,11 @@ class Store:
             if not any(misfits(tree, entry.record["files"])):
                 remember(entry.files.parent, {name: fs.stamps(info) for name, info in tree.files.items()})
 
-    def recent(self, recipe: str) -> dict[str, Any]:
+    def recent(self, recipe: str) -> dict[str, object]:
         """Label -> key document of each stage in the last run of a recipe."""
         return recent.last_of(fs.recall(self.room("recent") / f"{recipe}.json"))
 
-    def remember_recent(self, recipe: str, documents: Mapping[str, Any], source: Path | None = None) -> None:
+    def remember_recent(self, recipe: str, documents: Mapping[str, object], source: Path | None = None) -> None:
         """Keep the key documents of a run for the next `ovrun plan` to compare with; `source` is the recipe's file."""
         recent.remember(self.room("recent") / f"{recipe}.json", documents, source)
 
