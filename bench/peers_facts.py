@@ -3,7 +3,8 @@
 - a misspelt setting, and a value out of range: the exit code, the seconds, and whether a model came out of it;
 - the same bytes again: the digests of all rounds;
 - the earlier result: another setting into the same folder, and whether the first weights are still there;
-- accuracy: what the result's folder says of it;
+- accuracy: whether a file of the output names the divergence (the script prints it instead);
+- OpenVINO GenAI: whether it answers from the folder as it is;
 - lines that the user writes.
 """
 
@@ -12,11 +13,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 from bench.peers import HAND, Job, digest, result
 from bench.run import OFFLINE
+
+QUESTION = "what is 3 plus 4?<|endoftext|>"
 
 
 def facts(job: Job, refusal: str | None) -> None:
@@ -26,6 +30,8 @@ def facts(job: Job, refusal: str | None) -> None:
     mistakes(job, olive)
     print("\nthe same bytes in every round")
     repeats(job, olive)
+    print("\nthe result: does it say what it lost, does OpenVINO GenAI answer from it")
+    usable(job, olive)
     print("\nanother setting into the same folder: are the first weights still there?")
     kept(job, olive)
     print("\nlines written by the user")
@@ -100,6 +106,23 @@ def digests_under(folder: Path) -> set[str]:
     """The digests of all published models below a folder; stores and caches don't count."""
     found = [path for path in folder.rglob("openvino_model.bin") if ".store" not in path.parts]
     return {digest(path.parent) for path in found}
+
+
+def usable(job: Job, olive: bool) -> None:
+    """Look into the results of the first round, and load them."""
+    answer = f"print(g.LLMPipeline(sys.argv[1], 'CPU').generate({QUESTION!r}, max_new_tokens=8))"
+    for side in ("hand", "cli", "ovrun", *(["olive"] if olive else [])):
+        folder = result(job.work / f"{side}1" / ("peers/1" if side == "ovrun" else "."))
+        if folder is None:
+            continue
+        told = any("kl_divergence" in path.read_text() for path in folder.glob("*.json"))
+        done = subprocess.run(
+            [sys.executable, "-c", f"import sys, openvino_genai as g; {answer}", folder],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        print(f"  {side:<20} divergence {'told' if told else 'not told'}; GenAI exit {done.returncode}: {last(done)}")
 
 
 def lines(job: Job, olive: bool) -> None:
