@@ -33,7 +33,7 @@ def digest(dataset: Dataset) -> str:
     Raises:
         SourceError: the file can't be read.
     """
-    shape: dict[str, Any] = {key: getattr(dataset, key) for key in _SHAPING} | {"inputs": dict(dataset.inputs)}
+    shape: dict[str, object] = {key: getattr(dataset, key) for key in _SHAPING} | {"inputs": dict(dataset.inputs)}
     shape["preprocess"] = dataset.preprocess and _steps(dataset.preprocess)
     if declared := FORMATS.get(dataset.format):
         shape |= {"revision": declared.revision} if declared.revision > 1 else {}
@@ -44,7 +44,7 @@ def digest(dataset: Dataset) -> str:
     return total.hexdigest()
 
 
-def _steps(steps: Preprocess) -> dict[str, Any]:
+def _steps(steps: Preprocess) -> dict[str, object]:
     """The steps of preprocessing that do something."""
     stored, wanted = steps.layout or ("", "")
     return {

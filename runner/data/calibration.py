@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +21,7 @@ _DEFAULT_LENGTH = 128
 
 
 def calibration_items(
-    dataset: Dataset, model: Any, folder: Path, subset_size: int, seed: int, sequence_length: int | None = None
+    dataset: Dataset, model: object, folder: Path, subset_size: int, seed: int, sequence_length: int | None = None
 ) -> list[Feed]:
     """Input sets by input name, for all inputs that the model has, of batch 1 or the model's fixed batch.
 

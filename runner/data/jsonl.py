@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.data.rows import RowReader, Rows
 from runner.data.text import lines
@@ -28,7 +28,7 @@ _READER = RowReader(_rows)
 check, read_text, read_pairs = _READER.check, _READER.read_text, _READER.read_pairs
 
 
-def _object(where: str, line: str) -> dict[str, Any]:
+def _object(where: str, line: str) -> dict[str, object]:
     try:
         row = json.loads(line, parse_constant=_no_constant)
     except ValueError as error:

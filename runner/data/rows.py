@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.base.words import missing
 from runner.errors import SourceError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from runner.recipe.types import Dataset
     from runner.registry.formats import DataFormat
 
-Rows = Iterable[tuple[str, Mapping[str, Any]]]
+Rows = Iterable[tuple[str, Mapping[str, object]]]
 """The place of each row, such as `file:line`, and the row."""
 
 
@@ -83,7 +83,7 @@ def reader(declared: DataFormat) -> RowReader:
     return RowReader(rows)
 
 
-def _value(where: str, row: Mapping[str, Any], column: str) -> str:
+def _value(where: str, row: Mapping[str, object], column: str) -> str:
     if column not in row:
         message = f"{where}: {missing('column', column, row)}"
         raise SourceError(message)

@@ -230,7 +230,7 @@ def windows(tokens: int, length: int, stride: int, unscored: int = 1) -> Iterato
             return
 
 
-def passage(tokenizer: Tokenizer, rows: list[str], params: Mapping[str, Any], dataset: str) -> Passage:
+def passage(tokenizer: Tokenizer, rows: list[str], params: Mapping[str, object], dataset: str) -> Passage:
     """The stream of a dataset's rows and its windows.
 
     Args:
@@ -265,7 +265,7 @@ def passage(tokenizer: Tokenizer, rows: list[str], params: Mapping[str, Any], da
     return Passage(ids, before, found, protocol)
 
 
-def context(tokenizer: Tokenizer, params: Mapping[str, Any]) -> tuple[int, int]:
+def context(tokenizer: Tokenizer, params: Mapping[str, object]) -> tuple[int, int]:
     """The context length and the stride to use, from a check's parameters and the model's positions.
 
     Raises:

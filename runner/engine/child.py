@@ -28,7 +28,7 @@ _PROGRESS_EVERY = 0.1
 
 def main(requests: BinaryIO, events: IO[str]) -> NoReturn:
     """Run the one task that is given, and end the process."""
-    task: Task[Any] | None = None
+    task: Task[object] | None = None
     try:
         name, params = pickle.load(requests)
         start = time.monotonic()
@@ -97,19 +97,19 @@ def _reporter(events: IO[str]) -> Any:
     return progress
 
 
-def _told(error: BaseException, task: Task[Any] | None) -> dict[str, Any]:
+def _told(error: BaseException, task: Task[object] | None) -> dict[str, object]:
     """What a library's failure was: the disk's or a limit's, or its own."""
     number = trouble.refused(task.out, error) if task else 0
     return _refused(number, os.strerror(number)) if number else {"type": type(error).__name__, "message": str(error)}
 
 
-def _refused(number: int, message: str, place: Any = None) -> dict[str, Any]:
+def _refused(number: int, message: str, place: object = None) -> dict[str, object]:
     place = os.fsdecode(place) if isinstance(place, str | bytes) else None
     return {"type": "OSError", "errno": number, "message": message, "place": place}
 
 
-def _describe(error: OvrunError) -> dict[str, Any]:
-    document: dict[str, Any] = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+def _describe(error: OvrunError) -> dict[str, object]:
+    document: dict[str, object] = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
     if isinstance(error, RecipeError):
         document["problems"] = [vars(problem) for problem in error.problems]
     return document
@@ -124,7 +124,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _send(events: IO[str], document: dict[str, Any]) -> None:
+def _send(events: IO[str], document: dict[str, object]) -> None:
     events.write(json.dumps(document, ensure_ascii=False) + "\n")
 
 

@@ -106,7 +106,7 @@ class _Run:
         self.topic = f"ovrun-{secrets.token_hex(8)}"
         self.ended: Results = {}
         self.futures: dict[str, Future] = {}
-        self.heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.heard: queue.SimpleQueue[object] = queue.SimpleQueue()
 
     def submit(self, reserved: Mapping[str, int]) -> None:
         """Give Dask the graph; a task's name starts with its stage's, for Dask learns durations by such names."""
@@ -151,7 +151,7 @@ class _Run:
             while True:
                 yield self.heard.get_nowait()
 
-    def _tell(self, what: str, key: str, *details: Any) -> None:
+    def _tell(self, what: str, key: str, *details: object) -> None:
         if key in self.futures:
             getattr(self.watcher, what)(self.stages[key], *details)
 
@@ -168,7 +168,7 @@ class _Run:
                 raised = future.exception() if future.status == "error" else None
                 self._note(self.stages[key], outcomes.get(future.key, raised))
 
-    def _note(self, stage: Stage, outcome: Any) -> None:
+    def _note(self, stage: Stage, outcome: object) -> None:
         """What became of a stage; one whose input failed is not told of, for its error is its input's."""
         if isinstance(outcome, worker.Made):
             entry = Entry(stage.key, self.store.folder(stage.key) / "files", outcome.record)
@@ -179,7 +179,7 @@ class _Run:
             self.ended[stage.key] = error
             self.watcher.failed(stage, error)
 
-    def _error(self, stage: Stage, outcome: Any) -> OvrunError | None:
+    def _error(self, stage: Stage, outcome: object) -> OvrunError | None:
         """The error of a stage itself; None if it is another's that came along the graph."""
         log = self.log_of(stage)
         if isinstance(outcome, worker.Failed):

@@ -66,7 +66,7 @@ class Costs:
         self.known: dict[str, dict[str, float]] = {
             like: cost for like, cost in fs.recall(self.path).items() if isinstance(cost, dict) and _is_cost(cost)
         }
-        self.documents: dict[str, Mapping[str, Any]] = {}
+        self.documents: dict[str, Mapping[str, object]] = {}
         self.sources: dict[str, str] = {}
         self.sizes: dict[str, int] = {}
 
@@ -113,7 +113,7 @@ class Costs:
                 self.sources[key] = fs.sha256_json(told)
         return self.sources[key]
 
-    def _document(self, key: str) -> Mapping[str, Any]:
+    def _document(self, key: str) -> Mapping[str, object]:
         if key not in self.documents:
             entry, _ = self.store.read(key)
             self.documents[key] = entry.record["document"] if entry else {}
@@ -131,7 +131,7 @@ class Costs:
         return self.sizes[key]
 
 
-def _is_cost(value: Any) -> bool:
+def _is_cost(value: object) -> bool:
     """Whether a row of costs.json is one: bytes and seconds, of a size that can be."""
     if not isinstance(value, dict) or value.keys() != {"memory", "seconds"}:
         return False

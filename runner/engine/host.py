@@ -32,7 +32,7 @@ NO_PAGES = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 class _Local(LocalCluster):  # type: ignore[misc]
     """One worker process a job, each with its own cores and share of the memory."""
 
-    def __init__(self, workers: list[dict[str, Any]], private: str, security: Security) -> None:
+    def __init__(self, workers: list[dict[str, object]], private: str, security: Security) -> None:
         self.shares = workers
         super().__init__(
             n_workers=0,
@@ -45,7 +45,7 @@ class _Local(LocalCluster):  # type: ignore[misc]
             local_directory=private,
         )
 
-    def new_worker_spec(self) -> dict[int, dict[str, Any]]:
+    def new_worker_spec(self) -> dict[int, dict[str, object]]:
         from runner.engine.worker import Setup
 
         (number,) = super().new_worker_spec()
@@ -92,7 +92,7 @@ def _make(wanted: dict[str, Any], security: Security) -> Any:
     return _Local(wanted["local"], wanted["private"], security)
 
 
-def configuration(allowed_failures: int) -> dict[str, Any]:
+def configuration(allowed_failures: int) -> dict[str, object]:
     """How Dask behaves here. A worker holds one task at a time, so that its death costs no other task a retry."""
     return {
         "distributed.scheduler.allowed-failures": allowed_failures,

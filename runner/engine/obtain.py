@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import runner.base.files as fs
 from runner.base import hardware
@@ -82,7 +81,7 @@ def _run(stage: Stage, store: Store, out: Path, start: Start, watcher: Watcher) 
     return measured
 
 
-def _record(stage: Stage, measured: Measured) -> dict[str, Any]:
+def _record(stage: Stage, measured: Measured) -> dict[str, object]:
     return {
         "stage": stage.name,
         "label": stage.label,
@@ -97,7 +96,7 @@ def _record(stage: Stage, measured: Measured) -> dict[str, Any]:
     }
 
 
-def _task(stage: Stage, store: Store, out: Path) -> Task[Any]:
+def _task(stage: Stage, store: Store, out: Path) -> Task[object]:
     read: dict[str, Path] = dict(stage.files)
     read |= {role: store.folder(key) / "files" for role, key in stage.after.items()}
     return Task(stage.name, stage.params, out.resolve(), _absolute(read), stage.datasets, stage.seed)

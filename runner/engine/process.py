@@ -35,7 +35,7 @@ class Measured:
     `import_seconds` went into loading libraries; for all but a run's first stage, while the stage before still ran.
     """
 
-    result: dict[str, Any]
+    result: dict[str, object]
     import_seconds: float
     seconds: float
     cpu_seconds: float
@@ -61,7 +61,7 @@ class StageProcess:
         self,
         server: ForkServer,
         module: str,
-        params: Any,
+        params: object,
         log: Path,
         memory_limit: int | None = None,
     ) -> None:
@@ -87,7 +87,7 @@ class StageProcess:
             raise cannot_start(error, log) from error
         self._give((module, params))
 
-    def run(self, task: Task[Any], progress: Progress) -> Measured:
+    def run(self, task: Task[object], progress: Progress) -> Measured:
         """Run the task to its end.
 
         Raises:
@@ -151,7 +151,7 @@ class StageProcess:
         self._kill()
         return outcome, self._wait()
 
-    def _follow(self, progress: Progress) -> dict[str, Any] | None:
+    def _follow(self, progress: Progress) -> dict[str, object] | None:
         """Pass on the progress until there is an outcome; None if the process ends without one."""
         text = b""
         for chunk in self._chunks():
@@ -219,11 +219,11 @@ class StageProcess:
             self._ended = _End(code, float(user) + float(system), int(peak) * unit)
         return self._ended
 
-    def _died(self, task: Task[Any], end: _End) -> OvrunError:
+    def _died(self, task: Task[object], end: _End) -> OvrunError:
         source = task.inputs.get("source")
         return died(task.stage, end.code, end.cpu_seconds, end.peak_memory, self.memory_limit, source)
 
-    def _give(self, message: Any) -> None:
+    def _give(self, message: object) -> None:
         """Send a pickle; the pipe stays open, for its end tells the child that the parent is gone."""
         content = memoryview(pickle.dumps(message))
         with contextlib.suppress(BrokenPipeError):

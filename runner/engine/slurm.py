@@ -9,7 +9,7 @@ from typing import Any
 from runner.errors import RecipeError
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, object]:
     """The resource requests in a file, as keyword arguments of `dask_jobqueue.SLURMCluster`.
 
     Raises:

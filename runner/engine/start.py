@@ -82,9 +82,9 @@ def _private_folder(store: Store) -> Iterator[Path]:
             store.lock_path(key).unlink(missing_ok=True)
 
 
-def _wanted(cluster: Cluster, shares: list[int], log: Path, private: Path) -> dict[str, Any]:
+def _wanted(cluster: Cluster, shares: list[int], log: Path, private: Path) -> dict[str, object]:
     """What the host process is told to make."""
-    wanted: dict[str, Any] = {"allowed_failures": cluster.allowed_failures, "private": str(private.resolve())}
+    wanted: dict[str, object] = {"allowed_failures": cluster.allowed_failures, "private": str(private.resolve())}
     if cluster.slurm is not None:
         logs = log.parent / "slurm"
         logs.mkdir(parents=True, exist_ok=True)

@@ -48,7 +48,7 @@ class Work:
 class Made:
     """A stage that is in the store: the record of its entry; `reused` if another run made it."""
 
-    record: dict[str, Any]
+    record: dict[str, object]
     reused: bool
 
 
@@ -60,7 +60,7 @@ class Failed:
     type: str
     message: str
     hint: str | None
-    problems: tuple[dict[str, Any], ...] = ()
+    problems: tuple[dict[str, object], ...] = ()
     log: Path | None = None
     blocked: bool = False
 
@@ -224,7 +224,7 @@ class _Relay:
     def failed(self, stage: Stage, error: OvrunError) -> None:
         """The task's result tells it."""
 
-    def _tell(self, what: str, *details: Any) -> None:
+    def _tell(self, what: str, *details: object) -> None:
         self.worker.log_event(self.work.run, [what, self.work.stage.key, *details])
 
 

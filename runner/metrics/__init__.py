@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from runner.base.progress import Progress
 from runner.registry.metrics import Family
@@ -25,8 +25,8 @@ class Measuring(Protocol):
         self,
         model: Path,
         dataset: Dataset,
-        params: Mapping[str, Any],
-        runtime: Mapping[str, Any],
+        params: Mapping[str, object],
+        runtime: Mapping[str, object],
         out: Path,
         progress: Progress,
     ) -> None:
@@ -42,11 +42,11 @@ class Measuring(Protocol):
         self,
         model: Path,
         dataset: Dataset,
-        params: Mapping[str, Any],
-        runtime: Mapping[str, Any],
+        params: Mapping[str, object],
+        runtime: Mapping[str, object],
         reference: Path | None,
         progress: Progress,
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Measure all metrics of the family.
 
         Returns:

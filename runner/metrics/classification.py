@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 def evaluate(
     model: Path,
     dataset: Dataset,
-    params: Mapping[str, Any],
-    runtime: Mapping[str, Any],
+    params: Mapping[str, object],
+    runtime: Mapping[str, object],
     reference: Path | None,
     progress: Progress,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Compare the first output's best class with the labels; there is no accuracy where a score is no number.
 
     Raises:

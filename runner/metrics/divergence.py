@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -36,7 +36,12 @@ _SAME = ("tokens_sha256", "context_length", "stride")
 
 
 def reference(
-    model: Path, dataset: Dataset, params: Mapping[str, Any], runtime: Mapping[str, Any], out: Path, progress: Progress
+    model: Path,
+    dataset: Dataset,
+    params: Mapping[str, object],
+    runtime: Mapping[str, object],
+    out: Path,
+    progress: Progress,
 ) -> None:
     """Store the uncompressed model's log-probabilities: 2 bytes a scored token and vocabulary entry.
 
@@ -67,11 +72,11 @@ def reference(
 def evaluate(
     model: Path,
     dataset: Dataset,
-    params: Mapping[str, Any],
-    runtime: Mapping[str, Any],
+    params: Mapping[str, object],
+    runtime: Mapping[str, object],
     reference: Path | None,
     progress: Progress,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Run the optimized model over the same text.
 
     Raises:
@@ -103,11 +108,11 @@ def evaluate(
     }
 
 
-def _passage(model: Path, dataset: Dataset, params: Mapping[str, Any]) -> Passage:
+def _passage(model: Path, dataset: Dataset, params: Mapping[str, object]) -> Passage:
     return passage(Tokenizer(model), read_text(dataset), params, dataset.name)
 
 
-def _made_of(model: Path, dataset: Dataset, params: Mapping[str, Any]) -> dict[str, Any]:
+def _made_of(model: Path, dataset: Dataset, params: Mapping[str, object]) -> dict[str, object]:
     """What decides the tokens and windows of a passage."""
     text = text_sha256(read_text(dataset))
     return {"tokenizer": Tokenizer(model).fingerprint, "text_sha256": text, "params": dict(params)}
@@ -117,7 +122,7 @@ def _stored_scores(folder: Path) -> Scores:
     return Scores(np.load(folder / _LOSS), np.load(folder / _TOP), np.empty(0, np.float32))
 
 
-def _check_same(model: Path, text: Passage, base: Mapping[str, Any]) -> None:
+def _check_same(model: Path, text: Passage, base: Mapping[str, object]) -> None:
     differing = [key for key in _SAME if text.protocol[key] != base[key]]
     if differing:
         message = f"{model}: the reference was made on other tokens ({', '.join(differing)} differ)"

@@ -25,10 +25,10 @@ def evaluate(
     model: Path,
     dataset: Dataset,
     params: Mapping[str, Any],
-    runtime: Mapping[str, Any],
+    runtime: Mapping[str, object],
     reference: Path | None,
     progress: Progress,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Generate a reply to each prompt and compare.
 
     Raises:
@@ -51,8 +51,8 @@ def evaluate(
 
 
 def answered(
-    model: Path, dataset: Dataset, limit: int, runtime: Mapping[str, Any], progress: Progress
-) -> tuple[list[tuple[str, str]], list[str], dict[str, Any]]:
+    model: Path, dataset: Dataset, limit: int, runtime: Mapping[str, object], progress: Progress
+) -> tuple[list[tuple[str, str]], list[str], dict[str, object]]:
     """The (prompt, expected) pairs of a dataset, the model's greedy reply to each prompt, and the protocol.
 
     Raises:
@@ -80,7 +80,7 @@ def _replies(generate: Generator, prompts: list[str], limit: int, progress: Prog
     return replies
 
 
-def _protocol(generate: Generator, prompts: int, limit: int, runtime: Mapping[str, Any]) -> dict[str, Any]:
+def _protocol(generate: Generator, prompts: int, limit: int, runtime: Mapping[str, object]) -> dict[str, object]:
     return {
         "prompts": prompts,
         "decoding": "greedy",

@@ -50,7 +50,7 @@ class Items:
         return self.finish(float(np.concatenate(parts).mean())), [self.finish(float(part.mean())) for part in parts]
 
 
-def items(metric: str, original: Compiled, dataset: Dataset, params: Mapping[str, Any], folder: Path) -> Items:
+def items(metric: str, original: Compiled, dataset: Dataset, params: Mapping[str, object], folder: Path) -> Items:
     """The items of a dataset.
 
     Args:
@@ -83,7 +83,7 @@ def _classes(original: Compiled, dataset: Dataset) -> Items:
     return Items(-(-len(arrays) // size), values)
 
 
-def _windows(metric: str, original: Compiled, dataset: Dataset, params: Mapping[str, Any], folder: Path) -> Items:
+def _windows(metric: str, original: Compiled, dataset: Dataset, params: Mapping[str, object], folder: Path) -> Items:
     """Windows of a text; the original model's log-probabilities and top tokens lie in `folder`, a file a window."""
     text = passage(Tokenizer(original.folder), read_text(dataset), params, dataset.name)
     refuse_not_causal(original, text)
@@ -114,7 +114,7 @@ def _windows(metric: str, original: Compiled, dataset: Dataset, params: Mapping[
     return Items(len(text.windows), values, _exp if metric == "perplexity" else float)
 
 
-def _outputs(original: Compiled, dataset: Dataset, params: Mapping[str, Any], folder: Path) -> Items:
+def _outputs(original: Compiled, dataset: Dataset, params: Mapping[str, object], folder: Path) -> Items:
     """The first output; the original model's lies in `folder`, a file an item."""
     count, rows = _first_output(original, dataset, params)
     for index in range(count):
@@ -128,7 +128,7 @@ def _outputs(original: Compiled, dataset: Dataset, params: Mapping[str, Any], fo
     return Items(count, values)
 
 
-def _first_output(original: Compiled, dataset: Dataset, params: Mapping[str, Any]) -> tuple[int, Values]:
+def _first_output(original: Compiled, dataset: Dataset, params: Mapping[str, object]) -> tuple[int, Values]:
     """How many items there are, and a function that gives the rows [n, size] of one's first output."""
     if "arrays" in kinds(dataset):
         arrays, size = read_arrays(dataset), fixed_batch(original.inputs) or 1

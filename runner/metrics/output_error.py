@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -71,7 +71,7 @@ class Tally:
             "sqnr": math.nan if math.isnan(ratio) else -20 * math.log10(max(ratio, _RESOLUTION)),
         }
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """The metrics, and the row that differs most."""
         cosines = np.concatenate(self.cosines)
         worst = int(cosines.argmin())
@@ -85,7 +85,12 @@ def _parts(rows: int, size: int) -> list[slice]:
 
 
 def reference(
-    model: Path, dataset: Dataset, params: Mapping[str, Any], runtime: Mapping[str, Any], out: Path, progress: Progress
+    model: Path,
+    dataset: Dataset,
+    params: Mapping[str, object],
+    runtime: Mapping[str, object],
+    out: Path,
+    progress: Progress,
 ) -> None:
     """Store the uncompressed model's outputs as float32.
 
@@ -111,11 +116,11 @@ def reference(
 def evaluate(
     model: Path,
     dataset: Dataset,
-    params: Mapping[str, Any],
-    runtime: Mapping[str, Any],
+    params: Mapping[str, object],
+    runtime: Mapping[str, object],
     reference: Path | None,
     progress: Progress,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Compare the outputs with the reference's; the values are the first output's, the details have all.
 
     Raises:
@@ -163,10 +168,10 @@ class _Text:
 
     pieces: list[NDArray[np.int64]]
     pad: int
-    protocol: Mapping[str, Any]
+    protocol: Mapping[str, object]
 
 
-def _text(compiled: Compiled, dataset: Dataset, params: Mapping[str, Any]) -> _Text | None:
+def _text(compiled: Compiled, dataset: Dataset, params: Mapping[str, object]) -> _Text | None:
     """The dataset's text in pieces that don't overlap; None for arrays."""
     if "arrays" in kinds(dataset):
         return None

@@ -33,11 +33,11 @@ class Rowwise:
         self,
         model: Path,
         dataset: Dataset,
-        params: Mapping[str, Any],
-        runtime: Mapping[str, Any],
+        params: Mapping[str, object],
+        runtime: Mapping[str, object],
         reference: Path | None,
         progress: Progress,
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Run the model over the dataset, and give what comes out to the function; the value is the mean.
 
         Raises:
@@ -81,7 +81,7 @@ def _settings(family: Family) -> frozenset[str]:
 
 
 def _class_scores(
-    model: Path, dataset: Dataset, params: Mapping[str, Any], runtime: Mapping[str, Any], progress: Progress
+    model: Path, dataset: Dataset, params: Mapping[str, object], runtime: Mapping[str, object], progress: Progress
 ) -> tuple[tuple[NDArray[Any], NDArray[Any]], dict[str, Any]]:
     compiled, arrays = compile_folder(model, runtime), read_arrays(dataset)
     labels = labels_of(dataset, arrays)
@@ -92,6 +92,6 @@ def _class_scores(
 
 def _replies(
     model: Path, dataset: Dataset, params: Mapping[str, Any], runtime: Mapping[str, Any], progress: Progress
-) -> tuple[tuple[list[str], list[str]], dict[str, Any]]:
+) -> tuple[tuple[list[str], list[str]], dict[str, object]]:
     pairs, replies, protocol = answered(model, dataset, int(params["max_new_tokens"]), runtime, progress)
     return (replies, [expected for _, expected in pairs]), protocol

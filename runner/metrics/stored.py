@@ -16,7 +16,7 @@ from numpy.lib import format as npy
 _RESULT = "result.json"
 
 
-def save(folder: Path, result: Mapping[str, Any]) -> None:
+def save(folder: Path, result: Mapping[str, object]) -> None:
     """Write plain data."""
     text = json.dumps(result, indent=1, ensure_ascii=False)
     (folder / _RESULT).write_text(text + "\n", encoding="utf-8")
@@ -24,7 +24,7 @@ def save(folder: Path, result: Mapping[str, Any]) -> None:
 
 def load(folder: Path) -> dict[str, Any]:
     """Read plain data."""
-    result: dict[str, Any] = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
+    result: dict[str, object] = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
     return result
 
 
