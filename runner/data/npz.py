@@ -11,16 +11,15 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
+from runner.base.values import Array
 from runner.base.words import missing
 from runner.data.npy import Header, read_header
 from runner.data.opening import open_file
 from runner.errors import SourceError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from runner.recipe.types import Dataset, Preprocess
 
 _DAMAGE = (
@@ -43,14 +42,14 @@ class Arrays:
     The input name "" stands for the model's only input.
     """
 
-    inputs: Mapping[str, np.ndarray[Any, Any]]
-    labels: np.ndarray[Any, Any] | None
+    inputs: Mapping[str, Array]
+    labels: Array | None
     preprocess: Preprocess | None
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
 
-    def batch(self, start: int, stop: int) -> dict[str, np.ndarray[Any, Any]]:
+    def batch(self, start: int, stop: int) -> dict[str, Array]:
         """Items start … stop - 1 of each input, preprocessed."""
         from runner.data.preprocess import apply
 
@@ -184,7 +183,7 @@ def _header(archive: zipfile.ZipFile, name: str) -> Header:
     return header
 
 
-def _array(archive: zipfile.ZipFile, name: str, limit: int | None) -> np.ndarray[Any, Any]:
+def _array(archive: zipfile.ZipFile, name: str, limit: int | None) -> Array:
     """The array's first `limit` items; an array stored column by column is read whole."""
     import numpy as np
 
@@ -210,7 +209,7 @@ def _check_rest(file: IO[bytes]) -> None:
         left -= len(block)
 
 
-def _refuse_not_finite(dataset: Dataset, name: str, array: np.ndarray[Any, Any]) -> None:
+def _refuse_not_finite(dataset: Dataset, name: str, array: Array) -> None:
     import numpy as np
 
     if array.dtype.kind != "f":

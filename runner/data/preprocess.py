@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runner.base.values import Array
 from runner.errors import SourceError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _WIDE = frozenset({"float64", "int32", "int64"})
 
 
-def apply(array: np.ndarray[Any, Any], steps: Preprocess | None) -> np.ndarray[Any, Any]:
+def apply(array: Array, steps: Preprocess | None) -> Array:
     """Preprocess a batch in its stored layout; without steps it stays as it is.
 
     Arithmetic is in float32, in float64 for a float64 result and for integers of 32 bits and more. Integer results are
@@ -34,11 +35,11 @@ def apply(array: np.ndarray[Any, Any], steps: Preprocess | None) -> np.ndarray[A
     return np.ascontiguousarray(_as_type(result, np.dtype(steps.dtype)))
 
 
-def _scaled(array: np.ndarray[Any, Any], steps: Preprocess) -> np.ndarray[Any, Any]:
+def _scaled(array: Array, steps: Preprocess) -> Array:
     """After the arithmetic; whole numbers that it would leave alone stay whole numbers."""
     if array.dtype.kind in "iu" and steps.scale == 1 and not steps.mean and not steps.std:
         return array
-    result: np.ndarray[Any, Any] = array.astype(np.float64 if steps.dtype in _WIDE else np.float32)
+    result: Array = array.astype(np.float64 if steps.dtype in _WIDE else np.float32)
     with np.errstate(all="ignore"):  # what isn't finite afterwards is refused
         np.multiply(result, result.dtype.type(steps.scale), out=result)
         for values, operation in ((steps.mean, np.subtract), (steps.std, np.divide)):
@@ -47,7 +48,7 @@ def _scaled(array: np.ndarray[Any, Any], steps: Preprocess) -> np.ndarray[Any, A
     return result
 
 
-def _as_type(result: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+def _as_type(result: Array, dtype: np.dtype[Any]) -> Array:
     with np.errstate(over="ignore"):
         found = result.astype(dtype, copy=False) if dtype.kind == "f" else result
     if found.dtype.kind == "f" and not np.isfinite(found).all():
@@ -56,20 +57,20 @@ def _as_type(result: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[A
     return found if dtype.kind == "f" else _saturated(found, dtype)
 
 
-def _saturated(values: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+def _saturated(values: Array, dtype: np.dtype[Any]) -> Array:
     """Rounded and kept within the range of an integer type."""
     to = np.iinfo(dtype)
     if values.dtype.kind in "iu":
         own = np.iinfo(values.dtype)
-        kept: np.ndarray[Any, Any] = np.clip(values, max(to.min, own.min), min(to.max, own.max)).astype(dtype)
+        kept: Array = np.clip(values, max(to.min, own.min), min(to.max, own.max)).astype(dtype)
         return kept
     most = values.dtype.type(to.max)
     most = most if int(most) <= to.max else np.nextafter(most, values.dtype.type(0))
-    rounded: np.ndarray[Any, Any] = np.clip(np.rint(values), values.dtype.type(to.min), most).astype(dtype)
+    rounded: Array = np.clip(np.rint(values), values.dtype.type(to.min), most).astype(dtype)
     return rounded
 
 
-def _along_channels(values: tuple[float, ...], axes: int, steps: Preprocess, dtype: Any) -> np.ndarray[Any, Any]:
+def _along_channels(values: tuple[float, ...], axes: int, steps: Preprocess, dtype: Any) -> Array:
     shape = [1] * axes
     if len(values) > 1 and steps.layout:
         shape[steps.layout[0].index("C")] = len(values)

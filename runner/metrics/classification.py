@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from runner.base.progress import Progress
+from runner.base.values import Array
 from runner.data import read_arrays
 from runner.errors import SourceError
 from runner.metrics.passes import item_outputs
@@ -65,7 +66,7 @@ def right_items(compiled: Compiled, dataset: Dataset, arrays: Arrays, progress: 
 
 def class_scores(
     compiled: Compiled, dataset: Dataset, arrays: Arrays, progress: Progress
-) -> Iterator[tuple[slice, NDArray[Any]]]:
+) -> Iterator[tuple[slice, Array]]:
     """The scores [rows, classes] of a model's first output, a batch at a time, and which rows of `arrays` they are of.
 
     The next batch overwrites them.
@@ -81,7 +82,7 @@ def class_scores(
         done += len(scores)
 
 
-def labels_of(dataset: Dataset, arrays: Arrays) -> NDArray[Any]:
+def labels_of(dataset: Dataset, arrays: Arrays) -> Array:
     """The class numbers [rows].
 
     Raises:
@@ -93,7 +94,7 @@ def labels_of(dataset: Dataset, arrays: Arrays) -> NDArray[Any]:
     return arrays.labels
 
 
-def _scores(compiled: Compiled, dataset: Dataset, output: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any]:
+def _scores(compiled: Compiled, dataset: Dataset, output: Array, labels: Array) -> Array:
     """The output as [items, classes], whose classes hold every label."""
     scores = output.reshape(len(output), -1)
     if np.prod(output.shape[1:]) != max(output.shape[1:], default=0):

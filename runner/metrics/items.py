@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runner.base.values import Array
 from runner.data import read_arrays, read_text
 from runner.data.npz import Arrays
 from runner.data.pieces import text_pieces
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from runner.recipe.types import Dataset
 
-Values = Callable[[Compiled, int], "NDArray[Any]"]
+Values = Callable[[Compiled, int], "Array"]
 """The values of one item, told by its number."""
 
 
@@ -77,7 +78,7 @@ def _classes(original: Compiled, dataset: Dataset) -> Items:
     size = fixed_batch(original.inputs) or 1
     right_items(original, dataset, arrays.take(0, size), _quiet)
 
-    def values(compiled: Compiled, index: int) -> NDArray[Any]:
+    def values(compiled: Compiled, index: int) -> Array:
         return right_items(compiled, dataset, arrays.take(index * size, (index + 1) * size), _quiet)
 
     return Items(-(-len(arrays) // size), values)
@@ -104,7 +105,7 @@ def _windows(metric: str, original: Compiled, dataset: Dataset, params: Mapping[
         tops.append(scores(original, window, keep).top)
         np.save(folder / f"{index}.npy", np.concatenate(stored))
 
-    def values(compiled: Compiled, index: int) -> NDArray[Any]:
+    def values(compiled: Compiled, index: int) -> Array:
         with Rows(folder / f"{index}.npy") as stored:
             found = scores(compiled, text.windows[index], lambda b: compare(b.logits, b.targets, stored[b.rows]))
         same = same_top(found.top, tops[index])
@@ -120,7 +121,7 @@ def _outputs(original: Compiled, dataset: Dataset, params: Mapping[str, object],
     for index in range(count):
         np.save(folder / f"{index}.npy", rows(original, index))
 
-    def values(compiled: Compiled, index: int) -> NDArray[Any]:
+    def values(compiled: Compiled, index: int) -> Array:
         tally = Tally()
         tally.add(rows(compiled, index), np.load(folder / f"{index}.npy"))
         return np.concatenate(tally.cosines)
@@ -133,7 +134,7 @@ def _first_output(original: Compiled, dataset: Dataset, params: Mapping[str, obj
     if "arrays" in kinds(dataset):
         arrays, size = read_arrays(dataset), fixed_batch(original.inputs) or 1
 
-        def of_arrays(compiled: Compiled, index: int) -> NDArray[Any]:
+        def of_arrays(compiled: Compiled, index: int) -> Array:
             part: Arrays = arrays.take(index * size, (index + 1) * size)
             return _rows(item_outputs(compiled, part, dataset.name, _quiet))
 

@@ -7,7 +7,7 @@ they stay in the processor's cache; sums over tokens are in float64.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -148,6 +148,6 @@ def perplexity(scores: Scores) -> float:
     return float(np.exp(scores.loss.mean(dtype=np.float64)))
 
 
-def standard_error(values: NDArray[Any]) -> float:
+def standard_error(values: Array) -> float:
     """Of the mean, from the sample's standard deviation; 0 for a single value."""
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runner.base.values import Array
 from runner.data.pieces import fixed_length
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from runner.model.runtime import Compiled
 
 _ONE_A_TOKEN = frozenset({"start_logits", "end_logits"})
@@ -36,7 +35,7 @@ def _follows(port: Any, length: int | None) -> bool:
     return known and shape[1].get_length() == length
 
 
-def token_rows(output: NDArray[Any], count: int, width: int) -> NDArray[Any]:
+def token_rows(output: Array, count: int, width: int) -> Array:
     """The first `count` tokens of an output of batch 1.
 
     Args:
@@ -51,7 +50,7 @@ def token_rows(output: NDArray[Any], count: int, width: int) -> NDArray[Any]:
     return row
 
 
-def without_padding(output: NDArray[Any], mask: NDArray[Any] | None, follows: bool) -> NDArray[Any]:
+def without_padding(output: Array, mask: Array | None, follows: bool) -> Array:
     """An output with zeros where the attention mask [items, tokens] has them, if it follows the tokens."""
     if mask is None or not follows or output.shape[:2] != mask.shape:
         return output

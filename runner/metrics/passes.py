@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from runner.base.progress import Progress
+from runner.base.values import Array
 from runner.data.npz import Arrays
 from runner.data.pieces import piece_feed
 from runner.data.tokens import Passage
@@ -69,7 +70,7 @@ def scored_tokens(
         progress(done, total)
 
 
-def item_outputs(compiled: Compiled, arrays: Arrays, dataset: str, progress: Progress) -> Iterator[list[NDArray[Any]]]:
+def item_outputs(compiled: Compiled, arrays: Arrays, dataset: str, progress: Progress) -> Iterator[list[Array]]:
     """The outputs for the items of a dataset, in order, batch by batch; overwritten by the next batch.
 
     A model with an open batch size gets up to 32 items at a time; one with a fixed size gets that many, the last
@@ -104,7 +105,7 @@ def _open_batch(arrays: Arrays) -> int:
 
 def piece_outputs(
     compiled: Compiled, pieces: list[NDArray[np.int64]], pad: int, progress: Progress
-) -> Iterator[list[NDArray[Any]]]:
+) -> Iterator[list[Array]]:
     """The outputs for each piece of a text, tokens first; of a decoder only the logits, block by block.
 
     Positions that only pad a piece are left out of outputs [1, tokens, size], and 0 in outputs [1, tokens], which

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runner.base.progress import Progress
+from runner.base.values import Array
 from runner.data import read_arrays
 from runner.errors import StageError
 from runner.metrics.classification import class_scores, labels_of
@@ -82,7 +83,7 @@ def _settings(family: Family) -> frozenset[str]:
 
 def _class_scores(
     model: Path, dataset: Dataset, params: Mapping[str, object], runtime: Mapping[str, object], progress: Progress
-) -> tuple[tuple[NDArray[Any], NDArray[Any]], dict[str, Any]]:
+) -> tuple[tuple[Array, Array], dict[str, Any]]:
     compiled, arrays = compile_folder(model, runtime), read_arrays(dataset)
     labels = labels_of(dataset, arrays)
     scores = np.concatenate([part.copy() for _, part in class_scores(compiled, dataset, arrays, progress)])

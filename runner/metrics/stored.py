@@ -50,7 +50,7 @@ class Rows:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def __getitem__(self, rows: slice) -> np.ndarray[Any, Any]:
+    def __getitem__(self, rows: slice) -> Array:
         """Rows `start` … `stop - 1`, fewer at the end; the next rows overwrite them.
 
         Raises:
@@ -63,7 +63,7 @@ class Rows:
             self._buffer = bytearray(wanted)
         self._file.seek(self._start + start * row)
         self._fill(memoryview(self._buffer)[:wanted])
-        found: np.ndarray[Any, Any] = np.frombuffer(self._buffer, self.dtype, wanted // self.dtype.itemsize)
+        found: Array = np.frombuffer(self._buffer, self.dtype, wanted // self.dtype.itemsize)
         return found.reshape(-1, *self.shape[1:])
 
     def _fill(self, target: memoryview) -> None:
@@ -98,7 +98,7 @@ class RowFile:
         self._header()
         self._file.close()
 
-    def append(self, rows: np.ndarray[Any, Any]) -> None:
+    def append(self, rows: Array) -> None:
         """Write rows, shape [n, size].
 
         Raises:

@@ -35,7 +35,7 @@ ORDER = (
 """From the ground up: a room imports of those before it, and of none beside or after it."""
 FLOOR = {room: floor for floor, rooms in enumerate(ORDER) for room in rooms}
 MOST_LINES, MOST_FILES = 300, 8
-MOST_ANY = 341
+MOST_ANY = 277
 """How often `Any` stands in the code: to be lowered only. runner/base/values.py has what to write instead."""
 
 
