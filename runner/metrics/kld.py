@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from runner.base.values import Array
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 

@@ -13,6 +13,8 @@ from typing import IO, Any, Self
 import numpy as np
 from numpy.lib import format as npy
 
+from runner.base.values import Array
+
 _RESULT = "result.json"
 
 
