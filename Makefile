@@ -48,15 +48,15 @@ show: $(READY)  ## show the latest version of a recipe
 report: $(READY)  ## write outputs/report.html to choose from, and show its table
 	@$(OVRUN) report $(if $(filter command line environment,$(origin RECIPE)),$(RECIPE)) $(ARGS)
 
-test: $(READY)  ## run every test
-	@$(VENV)/bin/python -m pytest $(TWO) $(ARGS)
+test: $(READY)  ## run the tests; those that `make newest` alone runs are more of the same
+	@$(VENV)/bin/python -m pytest $(TWO) -m "not newest" $(ARGS)
 
 fuzz: $(READY)  ## attack it: thousands of wrong, hostile and damaged inputs; ARGS="--share 0.02 --seed 7"
 	@$(VENV)/bin/python -m tests.campaigns $(ARGS)
 
 newest: .venv-newest/.ready  ## run the tests of the libraries with the newest versions that pyproject.toml allows (6 GB)
 	@.venv-newest/bin/python -m pip list --disable-pip-version-check --format=freeze | grep -iE '^(openvino|nncf|optimum|torch|transformers)'
-	@.venv-newest/bin/python -m pytest $(TWO) -m libraries $(ARGS)
+	@.venv-newest/bin/python -m pytest $(TWO) -m "libraries or newest" $(ARGS)
 
 .venv-newest/.ready: pyproject.toml
 	@$(PYTHON) -m venv --clear .venv-newest

@@ -142,6 +142,8 @@ class Acting(Recorder):
 
     def point(self, outcome: object) -> None: ...
 
+    def ended(self, run: object) -> None: ...
+
     def started(self, stage: Stage, worker: str) -> None:
         super().started(stage, worker)
         self._perhaps("started", stage.name)

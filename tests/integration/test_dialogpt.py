@@ -40,7 +40,7 @@ def outputs(shared: Path) -> Path:
     return shared / "dialogpt-outputs"
 
 
-RECIPES = {"dialogpt-int4": (), "dialogpt-int8": (), "dialogpt-ptq": ("compression.subset_size=30",)}
+RECIPES = {"dialogpt-int4": (), "dialogpt-int8": (), "dialogpt-ptq": ("compression.subset_size=10",)}
 """Recipe -> what is less here: 300 samples would be calibrated with in the same way, for more than a minute."""
 
 
