@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
+import os
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,15 +63,6 @@ def generated(folder: Path) -> Used:
     return Used(("openvino", "openvino_genai"), "generated one token")
 
 
-def called(folder: Path, loaded_by: str) -> Used:
-    """One call of a class of Optimum Intel on an example. Raises as `inferred` does."""
-    feed, told = _tensors(folder)
-    outputs = _run(folder, lambda: load(folder, loaded_by)(**feed))
-    for name, output in outputs.items():
-        _check_finite(folder, name, output.numpy())
-    return Used(_by(), f"called {loaded_by} once on {told}")
-
-
 def written(folder: Path, loaded_by: str) -> Used:
     """One token by a class of Optimum Intel whose encoder reads an example. Raises as `inferred` does."""
     feed, told = _tensors(folder, "encoder")
@@ -91,7 +84,7 @@ def load(folder: Path, loaded_by: str, device: str = "CPU") -> Any:
     Raises:
         SourceError: Optimum Intel or OpenVINO can't load it.
     """
-    without_telemetry()
+    _prepare_optimum()
     try:
         kind = getattr(importlib.import_module("optimum.intel"), loaded_by)
         return kind.from_pretrained(str(folder), export=False, device=device)
@@ -139,5 +132,11 @@ def import_for(libraries: Iterable[str]) -> None:
 
     import_runtimes()
     if "optimum-intel" in libraries:
-        without_telemetry()
+        _prepare_optimum()
         importlib.import_module("optimum.intel")
+
+
+def _prepare_optimum() -> None:
+    """No word to anybody, and no folder for torch's compiler, which makes one wherever it is imported."""
+    without_telemetry()
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", tempfile.gettempdir())

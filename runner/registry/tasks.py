@@ -64,11 +64,12 @@ class TaskFamily(Declaration):
     @property
     def versions(self) -> tuple[str, ...]:
         """All distributions whose versions shape the trial, the one that declares the task among them."""
-        classes = ("optimum-intel", "transformers") if self.users_load else ()
-        return (*self.libraries, *classes, *([self.distribution] if self.distribution else []))
+        return (*self.libraries, *([self.distribution] if self.distribution else []))
 
 
 TASKS: Declared[TaskFamily] = Declared(TaskFamily, "runner.tasks", "ovrun.tasks")
+WRITING = ("openvino", "optimum-intel", "transformers")
+"""The distributions that models of several parts write with."""
 ARRAYS = "arrays"
 """The family of a model of which no task is known, or one that no family covers."""
 

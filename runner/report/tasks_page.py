@@ -11,9 +11,10 @@ _HEAD = """\
 Made from the declarations in `runner/tasks/` by `make reference`; changes belong there.
 
 `model.task` is one of these names, or any other of Optimum's exporter, whose models are then used as `arrays`. Where
-the architecture in a model's config.json ends as said below, it need not be stated. The stage `verify` loads the
-finished folder by the class named, or by OpenVINO GenAI or OpenVINO itself, and uses it once on an input of the sizes
-that its configuration and its processor's tell.
+the architecture in a model's config.json ends as said below, it need not be stated. The stage `verify` uses the
+finished folder once: a language model by OpenVINO GenAI, a model of several parts by the class of Optimum Intel, any
+other by OpenVINO, on an input of the sizes that its configuration and its processor's tell. `Version.load()` and the
+model card load it by the class.
 
 Tasks whose models come in parts that nobody here knows how to use together are refused: {refused}.
 

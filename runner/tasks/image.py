@@ -1,15 +1,14 @@
 """Models that look at an image."""
 
-from functools import partial
 from pathlib import Path
 
 from runner.registry.tasks import Gives, TaskFamily, Used
 
 
-def _use(folder: Path, loaded_by: str) -> Used:
+def _use(folder: Path) -> Used:
     from runner.model import trial
 
-    return trial.called(folder, loaded_by) if loaded_by else trial.inferred(folder)
+    return trial.inferred(folder)
 
 
 def _sees(
@@ -18,7 +17,7 @@ def _sees(
     return TaskFamily(
         name,
         help,
-        use=partial(_use, loaded_by=loaded_by),
+        use=_use,
         gives=gives,
         architectures=architectures,
         users_load=loaded_by,

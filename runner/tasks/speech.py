@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from runner.registry.tasks import PAST, TaskFamily, Used
+from runner.registry.tasks import PAST, WRITING, TaskFamily, Used
 
-_WRITES, _SCORES = "OVModelForSpeechSeq2Seq", "OVModelForCTC"
+_WRITES = "OVModelForSpeechSeq2Seq"
 _NAME = "automatic-speech-recognition"
 
 
@@ -13,7 +13,7 @@ def _use(folder: Path) -> Used:
     from runner.model import trial
     from runner.model.parts import Model
 
-    return trial.called(folder, _SCORES) if len(Model.of(folder).parts) == 1 else trial.written(folder, _WRITES)
+    return trial.inferred(folder) if len(Model.of(folder).parts) == 1 else trial.written(folder, _WRITES)
 
 
 WHISPER = TaskFamily(
@@ -25,6 +25,7 @@ WHISPER = TaskFamily(
     parts={"encoder": "reads the recording", "decoder": "writes the text, token by token"},
     users_load=_WRITES,
     processor="AutoProcessor",
+    libraries=WRITING,
     usage="""import openvino_genai
 
 pipe = openvino_genai.WhisperPipeline("path/to/this/folder", "CPU")
@@ -36,6 +37,6 @@ CTC = TaskFamily(
     use=_use,
     gives="arrays",
     architectures=("ForCTC",),
-    users_load=_SCORES,
+    users_load="OVModelForCTC",
     processor="AutoProcessor",
 )

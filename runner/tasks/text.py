@@ -1,22 +1,21 @@
 """Models that read a text at once and give scores or embeddings."""
 
-from functools import partial
 from pathlib import Path
 
 from runner.registry.tasks import Gives, TaskFamily, Used
 
 
-def _use(folder: Path, loaded_by: str) -> Used:
+def _use(folder: Path) -> Used:
     from runner.model import trial
 
-    return trial.called(folder, loaded_by)
+    return trial.inferred(folder)
 
 
 def _encoder(name: str, help: str, loaded_by: str, *architectures: str, gives: Gives = "class scores") -> TaskFamily:
     return TaskFamily(
         name,
         help,
-        use=partial(_use, loaded_by=loaded_by),
+        use=_use,
         gives=gives,
         architectures=architectures,
         users_load=loaded_by,
@@ -50,16 +49,10 @@ FEATURE_EXTRACTION = _encoder(
 )
 
 
-def _use_choices(folder: Path) -> Used:
-    from runner.model import trial
-
-    return trial.inferred(folder)
-
-
 MULTIPLE_CHOICE = TaskFamily(
     "multiple-choice",
     "one of several texts is chosen",
-    use=_use_choices,
+    use=_use,
     gives="class scores",
     architectures=("ForMultipleChoice",),
     processor="AutoTokenizer",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from runner.registry.tasks import TaskFamily, Used
+from runner.registry.tasks import WRITING, TaskFamily, Used
 
 LOADED_BY = "OVModelForSeq2SeqLM"
 
@@ -28,4 +28,5 @@ TEXT_TO_TEXT = TaskFamily(
     parts={"encoder": "reads the text", "decoder": "writes the other, token by token"},
     users_load=LOADED_BY,
     processor="AutoTokenizer",
+    libraries=WRITING,
 )

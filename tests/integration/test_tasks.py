@@ -19,17 +19,17 @@ from tests.conftest import Ovrun
 from tests.tiny_models import MODELS
 
 USED = {
-    "bert-classes": "called OVModelForSequenceClassification once on zeros of shape [1, 16], [1, 16], [1, 16]",
+    "bert-classes": "inferred once on zeros of shape [1, 16], [1, 16], [1, 16]",
     "bert-choices": "inferred once on zeros of shape [1, 16, 16], [1, 16, 16], [1, 16, 16]",
     "t5": "wrote one token with OVModelForSeq2SeqLM about zeros of shape [1, 16], [1, 16]",
-    "vit": "called OVModelForImageClassification once on zeros of shape [1, 3, 48, 48]",
-    "clip": "called OVModelForZeroShotImageClassification once on zeros of shape [1, 16], [1, 3, 32, 32], [1, 16]",
-    "wav2vec2-ctc": "called OVModelForCTC once on zeros of shape [1, 16000]",
+    "vit": "inferred once on zeros of shape [1, 3, 48, 48]",
+    "clip": "inferred once on zeros of shape [1, 16], [1, 3, 32, 32], [1, 16]",
+    "wav2vec2-ctc": "inferred once on zeros of shape [1, 16000]",
     "whisper": "wrote one token with OVModelForSpeechSeq2Seq about zeros of shape [1, 80, 3000]",
 }
 """What is told of the trial."""
 ALWAYS = ("t5", "vit", "whisper")
-"""One that writes, one that is called, one that hears; `make newest` tries the others too."""
+"""One that writes, one that sees, one that hears; `make newest` tries the others too."""
 
 
 @pytest.fixture(scope="module")
