@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from runner.model.feed import Feed, Port
 
 _TOKENS, _SECOND, _IMAGE = 16, 16_000, 224
-_TEXT = ("attention_mask", "position_ids", "token_type_ids")
 
 
 def example(folder: Path, inputs: Iterable[Port]) -> Feed:
@@ -25,9 +24,11 @@ def example(folder: Path, inputs: Iterable[Port]) -> Feed:
 
     config = fs.read_object(folder / "config.json")
     processor = fs.read_object(folder / "preprocessor_config.json")
+    ports = list(inputs)
     feed: Feed = {}
-    for port in inputs:
-        shape = sizes(port, config, processor)
+    tokens = _tokens(ports, config)
+    for port in ports:
+        shape = sizes(port, config, processor, tokens)
         array = np.zeros(shape, port.dtype)
         if port.name.endswith(("attention_mask", "pixel_mask")):
             array += 1
@@ -42,15 +43,24 @@ def told(feed: Feed) -> str:
     return "zeros of shape " + ", ".join(str(list(array.shape)) for array in feed.values())
 
 
-def sizes(port: Port, config: Mapping[str, object], processor: Mapping[str, object]) -> tuple[int, ...]:
+def _tokens(ports: Iterable[Port], config: Mapping[str, object]) -> int:
+    """How many tokens a text has: what `input_ids` was made for, else no more than the model has positions."""
+    fixed = next((port.shape[-1] for port in ports if port.name == "input_ids" and port.shape), None)
+    positions = (_number(config.get(name), _TOKENS) for name in ("max_position_embeddings", "n_positions"))
+    return fixed or min(_TOKENS, *positions)
+
+
+def sizes(
+    port: Port, config: Mapping[str, object], processor: Mapping[str, object], tokens: int = _TOKENS
+) -> tuple[int, ...]:
     """A port's shape with its open sizes filled."""
     return tuple(
         known if known is not None else usual
-        for known, usual in zip(port.shape, _usual(port, config, processor), strict=True)
+        for known, usual in zip(port.shape, _usual(port, config, processor, tokens), strict=True)
     )
 
 
-def _usual(port: Port, config: Mapping[str, object], processor: Mapping[str, object]) -> tuple[int, ...]:
+def _usual(port: Port, config: Mapping[str, object], processor: Mapping[str, object], tokens: int) -> tuple[int, ...]:
     """What fills a port: 1 for the batch, else what its name and rank say."""
     rank = len(port.shape)
     if port.name == "pixel_values" and rank == 4:
@@ -65,7 +75,7 @@ def _usual(port: Port, config: Mapping[str, object], processor: Mapping[str, obj
         return (1, _number(config.get("max_length"), 1024), _number(config.get("num_mel_bins"), 128))
     if port.name == "input_values" or (port.name == "attention_mask" and processor.get("sampling_rate")):
         return (1, _number(processor.get("sampling_rate"), _SECOND))[:rank]
-    return tuple(1 if axis == 0 else _IMAGE if rank >= 4 else _TOKENS for axis in range(rank))
+    return tuple(1 if axis == 0 else _IMAGE if rank >= 4 else tokens for axis in range(rank))
 
 
 def _image(config: Mapping[str, object], processor: Mapping[str, object]) -> tuple[int, int]:

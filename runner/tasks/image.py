@@ -1,14 +1,7 @@
 """Models that look at an image."""
 
-from pathlib import Path
-
-from runner.registry.tasks import Gives, TaskFamily, Used
-
-
-def _use(folder: Path) -> Used:
-    from runner.model import trial
-
-    return trial.inferred(folder)
+from runner.registry.tasks import Gives, TaskFamily
+from runner.tasks import infer
 
 
 def _sees(
@@ -17,7 +10,7 @@ def _sees(
     return TaskFamily(
         name,
         help,
-        use=_use,
+        use=infer,
         gives=gives,
         architectures=architectures,
         users_load=loaded_by,

@@ -1,21 +1,14 @@
 """Models that read a text at once and give scores or embeddings."""
 
-from pathlib import Path
-
-from runner.registry.tasks import Gives, TaskFamily, Used
-
-
-def _use(folder: Path) -> Used:
-    from runner.model import trial
-
-    return trial.inferred(folder)
+from runner.registry.tasks import Gives, TaskFamily
+from runner.tasks import infer
 
 
 def _encoder(name: str, help: str, loaded_by: str, *architectures: str, gives: Gives = "class scores") -> TaskFamily:
     return TaskFamily(
         name,
         help,
-        use=_use,
+        use=infer,
         gives=gives,
         architectures=architectures,
         users_load=loaded_by,
@@ -52,7 +45,7 @@ FEATURE_EXTRACTION = _encoder(
 MULTIPLE_CHOICE = TaskFamily(
     "multiple-choice",
     "one of several texts is chosen",
-    use=_use,
+    use=infer,
     gives="class scores",
     architectures=("ForMultipleChoice",),
     processor="AutoTokenizer",

@@ -1,21 +1,12 @@
 """Models that predict the next token."""
 
-from pathlib import Path
-
-from runner.registry.tasks import TaskFamily, Used
-
-
-def _use(folder: Path) -> Used:
-    """One token by OpenVINO GenAI; by the plain runtime where GenAI, or what it needs in the folder, is not there."""
-    from runner.model import trial
-
-    return trial.generated(folder) if trial.can_generate(folder) else trial.inferred(folder)
-
+from runner.registry.tasks import TaskFamily
+from runner.tasks import generate
 
 TEXT_GENERATION = TaskFamily(
     "text-generation",
     "a text goes on: GPT, Llama, Qwen and their kin",
-    use=_use,
+    use=generate,
     gives="next tokens",
     past=True,
     architectures=("ForCausalLM", "LMHeadModel"),

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,7 @@ def test_the_module_runs_beside_files_named_like_libraries(trapped: Path) -> Non
 def test_the_current_folder_may_be_the_projects_own(ovrun: Ovrun, tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     ovrun("optimize", "digits-int8", "--outputs", tmp_path / "outputs", "--quiet", cwd=root)
+    assert (tmp_path / "outputs" / "digits-int8" / "1" / "openvino_model.bin").is_file()
 
 
 def test_jobs_of_slurm_start_python_without_the_current_folder(tmp_path: Path) -> None:
@@ -94,7 +96,12 @@ def test_jobs_of_slurm_start_python_without_the_current_folder(tmp_path: Path) -
     assert "export PYTHONSAFEPATH=1" in arguments["job_script_prologue"]
 
 
-def test_the_users_variables_of_python_change_no_stage(ovrun: Ovrun, tmp_path: Path) -> None:
+def test_the_users_variables_of_python_change_no_stage(
+    ovrun: Ovrun, tmp_path: Path, published: Callable[..., Path]
+) -> None:
     """Transformers reads docstrings, which -OO takes away; a warning of any library may not become an error."""
     odd = {"PYTHONOPTIMIZE": "2", "PYTHONWARNINGS": "error", "PYTHONDEVMODE": "1", "PYTHONPROFILEIMPORTTIME": "1"}
     ovrun("optimize", "digits-int8", "--outputs", tmp_path / "outputs", "--quiet", **odd)
+    for name in ("openvino_model.xml", "openvino_model.bin"):
+        made = tmp_path / "outputs" / "digits-int8" / "1" / name
+        assert made.read_bytes() == (published("digits-int8") / name).read_bytes()
