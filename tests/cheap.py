@@ -5,6 +5,7 @@ As a program, `python -m tests.cheap FOLDER JOBS POINTS SECONDS`, it runs a grap
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -24,6 +25,7 @@ from runner.errors import OvrunError, Problem, RecipeError
 from runner.plan.types import Stage
 from runner.stages import Task
 from runner.store import Entry, Store
+from tests.processes import family
 
 REVISION = 1
 PREPARE_ONCE = True
@@ -178,6 +180,17 @@ def execute(
     fail_fast = more.pop("fail_fast", False)
     settings = Cluster(jobs=jobs, **more)
     return cluster.execute(stages, store, log_in(folder), watcher, settings, fail_fast=fail_fast)
+
+
+def workers(pid: int) -> list[psutil.Process]:
+    """The Dask workers in the family of a process that have a fork server, so that stages can run."""
+    return [process for process in family(pid) if _is_worker(process)]
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return "spawn_main" in " ".join(process.cmdline()) and bool(process.children())
+    return False
 
 
 def store_in(folder: Path) -> Store:

@@ -157,16 +157,41 @@ class _Run:
 
     def _collect(self, ended: Sequence[Future]) -> None:
         """Fetch the outcomes of tasks in one go, and note them."""
-        well = [future for future in ended if future.status == "finished"]
-        try:
-            outcomes = dict(zip([future.key for future in well], self.client.gather(well), strict=True))
-        except (OSError, CancelledError):  # the scheduler is gone
-            outcomes = {}
+        outcomes = self._fetch([future for future in ended if future.status == "finished"])
         for future in ended:
-            key = future.key.rpartition("-")[2]
-            if self.futures.pop(key, None) is not None:
-                raised = future.exception() if future.status == "error" else None
-                self._note(self.stages[key], outcomes.get(future.key, raised))
+            stage = self.stages[future.key.rpartition("-")[2]]
+            if stage.key not in self.futures:
+                continue
+            outcome = outcomes.get(future.key) or self._without_worker(stage, future)
+            if outcome is None and future.status in ("lost", "pending"):
+                self._listen_again(future)
+                continue
+            del self.futures[stage.key]
+            self._note(stage, outcome)
+
+    def _fetch(self, well: Sequence[Future]) -> dict[str, object]:
+        """The outcomes of tasks that are finished; None for those that meanwhile are no more."""
+        try:
+            return dict(self.client.gather({future.key: future for future in well}, errors="skip"))
+        except (OSError, CancelledError):  # the scheduler is gone
+            return {}
+
+    def _without_worker(self, stage: Stage, future: Future) -> object:
+        """What is known of a task's outcome if no worker has it: its error, or the entry that it made."""
+        if future.status == "error":
+            return future.exception()
+        entry = self.store.find(stage.key)
+        return None if entry is None else worker.Made(dict(entry.record), reused=False)
+
+    def _listen_again(self, future: Future) -> None:
+        """Hear of a task once more: its worker died with the outcome that it had told of, and Dask repeats it."""
+
+        def listen() -> None:
+            with contextlib.suppress(OSError, CancelledError):
+                future.exception()  # waits for an end of any kind
+            self.heard.put(future)
+
+        threading.Thread(target=listen, daemon=True).start()
 
     def _note(self, stage: Stage, outcome: object) -> None:
         """What became of a stage; one whose input failed is not told of, for its error is its input's."""

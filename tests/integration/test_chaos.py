@@ -101,20 +101,13 @@ def test_workers_that_are_killed_cost_their_stages_a_retry(tmp_path: Path, undis
 def kill_workers(moments: random.Random, ended: threading.Event, killed: list[int], done: Path) -> None:
     """Kill a worker now and then, as soon as there is one that works; then let the last stage end."""
     while len(killed) < WORKER_KILLS and not ended.wait(moments.uniform(0.1, 0.7)):
-        workers = [process for process in family(os.getpid()) if is_worker(process)]
+        workers = cheap.workers(os.getpid())
         if workers:
             chosen = moments.choice(workers)
             with contextlib.suppress(psutil.NoSuchProcess):
                 chosen.kill()
                 killed.append(chosen.pid)
     done.touch()
-
-
-def is_worker(process: psutil.Process) -> bool:
-    """Whether a process is a Dask worker that has a fork server, so that stages can run."""
-    with contextlib.suppress(psutil.Error):
-        return "spawn_main" in " ".join(process.cmdline()) and bool(process.children())
-    return False
 
 
 def test_two_sweeps_at_once_do_shared_work_once(tmp_path: Path, undisturbed: dict[str, str]) -> None:

@@ -70,6 +70,25 @@ def test_failing_stages_leave_the_others_untouched(tmp_path: Path) -> None:
     assert {key: type(error) for key, error in here.items()} == {key: type(results[key]) for key in here}
 
 
+@pytest.mark.parametrize("do", [None, "raise"])
+def test_a_worker_that_dies_as_soon_as_its_stage_has_ended_costs_nothing(do: str | None, tmp_path: Path) -> None:
+    """Dask then tells first that a task is finished, and then that its result is lost."""
+    first = cheap.stage(0, name="first", seconds=0.2, do=do)
+    stages = [first, cheap.stage(1, first), cheap.stage(2)]
+
+    def strike() -> None:
+        time.sleep(2)  # the stage ends meanwhile, and nobody listens
+        for worker in cheap.workers(os.getpid()):
+            worker.kill()
+        time.sleep(0.2)  # Dask hears of it, and has no new worker yet
+
+    watcher = cheap.Acting("started", "first", strike)
+    results = cheap.execute(stages, tmp_path, 1, watcher, allowed_failures=3)
+    assert watcher.acted
+    assert [str(error) for error in results.values() if error and "connection" in str(error)] == []
+    assert [results[stage.key] is None for stage in stages] == [do is None, do is None, True]
+
+
 def test_results_are_those_of_one_process_and_each_worker_has_its_own_cores(tmp_path: Path) -> None:
     slow = cheap.stage(7, name="slow", seconds=1.2)
     stages = [*cheap.points(6, seconds=0.05), slow]
