@@ -25,6 +25,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV); this takes a minute or two, once."
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(VENV)/bin/python -m compileall -q runner  # where PYTHONDONTWRITEBYTECODE is set, nothing else would
 	@touch $@
 
 optimize: $(READY)  ## run a recipe from validation to a published artifact
