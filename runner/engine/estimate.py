@@ -46,6 +46,7 @@ _RULES: Mapping[str, _Rule] = {
     "statistics": _Rule(200 * _MB, 2.0, 1.0, 1e-8),
     "compress": _Rule(200 * _MB, 5.0, 1.0, 2e-8),
     "quantize": _Rule(200 * _MB, 5.0, 2.0, 2e-8),
+    "assemble": _Rule(50 * _MB, 0.0, 0.1, 0.0),
     "verify": _Rule(150 * _MB, 1.0, 0.5, 3e-9),
     "reference": _Rule(150 * _MB, 3.0, 1.0, 1e-8),
     "evaluate": _Rule(200 * _MB, 2.0, 1.0, 1e-8),

@@ -6,7 +6,7 @@ The files are called as Optimum Intel and OpenVINO GenAI call them: `openvino_mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -101,9 +101,14 @@ class Model:
         path.parent.mkdir(parents=True, exist_ok=True)
         ov.save_model(changed, path, compress_to_fp16=False)
 
-    def take_rest(self, out: Path) -> None:
-        """Take over into `out` all that the folder holds beside the parts."""
-        ours = [name for xml in self.parts.values() for name in (xml, f"{xml.removesuffix('.xml')}.bin")]
+    def take_rest(self, out: Path, written: Collection[str] | None = None) -> None:
+        """Take over into `out` all that the folder holds beside the parts `written`, which are all of them by default.
+
+        Args:
+            written: names of parts.
+        """
+        changed = [self.parts[part] for part in (self.parts if written is None else written)]
+        ours = [name for xml in changed for name in (xml, f"{xml.removesuffix('.xml')}.bin")]
         fs.link_tree(self.folder, out, skip=ours)
 
 

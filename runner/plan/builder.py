@@ -7,22 +7,24 @@ no part of any key: moving a gate judges the same measurements again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from runner import stages
 from runner.base import keys
-from runner.errors import Problem, RecipeError
+from runner.errors import RecipeError
+from runner.model.parts import part_of
 from runner.plan.memo import Memo
-from runner.plan.model_rules import check_against_config, check_against_parts
+from runner.plan.model_rules import check_against_config, check_against_parts, unknown_parts
 from runner.plan.types import Measurement, Plan, Stage
 from runner.recipe.types import Check, Dataset, ModelSource, Quantization, Recipe, WeightCompression
 from runner.registry.formats import FORMATS
 from runner.registry.sources import SOURCES
+from runner.registry.tasks import family_of
 from runner.sources import Located
-from runner.stages import compress, convert, evaluate, quantize, verify
+from runner.stages import assemble, compress, convert, evaluate, quantize, verify
 from runner.store import Store
 
 
@@ -81,29 +83,42 @@ def make_plan(recipe: Recipe, store: Store, memo: Memo | None = None) -> Plan:
     located = memo.locate(recipe.model)
     for name in _used_datasets(recipe):
         memo.check(recipe.datasets[name])
-    refuse_misfit(recipe, located.config, located.task)
+    refuse_misfit(recipe, located.config, located.task, _parts_of(located))
     builder = _Builder(recipe, located, memo)
     converted = convert.plan(builder)
     model = converted
     for position, algorithm in enumerate(recipe.compression):
         model = _step(builder, algorithm, position, model)
+    model = _parts(builder, converted, model)
     verified = verify.plan(builder, model)
     checks = enumerate(recipe.accuracy.checks)
     measurements = tuple(_measure(builder, check, i, converted, model) for i, check in checks)
     return Plan(recipe, located, tuple(builder.stages.values()), converted, model, verified, measurements)
 
 
-def refuse_misfit(recipe: Recipe, config: Mapping[str, Any] | None, task: str | None) -> None:
+def refuse_misfit(
+    recipe: Recipe, config: Mapping[str, Any] | None, task: str | None, parts: Collection[str] = ()
+) -> None:
     """Refuse what the model's config.json and task show to be impossible.
+
+    Args:
+        parts: the names of those that the model may have; none if nobody knows yet.
 
     Raises:
         RecipeError: with every such problem.
     """
-    problems: list[Problem] = (
-        [*check_against_config(recipe, config), *check_against_parts(recipe, config, task)] if config else []
-    )
+    problems = list(unknown_parts(recipe, parts))
+    if config:
+        problems += [*check_against_config(recipe, config), *check_against_parts(recipe, config, task)]
     if problems:
         raise RecipeError(problems)
+
+
+def _parts_of(located: Located) -> Collection[str]:
+    """The parts of a model that is converted already, or those that its task gives one that is to be."""
+    if located.reader == "openvino":
+        return list(dict.fromkeys(part for name in located.files if (part := part_of(name))))
+    return family_of(located.task).parts if located.task else ()
 
 
 def _foreign(datasets: Iterable[Dataset], models: Iterable[ModelSource]) -> Iterator[str]:
@@ -130,6 +145,13 @@ def _step(builder: _Builder, step: WeightCompression | Quantization, position: i
     if isinstance(step, WeightCompression):
         return compress.plan(builder, step, section, position, model)
     return quantize.plan(builder, step, section, position, model)
+
+
+def _parts(builder: _Builder, converted: str, model: str) -> str:
+    """The stages of parts with settings of their own, put together with what `compression` made of the rest."""
+    steps = {part: step for part, step in builder.recipe.parts.items() if step is not None}
+    made = {part: compress.plan_part(builder, step, part, converted) for part, step in steps.items()}
+    return assemble.plan(builder, model, made) if made else model
 
 
 def _measure(builder: _Builder, check: Check, position: int, converted: str, model: str) -> Measurement:

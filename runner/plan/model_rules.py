@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from runner.base.values import whole
+from runner.base.words import near
 from runner.errors import Problem
 from runner.model import architecture
 from runner.recipe.judge import quantization_rules, weight_rules
@@ -30,6 +31,22 @@ def check_against_config(recipe: Recipe, config: Mapping[str, Any]) -> list[Prob
     return [*_compression(recipe, config), *_smoothing(recipe, config), *_positions(recipe, config)]
 
 
+def unknown_parts(recipe: Recipe, parts: Collection[str]) -> Iterator[Problem]:
+    """Parts that a recipe names and that its model lacks, and settings for the others if there are no others.
+
+    Args:
+        parts: the names of those that the model may have; none if nobody knows yet.
+    """
+    for name in recipe.parts if parts else ():
+        if name not in parts:
+            key = f"parts.{name}"
+            there = f"it has {', '.join(parts)}"
+            yield Problem(recipe.where(key), key, "the model has no such part", there, near(name, parts))
+    if parts and recipe.compression and recipe.parts.keys() >= set(parts):
+        what = "all parts have settings of their own in `parts`, and nothing is left"
+        yield Problem(recipe.where("compression"), "compression", what, f"remove it; the parts are {', '.join(parts)}")
+
+
 def check_against_parts(recipe: Recipe, config: Mapping[str, Any], task: str | None) -> Iterator[Problem]:
     """What needs a model of one part, of a recipe whose task has several.
 
@@ -45,7 +62,7 @@ def check_against_parts(recipe: Recipe, config: Mapping[str, Any], task: str | N
     for index, step in enumerate(recipe.compression):
         key = f"compression.{index}" if listed else "compression"
         for name, what in (("dataset", "calibration data are"), ("ignored_scope", "names of operations are")):
-            if getattr(step, name) is not None:
+            if getattr(step, name) is not None and len(family.parts.keys() - recipe.parts.keys()) > 1:
                 at, use = f"{key}.{name}", "compress its weights without it"
                 yield Problem(recipe.where(at), at, f"{what} of one network, {told}", use)
     for index, _ in enumerate(recipe.accuracy.checks):

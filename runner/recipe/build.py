@@ -30,6 +30,8 @@ from runner.recipe.types import (
 )
 from runner.registry.gates import GateKind
 
+NONE = "none"
+"""What `parts` says of a part that stays as it is."""
 _GATES = frozenset({"metric", "dataset", *GateKind})
 
 
@@ -38,6 +40,7 @@ def build(config: Mapping[str, object], origins: Origins, path: Path) -> Recipe:
     resolved = complete(config, origins, path)
     datasets = {name: dataset(name, mapping(data)) for name, data in section(resolved, "datasets").items()}
     steps = [_step(mapping(step), at, datasets) for at, step in steps_of(resolved)]
+    parts = section(resolved, "parts")
     return Recipe(
         name=text(resolved["name"]),
         path=path,
@@ -47,6 +50,7 @@ def build(config: Mapping[str, object], origins: Origins, path: Path) -> Recipe:
         input_info=tuple(_input(mapping(one)) for one in as_list(resolved.get("input_info"))),
         conversion=made(Conversion, mapping(resolved["conversion"])),
         compression=tuple(step for step, _ in steps),
+        parts={name: None if step == NONE else _weights(mapping(step)) for name, step in parts.items()},
         accuracy=_accuracy(resolved.get("accuracy")),
         target_device=text(resolved["target_device"]),
         seed=whole(resolved["seed"]),
@@ -62,7 +66,7 @@ def complete(config: Mapping[str, object], origins: Origins, path: Path) -> dict
     model = _located(mapping(config["model"]), ("model",), origins)
     stated = section(config, "datasets")
     datasets = {name: _located(mapping(data), ("datasets", name), origins) for name, data in stated.items()}
-    filled = {
+    whole_recipe = {
         "name": config.get("name", path.stem),
         "description": config.get("description", ""),
         "model": model,
@@ -70,12 +74,14 @@ def complete(config: Mapping[str, object], origins: Origins, path: Path) -> dict
         "input_info": config.get("input_info"),
         "conversion": {**asdict(Conversion()), **section(config, "conversion")},
         "compression": config.get("compression"),
+        "parts": {name: step if step == NONE else filled(step) for name, step in section(config, "parts").items()}
+        or None,
         "accuracy": _filled_accuracy(config.get("accuracy")),
         "target_device": config.get("target_device", "ANY"),
         "seed": config.get("seed", 0),
         "publish": config.get("publish", "link"),
     }
-    return {key: value for key, value in filled.items() if value is not None}
+    return {key: value for key, value in whole_recipe.items() if value is not None}
 
 
 def _located(data: Mapping[str, object], at: KeyPath, origins: Origins) -> dict[str, object]:
@@ -102,6 +108,18 @@ def steps_of(config: Mapping[str, object]) -> list[tuple[KeyPath, object]]:
     if isinstance(steps, list):
         return [(("compression", index), step) for index, step in enumerate(steps)]
     return [] if steps is None else [(("compression",), steps)]
+
+
+def parts_of(config: Mapping[str, object]) -> list[tuple[KeyPath, Mapping[str, object]]]:
+    """The settings of parts that have some, with their key paths."""
+    parts = config.get("parts")
+    named = parts.items() if isinstance(parts, dict) else ()
+    return [(("parts", name), filled(step)) for name, step in named if isinstance(step, dict)]
+
+
+def filled(step: object) -> dict[str, object]:
+    """The settings of a part with the only algorithm that a part can have."""
+    return {"algorithm": "weight_compression", **mapping(step)}
 
 
 def dataset(name: str, data: Mapping[str, object]) -> Dataset:
@@ -157,6 +175,23 @@ def _step(
         converted = legacy.convert(data, datasets)
         data = converted.step
         notes = [f"{dotted((*at, *key))}: {text}" for key, text in converted.notes]
+    return _quantization(data) if data["algorithm"] == "quantization" else _weights(data), notes
+
+
+def _weights(data: Mapping[str, object]) -> WeightCompression:
+    return made(WeightCompression, _settings(data))
+
+
+def _quantization(data: Mapping[str, object]) -> Quantization:
+    values = _settings(data)
+    if "accuracy_control" in values:
+        control = _advanced(mapping(values["accuracy_control"]))
+        values["accuracy_control"] = made(AccuracyControl, {"dataset": values["dataset"], **control})
+    return made(Quantization, values)
+
+
+def _settings(data: Mapping[str, object]) -> dict[str, object]:
+    """What the two algorithms have in common."""
     values = {key: value for key, value in data.items() if value is not None}
     for key in ("group_size", "subset_size"):
         if key in values:
@@ -165,12 +200,7 @@ def _step(
         values["ignored_scope"] = _scope(mapping(values["ignored_scope"]))
     if "advanced" in values:
         values["advanced"] = _advanced(mapping(values["advanced"]))
-    if "accuracy_control" in values:
-        control = _advanced(mapping(values["accuracy_control"]))
-        values["accuracy_control"] = made(AccuracyControl, {"dataset": values["dataset"], **control})
-    if data["algorithm"] == "weight_compression":
-        return made(WeightCompression, values), notes
-    return made(Quantization, values), notes
+    return values
 
 
 _COUNTS = frozenset(

@@ -215,6 +215,7 @@ class Recipe:
         resolved: the whole recipe as plain data, without `defaults`: what is left out is filled in, paths are absolute,
             the old NNCF grammar stays as written. Manifest and recipe.yaml hold it; loaded again it is the same recipe.
         origins: dotted key -> `file:line:col` or `command line: key=value`, for every value that was stated.
+        parts: name of a model's part -> its own settings, None to leave it as it is; `compression` is for all others.
         notes: remarks for the person, such as an old key that today's NNCF has no need of.
     """
 
@@ -226,6 +227,7 @@ class Recipe:
     input_info: tuple[InputInfo, ...] = ()
     conversion: Conversion = field(default_factory=Conversion)
     compression: tuple[WeightCompression | Quantization, ...] = ()
+    parts: Mapping[str, WeightCompression | None] = field(default_factory=dict)
     accuracy: Accuracy = field(default_factory=Accuracy)
     target_device: str = "ANY"
     seed: int = 0

@@ -54,10 +54,12 @@ def _topic(word: str) -> Topic | None:
 
 
 def _canonical(word: str) -> str:
-    """A key without the numbers of list items, and with NAME for the name of a dataset."""
+    """A key without the numbers of list items, and with NAME for the name of a dataset or a part."""
     parts = [part for part in word.split(".") if not part.isdecimal()]
-    if len(parts) > 1 and parts[0] == "datasets":
+    if len(parts) > 1 and parts[0] in ("datasets", "parts"):
         parts[1] = ANY
+    if len(parts) > 2 and parts[0] == "parts":
+        parts = ["compression", *parts[2:]]  # they mean the same in both
     return ".".join(parts)
 
 

@@ -18,7 +18,16 @@ model card load it by the class.
 
 Tasks whose models come in parts that nobody here knows how to use together are refused: {refused}.
 
-Weights are compressed in all parts. A dataset for compression, an ignored scope and checks are for models of one part.
+Weights are compressed in all parts as `compression` says, but for the parts that have settings of their own:
+
+    compression: {{algorithm: weight_compression, mode: int8_asym}}
+    parts:
+      decoder: {{mode: int4_sym, group_size: 64}}   # complete in itself: nothing comes from `compression`
+      encoder: none                               # as it was converted
+
+Each such part is compressed by a stage of its own: what changes one runs no other again, and a sweep varies it like any
+other key (`parts.decoder.ratio=0.6,0.8`). A dataset for compression and checks are for models of one part; an ignored
+scope is of one network, so it stands in the settings of a part.
 
 | `model.task` | what for | parts | loaded by | architectures |
 |---|---|---|---|---|

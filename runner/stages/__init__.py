@@ -32,6 +32,7 @@ STAGES = {
     "statistics": "runner.stages.statistics",
     "compress": "runner.stages.compress",
     "quantize": "runner.stages.quantize",
+    "assemble": "runner.stages.assemble",
     "verify": "runner.stages.verify",
     "reference": "runner.stages.reference",
     "evaluate": "runner.stages.evaluate",

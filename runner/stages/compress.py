@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from runner.base.progress import Progress
+from runner.base.words import near
 from runner.errors import Problem, RecipeError
 from runner.model import ir
 from runner.model.layout import outputs_first
@@ -17,7 +17,7 @@ from runner.model.parts import Model
 from runner.nncf import patches, weights
 from runner.nncf import process as nncf_process
 from runner.recipe.datasets import calibrating
-from runner.recipe.judge.weight_rules import backup_mode, codebook_size, group_size
+from runner.recipe.judge.weight_rules import codebook_size
 from runner.recipe.types import WeightCompression
 from runner.stages import Build, Task
 
@@ -41,11 +41,15 @@ class Params:
         step: of the recipe; its dataset is named by its role.
         sequence_length: tokens of a calibration sample, where the recipe states it.
         after_other: whether another step of the recipe compressed the model before.
+        part: the only one that is compressed, and written; None for all.
+        without: parts that stay as they are.
     """
 
     step: WeightCompression
     sequence_length: int | None
     after_other: bool
+    part: str | None = None
+    without: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Mapping[str, object]:
@@ -64,14 +68,26 @@ def plan(build: Build, step: WeightCompression, section: str, position: int, mod
 
     length, after_other = build.recipe.calibration_length, position > 0
     datasets = {"calibration": calibrating(build.recipe.datasets[step.dataset])} if step.dataset else {}
-    stated: dict[str, Any] = {name: None for name in _OFF_BY_DEFAULT if getattr(step, name) is False}
-    params = Params(replace(step, dataset="calibration" if datasets else None, **stated), length, after_other)
+    named = "calibration" if datasets else None
+    params = Params(_plain(step, dataset=named), length, after_other, without=tuple(sorted(build.recipe.parts)))
     after = {"model": model}
     if step.dataset:
         wanted = statistics.Params(step.subset_size, length, after_other)
         after["statistics"] = statistics.plan(build, wanted, section, step.dataset, model, datasets)
     read = datasets if step.gptq else {}  # GPTQ's own sums are of the data; what the others need is in the statistics
     return build.add("compress", f"compress to {step.mode}", section, params, after=after, datasets=read)
+
+
+def plan_part(build: Build, step: WeightCompression, part: str, model: str) -> str:
+    """The stage that compresses one part of the model of key `model`, and gives nothing but this part."""
+    params = Params(_plain(step), None, after_other=False, part=part)
+    return build.add("compress", f"compress {part} to {step.mode}", f"parts.{part}", params, after={"model": model})
+
+
+def _plain(step: WeightCompression, dataset: str | None = None) -> WeightCompression:
+    """A step in which what is switched off is not stated, and a dataset has the name of its role."""
+    stated: dict[str, Any] = {name: None for name in _OFF_BY_DEFAULT if getattr(step, name) is False}
+    return replace(step, **stated, dataset=dataset)
 
 
 def libraries(params: Params) -> tuple[str, ...]:
@@ -90,24 +106,45 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Fill `task.out` with the compressed model and everything else of its input's folder."""
     nncf = nncf_process.load(progress)
     whole = Model.of(task.inputs["model"])
-    _refuse_several(whole, task)
+    parts = _chosen(whole, task.params)
+    _refuse_several(parts, task)
     before: Counted = {}
     after: Counted = {}
-    for part in whole.parts:
+    for part in parts:
         model = whole.read(part)
         _add(before, ir.constants(model))
         _compress(nncf, task, model)
         _add(after, ir.constants(model))
         whole.write(model, task.out, part)
     _require_effect(before, after, task.params.settings)
-    whole.take_rest(task.out)
+    if task.params.part is None:
+        whole.take_rest(task.out, parts)
     return {"constants": dict(sorted(after.items()))}
 
 
-def _refuse_several(whole: Model, task: Task[Params]) -> None:
+def _chosen(whole: Model, params: Params) -> list[str]:
+    """The parts that are to be compressed.
+
+    Raises:
+        RecipeError: the model lacks one that the recipe names, or the recipe has its own settings for all.
+    """
+    there = f"its parts are {', '.join(whole.parts)}"
+    for name in (params.part,) if params.part else params.without:
+        if name not in whole.parts:
+            raise RecipeError([Problem("", "", f"the model has no part {name}", there, near(name, whole.parts))])
+    if params.part:
+        return [params.part]
+    chosen = [part for part in whole.parts if part not in params.without]
+    if not chosen:
+        what = "all parts have settings of their own in `parts`, and nothing is left"
+        raise RecipeError([Problem("", "", what, f"remove compression; {there}")])
+    return chosen
+
+
+def _refuse_several(parts: Collection[str], task: Task[Params]) -> None:
     """Data and names of operations are those of one network; the plan refuses them where the model is known."""
-    if len(whole.parts) > 1 and (task.params.step.dataset or task.params.step.ignored_scope):
-        what = f"the model has the parts {', '.join(whole.parts)}, and a dataset or an ignored scope is of one"
+    if len(parts) > 1 and (task.params.step.dataset or task.params.step.ignored_scope):
+        what = f"the model has the parts {', '.join(parts)}, and a dataset or an ignored scope is of one"
         raise RecipeError([Problem("", "dataset", what, "compress its weights without both")])
 
 
@@ -119,7 +156,7 @@ def _compress(nncf: ModuleType, task: Task[Params], model: ov.Model) -> None:
     nncf_process.refuse_unmatched(step.ignored_scope, model)
     if step.scale_estimation or step.gptq:
         outputs_first(model)
-    with _worded(nncf, task.params.settings), _awq_heard(step):
+    with weights.worded(nncf, task.params.settings), _awq_heard(step):
         nncf.compress_weights(model, **_arguments(nncf, task, model))
     _forget_path(model, task)
 
@@ -130,22 +167,6 @@ def _add(total: Counted, counted: Counted) -> None:
         sums = total.setdefault(kind, {"count": 0, "bytes": 0})
         for name, number in found.items():
             sums[name] += number
-
-
-@contextmanager
-def _worded(nncf: ModuleType, params: Mapping[str, object]) -> Iterator[None]:
-    """What NNCF refuses because of the model or the data, in words."""
-    from numpy.linalg import LinAlgError
-
-    try:
-        with nncf_process.refusals_worded(nncf):
-            yield
-    except nncf.InvalidGroupSizeError as error:
-        raise _wrong_group_size(params, str(error)) from error
-    except LinAlgError as error:
-        what = f"GPTQ can't invert what it measured on the calibration data: {error}"
-        allowed = "raise damp_percent, or use more samples"
-        raise RecipeError([Problem("", "advanced.gptq_params.damp_percent", what, allowed)]) from error
 
 
 @contextmanager
@@ -236,28 +257,3 @@ def element_type(params: Mapping[str, object]) -> str:
     """The element type that a mode leaves in the IR; a codebook leaves indices into it."""
     size = codebook_size(params)
     return _ELEMENT_TYPES.get(str(params["mode"]), "u4" if size <= 16 else "u8" if size <= 256 else "u16")
-
-
-def _wrong_group_size(params: Mapping[str, object], text: str) -> RecipeError:
-    """Say which layers the group size does not divide, and which group sizes would divide them all."""
-    failed = re.findall(r'"([^"]+)" \(channel size: (\d+)\)', text)
-    if not failed:
-        return RecipeError([Problem("", "backup_mode", *_wrong_backup(params, text))])
-    shown = ", ".join(f"{name} ({size})" for name, size in failed[:4])
-    more = f" and {len(failed) - 4} more" if len(failed) > 4 else ""
-    what = f"group size {group_size(params)} does not divide the channels of {shown}{more}"
-    if params["mode"] in ("mxfp4", "mxfp8_e4m3", "nvfp4"):
-        fallback = (
-            "group_size_fallback_mode: ignore leaves these layers uncompressed; another mode has other group sizes"
-        )
-        return RecipeError([Problem("", "mode", what, fallback)])
-    sizes = [size for size in (256, 128, 64, 32, 16, 8) if all(int(channels) % size == 0 for _, channels in failed)]
-    allowed = f"{', '.join(map(str, [*sizes, '-1']))} (-1: one group a channel) would work"
-    return RecipeError([Problem("", "group_size", what, allowed)])
-
-
-def _wrong_backup(params: Mapping[str, object], text: str) -> tuple[str, str]:
-    """The layers of the backup type have groups too where it is a float."""
-    found = re.search(r"Channel size (\d+) should be divisible by size of group (\d+)", text)
-    told = f"groups of {found[2]}, and a layer has {found[1]} channels" if found else text.strip()
-    return f"{backup_mode(params)} has {told}", "choose none, int8_sym or int8_asym"

@@ -13,6 +13,7 @@ import pytest
 
 from runner.artifact.card import usage
 from runner.artifact.published import Version
+from runner.model import ir
 from runner.model.parts import Model
 from runner.registry.tasks import family_of, task_of
 from tests.conftest import Ovrun
@@ -76,6 +77,54 @@ def is_weight(node: Any) -> bool:
     if node.get_type_name() != "Constant" or len(node.get_output_shape(0)) != 2 or min(node.get_output_shape(0)) < 8:
         return False
     return any(port.get_node().get_type_name() in ("Convert", "MatMul") for port in node.output(0).get_target_inputs())
+
+
+@pytest.mark.libraries
+def test_parts_have_settings_of_their_own_and_stages_of_their_own(models: Path, ovrun: Ovrun, tmp_path: Path) -> None:
+    parts = "parts: {decoder: {mode: int4_sym, group_size: 16}}"
+    write(tmp_path, models / "t5", "text2text-generation-with-past", parts)
+    ovrun("optimize", "mine.yaml")
+    whole = Model.of(tmp_path / "outputs" / "mine" / "1")
+    assert {part: weight_types(whole, part) for part in whole.parts} == {"encoder": {"u8"}, "decoder": {"i4", "u8"}}
+    untouched = whole.folder / whole.parts["encoder"]
+    assert changed(ovrun, "parts.decoder.group_size=8") == ["compress decoder to int4_sym", "assemble", "verify"]
+    assert changed(ovrun, "compression.mode=int8_sym") == ["compress to int8_sym", "assemble", "verify"]
+    ovrun("optimize", "mine.yaml", "parts.decoder=none")
+    whole = Model.of(tmp_path / "outputs" / "mine" / "2")
+    assert {part: weight_types(whole, part) for part in whole.parts} == {"encoder": {"u8"}, "decoder": set()}
+    assert (whole.folder / whole.parts["encoder"]).read_bytes() == untouched.read_bytes()
+
+
+def weight_types(whole: Model, part: str) -> set[str]:
+    """The types below 16 bits that a part's constants have."""
+    return set(ir.constants(whole.read(part))) & {"i4", "u4", "i8", "u8"}
+
+
+def changed(ovrun: Ovrun, override: str) -> list[str]:
+    """The labels of the stages that a run with an override would make."""
+    plan = json.loads(ovrun("plan", "mine.yaml", override, "--json").stdout)
+    return [stage["label"] for stage in plan["stages"] if stage["state"] == "to do"]
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        (
+            "+parts.decodr=none",
+            "parts.decodr: the model has no such part; it has encoder, decoder (did you mean decoder?)",
+        ),
+        (
+            "+parts={encoder: none, decoder: none}",
+            "mine.yaml:2:1: compression: all parts have settings of their own in `parts`, and nothing is left; "
+            "remove it; the parts are encoder, decoder",
+        ),
+    ],
+)
+def test_parts_that_a_model_lacks_are_refused(
+    override: str, told: str, models: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    write(tmp_path, models / "t5", "text2text-generation-with-past")
+    assert told in ovrun("plan", "mine.yaml", override, code=2).stderr
 
 
 def test_what_needs_one_network_is_refused_for_models_of_several_parts(

@@ -71,6 +71,7 @@ def _reference(at: KeyPath, name: object, datasets: Mapping[str, object]) -> Ite
 
 def _compression(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[Finding]:
     datasets = _mapping(config, "datasets")
+    yield from _parts(config, bad)
     for at, step in build.steps_of(config):
         if not isinstance(step, dict):
             continue
@@ -87,6 +88,20 @@ def _compression(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iter
             yield from quantization_rules.check(at, step, config.get("target_device"), task)
         yield from _control(at, step, datasets, bad, _mapping(config, "model").get("task"))
     yield from _repeated(config)
+
+
+def _parts(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[Finding]:
+    """A part's settings are those of weight compression, without data."""
+    for at, step in build.parts_of(config):
+        if "dataset" in step:
+            what = "a dataset feeds a model of one part, and this is one of several"
+            yield Finding((*at, "dataset"), what, "compress its weights without it")
+        elif _ok(at, bad):
+            yield from weight_rules.check(at, step)
+    for at, whole in build.steps_of(config) if "parts" in config else ():
+        if isinstance(whole, dict) and whole.get("algorithm") == "quantization":
+            what = "quantization is for models of one part, and `parts` is for models of several"
+            yield Finding((*at, "algorithm"), what, "use weight_compression, or remove `parts`")
 
 
 def _calibration(

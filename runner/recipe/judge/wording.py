@@ -133,6 +133,15 @@ def _home(key: str, path: KeyPath) -> str | None:
     return None
 
 
+_FILES = {
+    "model": "model",
+    "datasets": "dataset",
+    "compression": "weight_compression",
+    "parts": "weight_compression",
+}
+"""Section -> the schema of what it holds, or of each of the things that it holds."""
+
+
 def _missing_keys(error: Broken, path: KeyPath) -> Iterator[Finding]:
     because = error.said
     for key in error.value:
@@ -146,7 +155,7 @@ def _needed(key: str, path: KeyPath) -> str | None:
         return allowed(load_schema("compression.schema.json")["$defs"]["step"]["properties"][key])
     if key == "dataset":
         return "name one of the recipe's datasets"
-    name = {"model": "model", "datasets": "dataset", "compression": "weight_compression"}.get(str((*path, "")[0]))
+    name = _FILES.get(str((*path, "")[0]))
     schema = load_schema(f"{name}.schema.json")["properties"].get(key, {}) if name else {}
     return allowed(schema) if key != "task" else "name it as Optimum does, such as text-generation-with-past"
 

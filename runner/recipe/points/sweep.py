@@ -167,7 +167,7 @@ class _Expander:
         resolved = {name: self._share(name, value, value) for name, value in recipe.resolved.items()}
         parts = {
             field: self._share(f"built {field}", resolved.get(field), getattr(recipe, field))
-            for field in ("model", "datasets", "input_info", "conversion", "accuracy")
+            for field in ("model", "datasets", "input_info", "conversion", "parts", "accuracy")
         }
         return replace(recipe, resolved=resolved, origins=self._where(origins, composed), **parts)
 
