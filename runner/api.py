@@ -99,12 +99,14 @@ def plan(
         RecipeError: as `load`, or it does not fit its model.
         SourceError: the model or a dataset can't be had or read.
     """
+    from runner.engine.estimate import expected
     from runner.plan.builder import make_plan
     from runner.plan.states import planned
     from runner.store import store_of
 
     store = store_of(Path(outputs))
-    return planned(make_plan(_recipe(recipe, overrides, recipes_dir), store), store)
+    made = make_plan(_recipe(recipe, overrides, recipes_dir), store)
+    return expected(planned(made, store), made.stages, store)
 
 
 def optimize(

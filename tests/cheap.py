@@ -142,6 +142,9 @@ class Acting(Recorder):
     def planned(self, graph: object, needed: object) -> None:
         self._perhaps("planned", self.stage)
 
+    def warned(self, sentence: str) -> None:
+        self._note("warned", sentence)
+
     def point(self, outcome: object) -> None: ...
 
     def ended(self, run: object) -> None: ...

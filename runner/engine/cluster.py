@@ -60,14 +60,13 @@ def execute(
     """
     if not stages:
         return {}
-    costs = Costs(store)
-    shares, reserved = _share_memory(cluster, stages, costs)
+    shares, reserved = _share_memory(cluster, stages, Costs(store))
     log = log_of(stages[0]).parent / "cluster.log"
     with (
         dask.config.set(host.configuration(cluster.allowed_failures)),
         connected(cluster, shares, log, store) as client,
     ):
-        run = _Run(client, stages, store, log_of, watcher, costs)
+        run = _Run(client, stages, store, log_of, watcher)
         try:
             run.submit(reserved)
             return run.results(fail_fast)
@@ -75,7 +74,6 @@ def execute(
             run.give_up()
             raise
         finally:
-            costs.save()
             store.tidy()  # what workers that were killed left
 
 
@@ -98,9 +96,8 @@ class _Run:
         store: Store,
         log_of: Callable[[Stage], Path],
         watcher: Watcher,
-        costs: Costs,
     ) -> None:
-        self.client, self.store, self.log_of, self.watcher, self.costs = client, store, log_of, watcher, costs
+        self.client, self.store, self.log_of, self.watcher = client, store, log_of, watcher
         self.stages = {stage.key: stage for stage in stages}
         self.names = {stage.key: f"{stage.name}-{stage.key}" for stage in stages}
         self.topic = f"ovrun-{secrets.token_hex(8)}"
@@ -198,7 +195,6 @@ class _Run:
         if isinstance(outcome, worker.Made):
             entry = Entry(stage.key, self.store.folder(stage.key) / "files", outcome.record)
             self.ended[stage.key] = None
-            self.costs.note(stage, entry)
             self.watcher.finished(stage, entry, outcome.reused)
         elif error := self._error(stage, outcome):
             self.ended[stage.key] = error

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import runner.base.files as fs
+from runner.engine.sizes import Sizes
+from runner.plan.states import PlannedStage
 from runner.plan.types import Stage
 from runner.store import Entry, Store
 
@@ -22,39 +23,64 @@ _MARGIN = 1.1
 
 @dataclass(frozen=True)
 class Estimate:
-    """Expected cost of a stage: peak memory in bytes, seconds of wall time; `known` if its like has run before."""
+    """Expected cost of a stage.
+
+    Attributes:
+        memory: peak, in bytes.
+        seconds: of wall time.
+        disk: bytes that it writes into the store; 0 for what is small, or not known.
+        known: whether its like has run before.
+    """
 
     memory: int
     seconds: float
+    disk: int
     known: bool
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """For a stage whose like never ran: bytes and seconds at no size, and by each byte of the source's weights."""
+    """For a stage whose like never ran.
+
+    Attributes:
+        memory: bytes at no size.
+        read: bytes for each byte that it reads.
+        seconds: at no size.
+        speed: seconds for each byte that it reads.
+        narrowed: bytes for each byte that it reads and does not write.
+        widened: how often the largest matrix is held in f32.
+    """
 
     memory: int
-    memory_factor: float
+    read: float
     seconds: float
-    seconds_factor: float
+    speed: float
+    narrowed: float = 0.0
+    widened: float = 0.0
+
+    def peak(self, reads: int, writes: int, largest: int) -> int:
+        """Bytes of memory; `largest` is how many weights the largest matrix has."""
+        more = self.narrowed * max(reads - writes, 0) + self.widened * 4 * largest
+        return self.memory + int(self.read * reads + more)
 
 
-_MB = 1 << 20
+_MB = 1_000_000
 _RULES: Mapping[str, _Rule] = {
     "fetch": _Rule(100 * _MB, 0.0, 1.0, 1e-8),
-    "convert": _Rule(400 * _MB, 1.5, 3.0, 1e-8),
-    "statistics": _Rule(200 * _MB, 2.0, 1.0, 1e-8),
-    "compress": _Rule(200 * _MB, 5.0, 1.0, 2e-8),
-    "quantize": _Rule(200 * _MB, 5.0, 2.0, 2e-8),
+    "convert": _Rule(355 * _MB, 1.07, 3.0, 1e-8, narrowed=0.6),
+    "statistics": _Rule(165 * _MB, 2.0, 1.0, 1e-8),
+    "compress": _Rule(165 * _MB, 1.2, 1.0, 1.2e-8, widened=2.3),
+    "compress with data": _Rule(165 * _MB, 3.6, 1.0, 2e-8, widened=2.3),
+    "quantize": _Rule(165 * _MB, 3.6, 2.0, 2e-8, widened=2.3),
     "assemble": _Rule(50 * _MB, 0.0, 0.1, 0.0),
-    "verify": _Rule(150 * _MB, 1.0, 0.5, 3e-9),
-    "reference": _Rule(150 * _MB, 3.0, 1.0, 1e-8),
-    "evaluate": _Rule(200 * _MB, 2.0, 1.0, 1e-8),
+    "verify": _Rule(145 * _MB, 1.9, 0.5, 5e-9),
+    "reference": _Rule(140 * _MB, 2.8, 1.0, 1e-8),
+    "evaluate": _Rule(206 * _MB, 3.5, 1.0, 1e-8),
 }
-"""Measured on models of 3.5 and 124 M parameters, the factors rounded up. Peaks: converted from 7 MB of fp16 and 475 MB
-of fp32 weights 361 and 1011 MB; compressed from 7 and 243 MB 165 and 860 MB, and 1387 MB with scale estimation on data,
-which sets the factor; statistics 165 and 589, reference 140 and 822, evaluate 206 and 529, verify 145 and 325 MB.
-Quantize is taken to be like compress."""
+"""Fitted to models of 3.5 and 124 million and of 1.1e9 weights. Peaks of a conversion from 7 MB of fp16, 475 MB of fp32
+and 2.2 GB of fp16: 361, 1011 and 2710 MB; of a compression to int4 165, 860 and 3160 MB, to int8 3520 MB, with scale
+estimation on data 1387 MB (124 M); statistics 165 and 589, reference 140 and 822, evaluate 206 and 529 MB; verify 145,
+325 and 1510 (int4) or 2230 MB (int8). Quantize is taken to be like compress with data."""
 _OTHER = _Rule(100 * _MB, 4.0, 1.0, 2e-8)
 
 
@@ -69,20 +95,21 @@ class Costs:
         }
         self.documents: dict[str, Mapping[str, object]] = {}
         self.sources: dict[str, str] = {}
-        self.sizes: dict[str, int] = {}
+        self.sizes = Sizes(store)
 
     def estimate(self, stages: Sequence[Stage]) -> Iterator[tuple[Stage, Estimate]]:
         """The expected cost of each of some stages, given in the order of their data."""
         self.documents |= {stage.key: stage.document for stage in stages}
         for stage in stages:
-            size = self.sizes[stage.key] = self._size(stage)
+            self.sizes.take(stage)
+            reads, writes = self.sizes.reads[stage.key], self.sizes.writes[stage.key]
             cost = self.known.get(self._like(stage))
             if cost:
-                yield stage, Estimate(int(cost["memory"] * _MARGIN), cost["seconds"], known=True)
+                yield stage, Estimate(int(cost["memory"] * _MARGIN), cost["seconds"], writes, known=True)
             else:
-                rule = _RULES.get(stage.name, _OTHER)
-                memory = rule.memory + int(rule.memory_factor * size)
-                yield stage, Estimate(memory, rule.seconds + rule.seconds_factor * size, known=False)
+                rule = _rule(stage)
+                memory = rule.peak(reads, writes, self.sizes.weights[stage.key].largest)
+                yield stage, Estimate(memory, rule.seconds + rule.speed * reads, writes, known=False)
 
     def note(self, stage: Stage, entry: Entry) -> None:
         """Keep what a stage cost now: the most memory that one of its like took, and the mean of their last seconds."""
@@ -120,16 +147,10 @@ class Costs:
             self.documents[key] = entry.record["document"] if entry else {}
         return self.documents[key]
 
-    def _size(self, stage: Stage) -> int:
-        """Bytes of what a stage reads, or of what its inputs read where these are not made yet."""
-        outside = sum(_bytes(path) for path in stage.files.values())
-        return max([outside, *(self._size_of(key) for key in stage.after.values())])
 
-    def _size_of(self, key: str) -> int:
-        if key not in self.sizes:
-            entry, _ = self.store.read(key)
-            self.sizes[key] = sum(file["size"] for file in entry.record["files"].values()) if entry else 0
-        return self.sizes[key]
+def _rule(stage: Stage) -> _Rule:
+    with_data = stage.name == "compress" and ("statistics" in stage.after or stage.datasets)
+    return _RULES.get("compress with data" if with_data else stage.name, _OTHER)
 
 
 def _is_cost(value: object) -> bool:
@@ -149,6 +170,13 @@ def _kind(value: Any) -> Any:
     return "a number" if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def _bytes(path: Path) -> int:
-    files = fs.walk(path) if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
+def expected(found: Sequence[PlannedStage], stages: Sequence[Stage], store: Store) -> list[PlannedStage]:
+    """The stages of a plan, those that are needed with what they are expected to cost."""
+    if not any(stage.needed for stage in found):
+        return list(found)
+    costs = {stage.key: estimate for stage, estimate in Costs(store).estimate(stages)}
+    return [_with_cost(stage, costs[stage.key]) if stage.needed else stage for stage in found]
+
+
+def _with_cost(stage: PlannedStage, cost: Estimate) -> PlannedStage:
+    return replace(stage, seconds=cost.seconds, memory=cost.memory, disk=cost.disk)

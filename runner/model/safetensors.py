@@ -47,6 +47,19 @@ def safetensors_dtypes(path: Path) -> set[str]:
     return {entry["dtype"] for entry in _read_header(path)[1].values() if "F" in entry["dtype"]}
 
 
+def shapes(path: Path) -> dict[str, list[int]]:
+    """The shape of each tensor by its name.
+
+    Raises:
+        SourceError: the file has no header that can be used.
+    """
+    try:
+        return {name: [int(size) for size in entry["shape"]] for name, entry in _read_header(path)[1].items()}
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"{path}: damaged: its header cannot be used: {_reason(error)}"
+        raise SourceError(message) from error
+
+
 def _end_of(entries: Mapping[str, object]) -> int:
     """Where the data end; ValueError if an entry does not begin where another ends."""
     end = 0

@@ -21,7 +21,9 @@ class PlannedStage:
         needed: whether a run would make it now; what only finished stages need is not.
         name: of the stage itself: `convert`, `quantize`, …
         why: what makes it needed.
-        seconds: what it took when it ran, of one that is cached.
+        seconds: what it took when it ran, of one that is cached; of one that is needed, what it is expected to take.
+        memory: the peak that is expected of one that is needed, in bytes.
+        disk: the bytes that it is expected to write; 0 where that is little, or nobody knows.
     """
 
     label: str
@@ -31,6 +33,8 @@ class PlannedStage:
     name: str
     why: str = ""
     seconds: float | None = None
+    memory: int | None = None
+    disk: int | None = None
 
 
 def planned(plan: Plan, store: Store) -> list[PlannedStage]:

@@ -73,6 +73,10 @@ class StagesConsole:
         if done:
             self._line("○", "dim", f"{plural(done, 'stage')} done before, not repeated", "")
 
+    def warned(self, sentence: str) -> None:
+        """A line before the first stage."""
+        self.console.print(Text(f"  note: {safe.line(sentence)}", style="yellow"))
+
     def started(self, stage: Stage, worker: str) -> None:
         """Show that a stage runs; only on a terminal, where the line can be taken back."""
         self._stop()

@@ -66,6 +66,10 @@ class SweepEvents:
         counts = {"points": len(graph.plans), "stages": graph.total, "distinct": len(graph.stages)}
         self._tell("planned", counts | {"to_do": len(needed)})
 
+    def warned(self, sentence: str) -> None:
+        """`warned`: what may go wrong."""
+        self._tell("warned", {"warning": sentence})
+
     def started(self, stage: Stage, worker: str) -> None:
         """`started`: a stage, and who runs it."""
         self._tell("started", _named(stage) | {"worker": worker})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from runner.base.figures import seconds
+from runner.base.figures import megabytes, seconds
 from runner.base.words import plural
 from runner.plan.states import PlannedStage
 from runner.recipe.types import Recipe
@@ -19,8 +19,8 @@ def describe(recipe: Recipe, stages: Sequence[PlannedStage]) -> dict[str, object
 
 def _row(stage: PlannedStage) -> dict[str, object]:
     state = "to do" if stage.needed else "cached" if stage.cached else "not needed"
-    names = {"stage": stage.name, "label": stage.label, "key": stage.key}
-    return names | {"state": state, "why": stage.why, "seconds": stage.seconds}
+    names = {"stage": stage.name, "label": stage.label, "key": stage.key, "state": state, "why": stage.why}
+    return {**names, "seconds": stage.seconds, "memory": stage.memory, "disk": stage.disk}
 
 
 def lines(plan: Mapping[str, Any]) -> Iterator[str]:
@@ -31,10 +31,17 @@ def lines(plan: Mapping[str, Any]) -> Iterator[str]:
     to_do = sum(row["state"] == "to do" for row in rows)
     cached = sum(row["state"] == "cached" for row in rows)
     yield f"{plural(len(rows), 'stage')}: {to_do} to do, {cached} cached"
+    if new := [row for row in rows if row["memory"] is not None]:
+        time, peak = seconds(sum(row["seconds"] for row in new)), megabytes(max(row["memory"] for row in new))
+        disk = megabytes(sum(row["disk"] for row in new))
+        yield f"expected: {time}, {peak} of memory at the peak, {disk} of disk"
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    note = row["why"] if row["state"] == "to do" else ""
-    if row["seconds"] is not None:
+    note = ""
+    if row["state"] == "to do":
+        note = row["why"]
+    elif row["seconds"] is not None:
         note = f"took {seconds(row['seconds'])}"
-    return row["label"], row["key"][:12], f"{row['state']:<10}", note
+    cost = "" if row["memory"] is None else f"~ {seconds(row['seconds'])}, {megabytes(row['memory'])}"
+    return row["label"], row["key"][:12], f"{row['state']:<10}", cost, note

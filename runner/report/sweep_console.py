@@ -58,6 +58,10 @@ class SweepConsole:
             self.live = Live(get_renderable=self._table, console=self.console, refresh_per_second=4, transient=True)
             self.live.start()
 
+    def warned(self, sentence: str) -> None:
+        """A line before the first stage."""
+        self.console.print(Text(f"  note: {sentence}", style="yellow"))
+
     def started(self, stage: Stage, worker: str) -> None:
         """A worker begins a stage."""
         self.state.start(stage, worker)

@@ -21,8 +21,10 @@ from runner.plan.builder import make_plan
 from runner.plan.graph import make_graph, plan_points
 from runner.plan.types import Plan, Stage
 from runner.recipe.types import Point, Recipe, Sweep
+from runner.run.following import Following
 from runner.run.judging import judge_all
 from runner.run.outcome import Finished, Observer, Outcome
+from runner.run.preflight import Preflight
 from runner.store import Entry, Store, cannot_write, store_of
 from runner.store.runs import under_way
 
@@ -99,6 +101,7 @@ class _Run:
         self.sweep, self.points, self.store, self.outputs, self.observer = sweep, points, store, outputs, observer
         self.recorded = recorded
         self.ran: set[str] = set()
+        self.preflight = Preflight(store)
         self.log: Path | None = None
         self.missing: dict[str, set[str]] = {}
         self.users: dict[str, list[Outcome]] = {}
@@ -129,6 +132,7 @@ class _Run:
             self._fail(outcome, StageError(message, hint="Something else removes or changes files there."))
         with contextlib.suppress(OSError, StageError):  # the store may be readable alone
             self.store.tidy()
+        self.preflight.save()
 
     def _await(self, points: Sequence[Outcome], needed: Sequence[Stage]) -> None:
         """Note which stages each point waits for; finish those that wait for none."""
@@ -147,15 +151,18 @@ class _Run:
         if not needed:
             return
         self.store.check_writable()
+        for sentence in self.preflight.look(needed):
+            self.observer.warned(sentence)
         log_of = self._logs()
         if execute is None:
             from runner.engine import local
 
             execute = local.execute
+        following = Following(self.observer, self.done, self.lost, lambda stage: self.users[stage.key][0].point.recipe)
         for fetches in (True, False):
             stages = [stage for stage in needed if (stage.name == "fetch") is fetches and self._wanted(stage)]
             if stages:
-                results = execute(stages, self.store, log_of, _Following(self), fail_fast=fail_fast)
+                results = execute(stages, self.store, log_of, following, fail_fast=fail_fast)
                 for stage in stages:
                     if error := results.get(stage.key):
                         self.lost(stage, error)
@@ -179,6 +186,7 @@ class _Run:
 
         if not reused:
             self.ran.add(stage.key)
+            self.preflight.note(stage, entry)
         for outcome in self.users.get(stage.key, ()):
             self.missing[outcome.point.name].discard(stage.key)
             if not _is_open(outcome):
@@ -271,30 +279,3 @@ class _Run:
 def _is_open(outcome: Outcome) -> bool:
     """Whether a point's end is not known yet."""
     return outcome.status == Status.NOT_RUN and outcome.error is None
-
-
-class _Following:
-    """Passes on what an engine tells, and lets the run act on it."""
-
-    def __init__(self, run: _Run) -> None:
-        self.run, self.observer = run, run.observer
-
-    def started(self, stage: Stage, worker: str) -> None:
-        self.observer.started(stage, worker)
-
-    def waiting(self, stage: Stage) -> None:
-        self.observer.waiting(stage)
-
-    def progress(self, stage: Stage, done: int, total: int) -> None:
-        self.observer.progress(stage, done, total)
-
-    def finished(self, stage: Stage, entry: Entry, reused: bool) -> None:
-        self.observer.finished(stage, entry, reused)
-        self.run.done(stage, entry, reused)
-
-    def failed(self, stage: Stage, error: OvrunError) -> None:
-        from runner.run.faults import placed
-
-        (first, *_) = self.run.users[stage.key]
-        self.observer.failed(stage, placed(error, first.point.recipe, stage))
-        self.run.lost(stage, error)

@@ -79,6 +79,9 @@ class Observer(Watcher, Protocol):
 
     def planned(self, graph: Graph, needed: Sequence[Stage]) -> None: ...
 
+    def warned(self, sentence: str) -> None:
+        """Something may go wrong: stages may need more memory than there is."""
+
     def point(self, outcome: Outcome) -> None: ...
 
     def ended(self, run: Finished) -> None:
@@ -106,6 +109,8 @@ class Silent:
     """An observer that shows nothing."""
 
     def planned(self, graph: Graph, needed: Sequence[Stage]) -> None: ...
+
+    def warned(self, sentence: str) -> None: ...
 
     def started(self, stage: Stage, worker: str) -> None: ...
 

@@ -7,6 +7,7 @@ where that is allowed.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ import runner.base.files as fs
 from runner.base import copies
 from runner.store import Entry, Store
 from tests import cheap
+from tests.conftest import Ovrun
+from tests.geometry import gpt2_folder
 
 KEY = "ab" + "0" * 62
 FORMATS = {
@@ -102,6 +105,15 @@ def test_a_copy_is_independent_everywhere(kind: str, disk: Disk) -> None:
     edit(folder / "1" / "model.bin")
     found = store.find(KEY)
     assert found is not None and (found.files / "model.bin").read_text() == "weights"
+
+
+def test_a_run_that_cannot_fit_on_the_disk_does_not_begin(disk: Disk, ovrun: Ovrun, tmp_path: Path) -> None:
+    gpt2_folder(tmp_path / "model", layers=1, hidden=512, vocab=60_000, dtype="float16", seed=0)
+    (tmp_path / "large.yaml").write_text("model: {source: local, path: model, task: text-generation-with-past}\n")
+    folder = disk("tmpfs")
+    told = ovrun("optimize", "large.yaml", "--outputs", folder, code=5).stderr
+    assert re.search(r"this needs about 7\d MB of disk, and 3\d\.\d MB are free in ", told)
+    assert "ovrun gc" in told and not (folder / ".store" / "entries").exists()
 
 
 @pytest.mark.parametrize("kind", ["btrfs", "xfs"])
