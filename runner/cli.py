@@ -161,7 +161,7 @@ def _stand_somewhere() -> None:
         raise UsageError([Problem("command line", "", what, "cd into one that is")]) from error
 
 
-_SETTINGS = {"OVRUN_PROCESSES": ("fork", "fresh"), "OVRUN_LINKS": ("none",)}
+_SETTINGS = {"OVRUN_PROCESSES": ("fork", "fresh"), "OVRUN_LINKS": ("none",), "OVRUN_PREFLIGHT": ("off",)}
 """The environment's variables of ovrun, and what they may say."""
 
 

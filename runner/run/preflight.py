@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -48,10 +49,13 @@ class Preflight:
 
     def _refuse_disk(self, estimates: Sequence[Estimate]) -> None:
         needed, free = sum(estimate.disk for estimate in estimates), shutil.disk_usage(self.store.root).free
-        if needed * _SURE > free:
+        if needed * _SURE > free and os.environ.get("OVRUN_PREFLIGHT", "") != "off":
             what = f"this needs about {megabytes(needed)} of disk"
             message = f"{what}, and {megabytes(free)} are free in {self.store.root}"
-            hint = "`ovrun gc` removes what nothing needs any more; `--outputs` names a folder on another disk."
+            hint = (
+                "`ovrun gc` removes what nothing needs any more; `--outputs` names a folder on another disk. "
+                "OVRUN_PREFLIGHT=off in the environment begins all the same."
+            )
             raise StageError(message, hint=hint)
 
     def note(self, stage: Stage, entry: Entry) -> None:

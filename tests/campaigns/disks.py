@@ -98,7 +98,7 @@ def prepare(shared: Path) -> None:
         with _disk(home / "disk", AMPLE) as disk:
             outputs = _copied(home / "before", disk)
             seen = [_used(disk)]
-            run = traces.start(scenario.command(outputs))
+            run = traces.start(scenario.command(outputs), OVRUN_PREFLIGHT="off")
             _follow(run, disk, seen.append)
             if run.returncode:
                 raise subprocess.CalledProcessError(run.returncode, run.args, stderr=run.stderr and run.stderr.read())

@@ -33,10 +33,12 @@ def ovrun(outputs: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "runner", *words, "--outputs", str(outputs), "--quiet"]
 
 
-def start(command: list[str]) -> subprocess.Popen[bytes]:
-    """A run in the background, as the leader of its own process group."""
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(command, cwd=PROJECT, start_new_session=True, stdout=quiet, stderr=subprocess.PIPE)
+def start(command: list[str], **variables: str) -> subprocess.Popen[bytes]:
+    """A run in the background, as the leader of its own process group, with these variables in its environment."""
+    quiet, environment = subprocess.DEVNULL, {**os.environ, **variables}
+    return subprocess.Popen(
+        command, cwd=PROJECT, start_new_session=True, stdout=quiet, stderr=subprocess.PIPE, env=environment
+    )
 
 
 def ended(run: subprocess.Popen[bytes], trial: Trial, codes: Iterable[int] = (0,)) -> bool:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from runner.engine import cluster
+from runner.engine.estimate import Costs
 from runner.engine.failures import OutOfMemoryError
 from runner.engine.local import NotRunError
 from runner.engine.settings import Cluster
@@ -109,7 +110,13 @@ def test_results_are_those_of_one_process_and_each_worker_has_its_own_cores(tmp_
 def test_stages_that_need_more_than_a_workers_share_are_not_run_together(tmp_path: Path) -> None:
     source = cheap.stage(0, name="source")
     small, *large = [cheap.stage(n, source, name="large", do="eat", bytes=(280 + n) * MB, seconds=0) for n in range(3)]
-    cheap.execute([source, small], tmp_path, 1)  # from now on such a stage is known to need some 350 MB
+    cheap.execute([source, small], tmp_path, 1)
+    store = cheap.store_in(tmp_path)
+    known = store.find(small.key)
+    assert known is not None
+    costs = Costs(store)
+    costs.note(small, known)  # from now on such a stage is known to need some 350 MB
+    costs.save()
     seen = cheap.Recorder()
     results = cheap.execute(large, tmp_path, 2, seen, memory=600 * MB)
     assert set(results.values()) == {None}
