@@ -9,7 +9,7 @@ OVRUN  := $(VENV)/bin/ovrun
 TWO    := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: setup optimize sweep plan validate list show report test fuzz newest check reference revisions bench bench-sweep bench-large bench-memory bench-calibration bench-scaling bench-peers clean help
+.PHONY: setup optimize sweep plan validate list show report test fuzz newest check reference revisions bench bench-sweep bench-large bench-memory bench-calibration bench-scaling bench-tasks bench-peers clean help
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 27
@@ -97,6 +97,9 @@ bench-calibration: $(READY)  ## what a second setting costs that needs calibrati
 
 bench-scaling: $(READY)  ## stages that only wait, on 1 to 16 workers; what a stage costs beyond its work
 	@$(VENV)/bin/python bench/scaling.py $(ARGS)
+
+bench-tasks: $(READY)  ## a cold int8 run of T5, Whisper, ViT, CLIP and MiniLM, against optimum-cli
+	@$(VENV)/bin/python bench/tasks.py $(ARGS)
 
 bench-peers: $(READY)  ## the same job by ovrun, by hand, by optimum-cli and by Olive; installs Olive beside
 	@$(VENV)/bin/python bench/peers.py $(ARGS)

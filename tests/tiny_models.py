@@ -19,13 +19,14 @@ _HALVES = {
 }  # fmt: skip
 
 
-def _save(folder: Path, model: Any) -> Path:
+def save(folder: Path, model: Any) -> Path:
+    """Write a model of transformers; its folder."""
     model.eval().save_pretrained(folder)
     return folder
 
 
-def _processor(folder: Path, kind: str, **settings: Any) -> None:
-    """preprocessor_config.json, whose class needs torchvision to write it."""
+def processor(folder: Path, kind: str, **settings: Any) -> None:
+    """Write preprocessor_config.json, whose class needs torchvision to write it."""
     cropped = {"do_center_crop": True} if "crop_size" in settings else {}
     write_json(folder / "preprocessor_config.json", {"image_processor_type": kind, **cropped, **settings})
 
@@ -35,7 +36,7 @@ def _bert(kind: str) -> Callable[[Path], None]:
         import transformers
 
         config = transformers.BertConfig(**_LAYERS, vocab_size=VOCABULARY, num_labels=2)
-        write_wordpiece(_save(folder, getattr(transformers, kind)(config)), VOCABULARY)
+        write_wordpiece(save(folder, getattr(transformers, kind)(config)), VOCABULARY)
 
     return make
 
@@ -44,7 +45,7 @@ def _t5(folder: Path) -> None:
     from transformers import T5Config, T5ForConditionalGeneration
 
     config = T5Config(d_model=64, d_kv=16, d_ff=128, num_layers=2, num_heads=4, decoder_start_token_id=0, **_TEXT)
-    write_tokenizer_json(_save(folder, T5ForConditionalGeneration(config)), VOCABULARY)
+    write_tokenizer_json(save(folder, T5ForConditionalGeneration(config)), VOCABULARY)
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
 
 
@@ -52,15 +53,15 @@ def _bart(folder: Path) -> None:
     from transformers import BartConfig, BartForConditionalGeneration
 
     config = BartConfig(max_position_embeddings=64, decoder_start_token_id=2, **_HALVES, **_TEXT)
-    write_tokenizer_json(_save(folder, BartForConditionalGeneration(config)), VOCABULARY)
+    write_tokenizer_json(save(folder, BartForConditionalGeneration(config)), VOCABULARY)
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
 
 
 def _vit(folder: Path) -> None:
     from transformers import ViTConfig, ViTForImageClassification
 
-    _save(folder, ViTForImageClassification(ViTConfig(**_LAYERS, image_size=48, patch_size=16, num_labels=5)))
-    _processor(folder, "ViTImageProcessor", size={"height": 48, "width": 48})
+    save(folder, ViTForImageClassification(ViTConfig(**_LAYERS, image_size=48, patch_size=16, num_labels=5)))
+    processor(folder, "ViTImageProcessor", size={"height": 48, "width": 48})
 
 
 def _segformer(folder: Path) -> None:
@@ -72,8 +73,8 @@ def _segformer(folder: Path) -> None:
         "decoder_hidden_size": 32,
         "num_attention_heads": [1, 1, 2, 2],
     }
-    _save(folder, SegformerForSemanticSegmentation(SegformerConfig(**sizes, num_labels=4)))
-    _processor(folder, "SegformerImageProcessor", size={"height": 64, "width": 96})
+    save(folder, SegformerForSemanticSegmentation(SegformerConfig(**sizes, num_labels=4)))
+    processor(folder, "SegformerImageProcessor", size={"height": 64, "width": 96})
 
 
 def _clip(folder: Path) -> None:
@@ -81,8 +82,8 @@ def _clip(folder: Path) -> None:
 
     text = {**_LAYERS, **_TEXT, "max_position_embeddings": 32}
     vision = {**_LAYERS, "image_size": 32, "patch_size": 16}
-    _save(folder, CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=32)))
-    _processor(folder, "CLIPImageProcessor", size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32})
+    save(folder, CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=32)))
+    processor(folder, "CLIPImageProcessor", size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32})
     write_tokenizer_json(folder, VOCABULARY)
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 32})
 
@@ -96,7 +97,7 @@ def _listening(folder: Path, kind: str) -> None:
 
     layers = {"conv_dim": [32] * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}
     config = transformers.Wav2Vec2Config(**_LAYERS, **layers, num_labels=3, classifier_proj_size=32, vocab_size=32)
-    _save(folder, getattr(transformers, kind)(config))
+    save(folder, getattr(transformers, kind)(config))
     transformers.Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
 
 
@@ -105,7 +106,7 @@ def _whisper(folder: Path) -> None:
 
     ends = {**_TEXT, "decoder_start_token_id": 1}
     config = WhisperConfig(max_source_positions=1500, max_target_positions=64, num_mel_bins=80, **_HALVES, **ends)
-    _save(folder, WhisperForConditionalGeneration(config))
+    save(folder, WhisperForConditionalGeneration(config))
     WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
     write_tokenizer_json(folder, VOCABULARY)
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})

@@ -1,0 +1,90 @@
+"""How far a published model is from the original in PyTorch, on random inputs.
+
+`python -m tests.agreement MODEL VERSION`
+
+Both are used as their users do: the one by its class of transformers, the other by that of Optimum Intel, or by
+OpenVINO where there is none. Printed is JSON: output -> ||a - b|| / ||a||, a being PyTorch's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from runner.artifact.published import Version
+from runner.base.python import without_telemetry
+from runner.model.example import example
+from runner.model.feed import ports
+from runner.model.parts import Model
+from runner.registry.tasks import family_of
+
+_SPECIAL = 3
+"""Tokens that a text doesn't hold."""
+
+
+def main(original: Path, published: Path) -> None:
+    """Run both, and print how far they are apart."""
+    import torch
+    import transformers
+
+    config = json.loads((original / "config.json").read_text())
+    theirs = getattr(transformers, config["architectures"][0]).from_pretrained(original).eval()
+    feed = inputs(published, config, np.random.default_rng(0))
+    tensors = {name: torch.from_numpy(array) for name, array in feed.items()}
+    with torch.no_grad():
+        wanted = theirs(**tensors)
+        found = used(loaded(published), feed, tensors)
+    print(json.dumps(dict(distances(wanted, found))))
+
+
+def inputs(published: Path, config: Mapping[str, Any], random: np.random.Generator) -> dict[str, Any]:
+    """Random tokens, pixels and samples; masks and the like as an example has them."""
+    whole = Model.of(published)
+    written = "encoder" in whole.parts
+    feed = example(published, ports(whole.read("encoder" if written else None)))
+    vocabulary = config.get("text_config", config).get("vocab_size", 0)
+    for name, array in feed.items():
+        if name == "input_ids":
+            feed[name] = random.integers(_SPECIAL, vocabulary, array.shape)
+        elif array.dtype.kind == "f":
+            feed[name] = random.standard_normal(array.shape, np.float32)
+    if written:
+        feed["decoder_input_ids"] = random.integers(_SPECIAL, vocabulary, (1, 5))
+    return feed
+
+
+def loaded(published: Path) -> Any:
+    """The model as its users load it, but for its arithmetic, which is f32 everywhere."""
+    exact = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
+    kind = family_of(Version(published).manifest["model"]["task"]).users_load
+    if not kind:
+        return ov.compile_model(published / "openvino_model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    without_telemetry()
+    return getattr(importlib.import_module("optimum.intel"), kind).from_pretrained(published, ov_config=exact)
+
+
+def used(model: Any, feed: Mapping[str, Any], tensors: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a model of Optimum Intel, or a compiled one, gives."""
+    if hasattr(model, "config"):
+        return dict(model(**tensors))
+    return {output.get_any_name(): array for output, array in model(dict(feed)).items()}
+
+
+def distances(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """For each output that both give."""
+    for name, value in wanted.items():
+        if name in found and hasattr(value, "numpy"):
+            a, b = value.numpy().astype(np.float64), np.asarray(found[name], np.float64)
+            assert a.shape == b.shape, f"{name}: {a.shape} and {b.shape}"
+            yield name, float(np.linalg.norm(a - b) / np.linalg.norm(a))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
