@@ -17,7 +17,7 @@ from runner.base import keys
 from runner.errors import RecipeError
 from runner.model.parts import part_of
 from runner.plan.memo import Memo
-from runner.plan.model_rules import check_against_config, check_against_parts, unknown_parts
+from runner.plan.model_rules import check_against_config, check_against_parts, not_exportable, unknown_parts
 from runner.plan.types import Measurement, Plan, Stage
 from runner.recipe.types import Check, Dataset, ModelSource, Quantization, Recipe, WeightCompression
 from runner.registry.formats import FORMATS
@@ -83,7 +83,7 @@ def make_plan(recipe: Recipe, store: Store, memo: Memo | None = None) -> Plan:
     located = memo.locate(recipe.model)
     for name in _used_datasets(recipe):
         memo.check(recipe.datasets[name])
-    refuse_misfit(recipe, located.config, located.task, _parts_of(located))
+    refuse_misfit(recipe, located, located.config)
     builder = _Builder(recipe, located, memo)
     converted = convert.plan(builder)
     model = converted
@@ -96,18 +96,18 @@ def make_plan(recipe: Recipe, store: Store, memo: Memo | None = None) -> Plan:
     return Plan(recipe, located, tuple(builder.stages.values()), converted, model, verified, measurements)
 
 
-def refuse_misfit(
-    recipe: Recipe, config: Mapping[str, Any] | None, task: str | None, parts: Collection[str] = ()
-) -> None:
+def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | None) -> None:
     """Refuse what the model's config.json and task show to be impossible.
 
     Args:
-        parts: the names of those that the model may have; none if nobody knows yet.
+        config: the model's config.json, as far as it is known by now.
 
     Raises:
         RecipeError: with every such problem.
     """
-    problems = list(unknown_parts(recipe, parts))
+    task, problems = located.task, list(unknown_parts(recipe, _parts_of(located)))
+    if config and task and located.reader == "transformers":
+        problems += not_exportable(recipe, config, task)
     if config:
         problems += [*check_against_config(recipe, config), *check_against_parts(recipe, config, task)]
     if problems:

@@ -9,6 +9,7 @@ from typing import Any
 from runner.base.values import whole
 from runner.base.words import near
 from runner.errors import Problem
+from runner.export import exportable
 from runner.model import architecture
 from runner.recipe.judge import quantization_rules, weight_rules
 from runner.recipe.types import Quantization, Recipe, WeightCompression
@@ -29,6 +30,15 @@ def check_against_config(recipe: Recipe, config: Mapping[str, Any]) -> list[Prob
         config: the model's config.json; keys that it lacks are not judged.
     """
     return [*_compression(recipe, config), *_smoothing(recipe, config), *_positions(recipe, config)]
+
+
+def not_exportable(recipe: Recipe, config: Mapping[str, object], task: str) -> Iterator[Problem]:
+    """What Optimum's exporter can't convert, told from a model's config.json."""
+    found = exportable.misfit(config, task)
+    if found:
+        what, allowed, guess = found
+        key = "model.task" if recipe.model.task else "model"
+        yield Problem(recipe.where(key), key, f"{task}: {what}" if key == "model" else what, allowed, guess)
 
 
 def unknown_parts(recipe: Recipe, parts: Collection[str]) -> Iterator[Problem]:

@@ -22,7 +22,7 @@ def check_fetched(plan: Plan, stage: Stage, entry: Entry) -> None:
         RecipeError: the recipe does not fit the model.
     """
     if stage.name == "fetch":
-        refuse_misfit(plan.recipe, fs.read_object(entry.files / "config.json"), plan.located.task)
+        refuse_misfit(plan.recipe, plan.located, fs.read_object(entry.files / "config.json"))
 
 
 def status_after(error: OvrunError) -> Status:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -173,6 +174,57 @@ def test_what_needs_one_network_is_refused_for_models_of_several_parts(
         in told
     )
     assert re.search(r"mine.yaml:4:\d+: accuracy.checks.0.metric: metrics are measured on one network", told)
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "changes", "told"),
+    [
+        (
+            "vit",
+            "text-classification",
+            {},
+            "mine.yaml:1:45: model.task: models of type vit are not converted for it; allowed: feature-extraction, "
+            "image-classification, masked-im (did you mean image-classification?)",
+        ),
+        (
+            "t5",
+            "text-generation-with-past",
+            {},
+            "models of type t5 are not converted for it; allowed: feature-extraction, feature-extraction-with-past, "
+            "text2text-generation, text2text-generation-with-past (did you mean text2text-generation-with-past?)",
+        ),
+        (
+            "bert-classes",
+            "text-classification",
+            {"model_type": "berrt"},
+            "converts no model of type berrt; docs/tasks.md lists what can be (did you mean bert?)",
+        ),
+        (
+            "bart",
+            "text2text-generation-with-past",
+            {"model_type": "marian"},
+            "converts models of type marian with transformers from 4.57 up to 4.57.6 alone, and 5.5.4 is installed; "
+            "install such a transformers, with an Optimum Intel that takes it, in an environment of its own",
+        ),
+    ],
+)
+def test_what_cannot_be_converted_is_told_by_the_plan(
+    name: str, task: str, changes: dict[str, str], told: str, models: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    shutil.copytree(models / name, tmp_path / "changed")
+    config = tmp_path / "changed" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | changes))
+    write(tmp_path, Path("changed"), task)
+    assert told in ovrun("plan", "mine.yaml", code=2).stderr
+
+
+@pytest.mark.libraries
+def test_the_table_of_what_can_be_converted_is_that_of_the_library() -> None:
+    """Of the version that constraints.txt names; another one says itself what it can't convert."""
+    read = "import json; from runner.export import exportable as e; print(json.dumps([e.read_off(), e._table()]))"
+    done = subprocess.run([sys.executable, "-c", read], check=True, capture_output=True, text=True)
+    there, kept = json.loads(done.stdout.splitlines()[-1])
+    assert there == kept or there["version"] != kept["version"]
 
 
 def test_the_task_is_told_by_the_architecture(models: Path) -> None:

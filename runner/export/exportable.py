@@ -1,0 +1,102 @@
+"""Which tasks of which model types Optimum Intel converts, and with which versions of transformers, known at once.
+
+exportable.json is read off one version of Optimum Intel; with another one installed nothing is told, and the conversion
+finds out. As a program, `python -m runner.export.exportable`, it writes the file anew.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from runner.base.keys import version_of
+from runner.base.words import near
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FILE = Path(__file__).with_name("exportable.json")
+_OPTIMUM = "optimum-intel"
+
+
+class Table(TypedDict):
+    """The content of exportable.json.
+
+    Attributes:
+        version: of Optimum Intel.
+        synonyms: name of a task -> Optimum's own.
+        types: model type -> task -> the lowest and the highest version of transformers, null where there is no end.
+    """
+
+    version: str
+    synonyms: dict[str, str]
+    types: dict[str, dict[str, tuple[str | None, str | None]]]
+
+
+def misfit(config: Mapping[str, object], task: str) -> tuple[str, str, str | None] | None:
+    """Why a model can't be converted for a task: what is wrong, what is allowed, and what may be meant.
+
+    Args:
+        config: the model's config.json.
+        task: Optimum's name, or a synonym.
+    """
+    table, kind = _table(), config.get("export_model_type") or config.get("model_type")
+    if table["version"] != version_of(_OPTIMUM) or not isinstance(kind, str):
+        return None
+    tasks = table["types"].get(kind)
+    if tasks is None:
+        what = f"Optimum Intel {table['version']} converts no model of type {kind}"
+        return None if "auto_map" in config else (what, "docs/tasks.md lists what can be", near(kind, table["types"]))
+    name = table["synonyms"].get(task, task)
+    if name not in tasks:
+        return f"models of type {kind} are not converted for it", f"allowed: {', '.join(tasks)}", near(name, tasks)
+    return _wrong_version(kind, *tasks[name])
+
+
+def _wrong_version(kind: str, lowest: str | None, highest: str | None) -> tuple[str, str, None] | None:
+    from packaging.version import Version
+
+    here = version_of("transformers")
+    too_old = lowest is not None and Version(here) < Version(lowest)
+    if not too_old and (highest is None or Version(here) <= Version(highest)):
+        return None
+    span = f"from {lowest or 'any'} up to {highest or 'any'}"
+    what = f"Optimum Intel converts models of type {kind} with transformers {span} alone, and {here} is installed"
+    return what, "install such a transformers, with an Optimum Intel that takes it, in an environment of its own", None
+
+
+@cache
+def _table() -> Table:
+    table: Table = json.loads(_FILE.read_text(encoding="utf-8"))
+    return table
+
+
+def read_off() -> Table:
+    """The table of the Optimum Intel that is installed."""
+    import optimum.exporters.openvino  # noqa: F401  # it adds its own to the table
+    from optimum.exporters.tasks import TasksManager
+
+    types: dict[str, dict[str, tuple[str | None, str | None]]] = {}
+    for kind in sorted(TasksManager._SUPPORTED_MODEL_TYPE):
+        try:
+            tasks = TasksManager.get_supported_tasks_for_model_type(kind, "openvino", library_name="transformers")
+        except KeyError:  # not for OpenVINO
+            continue
+        types[kind] = {task: _versions(tasks[task]) for task in sorted(tasks)}
+    return {"version": str(version_of(_OPTIMUM)), "synonyms": dict(TasksManager._SYNONYM_TASK_MAP), "types": types}
+
+
+def _versions(exporter: object) -> tuple[str | None, str | None]:
+    kind = getattr(exporter, "func", exporter)
+    lowest, highest = (getattr(kind, f"{end}_TRANSFORMERS_VERSION", None) for end in ("MIN", "MAX"))
+    return (str(lowest) if lowest else None, str(highest) if highest else None)
+
+
+if __name__ == "__main__":
+    found = read_off()
+    rows = (f"    {json.dumps(kind)}: {json.dumps(tasks)}" for kind, tasks in found["types"].items())
+    head = {"version": found["version"], "synonyms": found["synonyms"]}
+    text = json.dumps(head, indent=2).removesuffix("\n}") + ',\n  "types": {\n' + ",\n".join(rows) + "\n  }\n}\n"
+    _FILE.write_text(text, encoding="utf-8")
