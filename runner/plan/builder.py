@@ -17,7 +17,13 @@ from runner.base import keys
 from runner.errors import RecipeError
 from runner.model.parts import part_of
 from runner.plan.memo import Memo
-from runner.plan.model_rules import check_against_config, check_against_parts, not_exportable, unknown_parts
+from runner.plan.model_rules import (
+    check_against_config,
+    check_against_parts,
+    not_exportable,
+    quantized_before,
+    unknown_parts,
+)
 from runner.plan.types import Measurement, Plan, Stage
 from runner.recipe.types import Check, Dataset, ModelSource, Quantization, Recipe, WeightCompression
 from runner.registry.formats import FORMATS
@@ -107,7 +113,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
     """
     task, problems = located.task, list(unknown_parts(recipe, _parts_of(located)))
     if config and task and located.reader == "transformers":
-        problems += not_exportable(recipe, config, task)
+        problems += [*not_exportable(recipe, config, task), *quantized_before(recipe, config)]
     if config:
         problems += [*check_against_config(recipe, config), *check_against_parts(recipe, config, task)]
     if problems:

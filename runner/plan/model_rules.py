@@ -9,7 +9,7 @@ from typing import Any
 from runner.base.values import whole
 from runner.base.words import near
 from runner.errors import Problem
-from runner.export import exportable
+from runner.export import exportable, quantized
 from runner.model import architecture
 from runner.recipe.judge import quantization_rules, weight_rules
 from runner.recipe.types import Quantization, Recipe, WeightCompression
@@ -39,6 +39,13 @@ def not_exportable(recipe: Recipe, config: Mapping[str, object], task: str) -> I
         what, allowed, guess = found
         key = "model.task" if recipe.model.task else "model"
         yield Problem(recipe.where(key), key, f"{task}: {what}" if key == "model" else what, allowed, guess)
+
+
+def quantized_before(recipe: Recipe, config: Mapping[str, object]) -> Iterator[Problem]:
+    """What can't be done with weights that are quantized as they come."""
+    compressed = bool(recipe.compression) or any(recipe.parts.values())
+    for key, what, allowed in quantized.misfits(config, compressed=compressed):
+        yield Problem(recipe.where(key), key, what, allowed)
 
 
 def unknown_parts(recipe: Recipe, parts: Collection[str]) -> Iterator[Problem]:

@@ -36,6 +36,8 @@ ALWAYS = ("t5", "vit", "whisper")
 WITH_INT8, IN_F32 = 0.06, 1e-5
 """Relative L2 distance of outputs: measured were at most 0.05 and 1.2e-6."""
 
+KEPT = "mine.yaml:2:1: compression: the model's weights are quantized by gptq already, and stay so in the IR; remove it"
+
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -216,6 +218,26 @@ def test_what_cannot_be_converted_is_told_by_the_plan(
     config.write_text(json.dumps(json.loads(config.read_text()) | changes))
     write(tmp_path, Path("changed"), task)
     assert told in ovrun("plan", "mine.yaml", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("method", "told"),
+    [
+        ("gptq", ["model: its weights are quantized by gptq, and are loaded with the package gptqmodel", KEPT]),
+        ("awq", ["model: its weights are quantized by awq, and are loaded with the package gptqmodel"]),
+        ("compressed-tensors", ["Optimum Intel converts those of awq, bitnet, gptq, mxfp4; start from the model that"]),
+    ],
+)
+def test_weights_that_come_quantized_are_told_by_the_plan(
+    method: str, told: list[str], models: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    shutil.copytree(models / "bert-classes", tmp_path / "changed")
+    config = tmp_path / "changed" / "config.json"
+    document = json.loads(config.read_text())
+    config.write_text(json.dumps(document | {"quantization_config": {"quant_method": method, "bits": 4}}))
+    write(tmp_path, Path("changed"), "text-classification")
+    seen = ovrun("plan", "mine.yaml", code=2).stderr
+    assert all(words in seen for words in told)
 
 
 @pytest.mark.libraries
