@@ -20,7 +20,7 @@ def export(*jobs: dict[str, Any]) -> list[dict[str, Any]]:
     for job in jobs:
         source, out = Path(job.pop("source")), Path(job.pop("out"))
         try:
-            seconds = export_folder(source, out, progress=lambda _: None, **job)
+            seconds, _ = export_folder(source, out, progress=lambda _: None, **job)
             outcomes.append({"seconds": seconds, "compiler": "torch._dynamo.eval_frame" in sys.modules})
         except SourceError as error:
             outcomes.append({"error": error.message, "hint": error.hint})

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.artifact import conversion
 from runner.artifact.checks import gate_text
 from runner.base.figures import megabytes, number
 from runner.base.safe import code, line, markdown, markdown_cell
+from runner.recipe.types import CONVERSION_TOLERANCE
 from runner.registry.tasks import ARRAYS, PAST, TASKS, TaskFamily, family_of
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def write_card(path: Path, manifest: Manifest) -> None:
         origin=_origin(manifest["model"]),
         size=_size(manifest["size"]),
         usage=usage(family_of(manifest["model"]["task"])),
+        conversion=_conversion(manifest),
         number=number,
         gate_text=gate_text,
     )
@@ -90,6 +93,16 @@ def _origin(model: ModelRecord) -> str:
         return f"{code(model['id'])} at commit {code(model['revision'])}"
     name = model.get("id") or Path(model["path"]).name
     return f"{code(name)} ({model['source']}, SHA-256 `{model['sha256'][:16]}…`)"
+
+
+def _conversion(manifest: Manifest) -> str | None:
+    """What the check of the conversion found."""
+    said = manifest["recipe"]["conversion"]
+    check = said.get("check")
+    stated = check.get("max_relative_l2") if isinstance(check, dict) else None
+    tolerance = CONVERSION_TOLERANCE[said["precision"]] if stated is None else stated
+    converted = (stage.get("result", {}) for stage in manifest["stages"] if stage["stage"] == "convert")
+    return next((conversion.line(result, tolerance) for result in converted), None)
 
 
 def _size(size: SizeRecord) -> str:

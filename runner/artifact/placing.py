@@ -102,6 +102,14 @@ def place(
         return found  # what is known of it can't be written down, which may be so
 
 
+def put_converted_aside(
+    plan: Plan, store: Store, entry: Entry, outputs: Path, sweep: SweepRecord | None = None
+) -> Path:
+    """Keep a converted model, `entry`, with those that miss a gate, and say where; raises as `place` does."""
+    with store.locked(f"publish-{plan.recipe.name}"):
+        return _Placing(plan.of_converted, store, {plan.converted: entry}, (), outputs, sweep).put_aside().path
+
+
 def refuse_foreign(home: Path) -> None:
     """Refuse what ovrun did not make where it would write: a recipe's folder or `latest` of another kind.
 

@@ -195,7 +195,11 @@ class _Run:
         if isinstance(outcome, worker.Made):
             entry = Entry(stage.key, self.store.folder(stage.key) / "files", outcome.record)
             self.ended[stage.key] = None
-            self.watcher.finished(stage, entry, outcome.reused)
+            try:
+                self.watcher.finished(stage, entry, outcome.reused)
+            except OvrunError as refused:
+                self.ended[stage.key] = refused
+                self.watcher.failed(stage, refused)
         elif error := self._error(stage, outcome):
             self.ended[stage.key] = error
             self.watcher.failed(stage, error)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Watcher(Protocol):
     """Who watches stages. Entries come with their original cost; `reused` tells that no work was done now.
 
+    `finished` may raise an OvrunError for a stage that is not to be used: it counts as failed then.
+
     `worker` is the name of who runs a stage, and empty where there is only one.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,11 @@ def export(source: Path, out: Path, params: ExportParams, progress: Progress) ->
         for name in companions(source):
             fs.copy_file(found[name], out / name)
     refuse_broken_tokenizer(out, source)
-    return {"steps": {}}
+    if not params.check:
+        return {"steps": {}}
+    from runner.export.onnx_runtime import compare
+
+    return {"steps": {}, "conversion": asdict(compare(source, out, params.precision))}
 
 
 def _read_model(source: Path, viewed: Path) -> ov.Model:

@@ -10,7 +10,7 @@ from runner.base.progress import Progress
 from runner.model.parts import refuse_nan
 from runner.registry.exporters import ExportParams
 
-_STEPS = ("load", "convert", "tokenizers")
+_STEPS = ("load", "convert", "tokenizers", "compare")
 
 
 def prepare() -> None:
@@ -25,7 +25,7 @@ def export(source: Path, out: Path, params: ExportParams, progress: Progress) ->
     from runner.export.hugging_face import export_folder
 
     assert params.task is not None
-    steps = export_folder(
+    steps, compared = export_folder(
         source,
         out,
         task=params.task,
@@ -35,7 +35,9 @@ def export(source: Path, out: Path, params: ExportParams, progress: Progress) ->
         trust_remote_code=bool(params.trust_remote_code),
         allow_pickle=bool(params.allow_pickle),
         progress=lambda step: progress(_STEPS.index(step), len(_STEPS)),
+        check=bool(params.check),
     )
     start = time.monotonic()
     refuse_nan(out)
-    return {"steps": {**steps, "check": time.monotonic() - start}}
+    told = {"steps": {**steps, "check": time.monotonic() - start}}
+    return told if compared is None else {**told, "conversion": compared}

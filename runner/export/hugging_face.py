@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,12 +14,16 @@ from runner.export.convert import convert, convert_by_main_export
 from runner.export.imports import import_exporter
 from runner.export.model import Request, load_config, load_model, supported_task, uses_main_export
 from runner.export.patches import keep_code_in
+from runner.export.pytorch import compare
 from runner.export.tokenizer import convert_tokenizer, copy_unread, load_preprocessors
 from runner.model.check import check_folder
 from runner.model.listing import view
 from runner.sources.folder import files
 
 __all__ = ["check_folder", "export_folder"]
+
+
+Exported = tuple[dict[str, float], dict[str, object] | None]
 
 
 class _Steps:
@@ -48,7 +52,8 @@ def export_folder(
     trust_remote_code: bool,
     allow_pickle: bool,
     progress: Callable[[str], None],
-) -> dict[str, float]:
+    check: bool = False,
+) -> Exported:
     """Convert the model in `source` into the existing, empty folder `out`, ready for Optimum, GenAI and OpenVINO.
 
     The work is Optimum's exporter's. This function sets process-wide state (offline environment variables, torch's
@@ -60,9 +65,10 @@ def export_folder(
         stateful: keep a decoder's key-value cache inside the model.
         tokenizer: also write openvino_tokenizer and openvino_detokenizer where the model has a tokenizer.
         progress: called with the name of each step as it starts.
+        check: hold the converted model against the original.
 
     Returns:
-        Seconds by step: import, load, convert, tokenizers.
+        Seconds by step: load, convert, tokenizers, compare; and what the check found, as plain data.
 
     Raises:
         SourceError: the folder, its model type, its task or its tokenizer cannot be converted.
@@ -71,7 +77,7 @@ def export_folder(
     import_exporter()
     with _reading(source, out, allow_pickle, trust_remote_code) as viewed:
         request = Request(viewed, out, task, precision, stateful, tokenizer, trust_remote_code, allow_pickle)
-        return _export(request, progress)
+        return _export(request, check, progress)
 
 
 @contextmanager
@@ -88,7 +94,7 @@ def _reading(source: Path, out: Path, allow_pickle: bool, code: bool) -> Iterato
             raise SourceError(error.message.replace(str(viewed), str(source)), hint=error.hint) from error
 
 
-def _export(request: Request, progress: Callable[[str], None]) -> dict[str, float]:
+def _export(request: Request, check: bool, progress: Callable[[str], None]) -> Exported:
     steps = _Steps(progress)
     with steps("load"):
         config = load_config(request)
@@ -106,4 +112,8 @@ def _export(request: Request, progress: Callable[[str], None]) -> dict[str, floa
     if request.tokenizer and not special:
         with steps("tokenizers"):
             convert_tokenizer(request, preprocessors)
-    return steps.seconds
+    if not check:
+        return steps.seconds, None
+    with steps("compare"):
+        compared = compare(request, config)
+    return steps.seconds, asdict(compared)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,12 @@ class Plan:
         """The keys whose folders or results the artifact is made of."""
         measured = (key for m in self.measurements for key in (m.key, m.reference_key) if key)
         return tuple(dict.fromkeys([self.model, self.verified, *measured]))
+
+    @property
+    def of_converted(self) -> Plan:
+        """The stages up to the converted model, as a plan of that alone."""
+        stages = self.stages[: 1 + [stage.key for stage in self.stages].index(self.converted)]
+        return replace(self, stages=stages, model=self.converted, verified=self.converted, measurements=())
 
     def stage(self, key: str) -> Stage:
         """The stage of a key."""

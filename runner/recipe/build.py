@@ -19,6 +19,7 @@ from runner.recipe.types import (
     AccuracyControl,
     Check,
     Conversion,
+    ConversionCheck,
     Dataset,
     IgnoredScope,
     InputInfo,
@@ -32,6 +33,7 @@ from runner.registry.gates import GateKind
 
 NONE = "none"
 """What `parts` says of a part that stays as it is."""
+_CONVERSION = {key: value for key, value in asdict(Conversion()).items() if key != "check"}
 _GATES = frozenset({"metric", "dataset", *GateKind})
 
 
@@ -48,7 +50,7 @@ def build(config: Mapping[str, object], origins: Origins, path: Path) -> Recipe:
         description=text(resolved["description"]),
         datasets=datasets,
         input_info=tuple(_input(mapping(one)) for one in as_list(resolved.get("input_info"))),
-        conversion=made(Conversion, mapping(resolved["conversion"])),
+        conversion=_conversion(mapping(resolved["conversion"])),
         compression=tuple(step for step, _ in steps),
         parts={name: None if step == NONE else _weights(mapping(step)) for name, step in parts.items()},
         accuracy=_accuracy(resolved.get("accuracy")),
@@ -72,7 +74,7 @@ def complete(config: Mapping[str, object], origins: Origins, path: Path) -> dict
         "model": model,
         "datasets": datasets,
         "input_info": config.get("input_info"),
-        "conversion": {**asdict(Conversion()), **section(config, "conversion")},
+        "conversion": {**_CONVERSION, **section(config, "conversion")},
         "compression": config.get("compression"),
         "parts": {name: step if step == NONE else filled(step) for name, step in section(config, "parts").items()}
         or None,
@@ -136,6 +138,13 @@ def dataset(name: str, data: Mapping[str, object]) -> Dataset:
         "preprocess": _preprocess(mapping(data["preprocess"])) if "preprocess" in data else None,
     }
     return made(Dataset, {**made_of, **plain})
+
+
+def _conversion(data: Mapping[str, object]) -> Conversion:
+    """A check that the recipe says nothing of is made wherever it can be."""
+    said = data.get("check", True)
+    check = made(ConversionCheck, said) if isinstance(said, dict) else ConversionCheck(bool(said))
+    return made(Conversion, {**data, "check": check})
 
 
 def _integer(value: object) -> int | None:

@@ -38,6 +38,7 @@ class ExportParams:
         trust_remote_code: whether the model's own Python code may run.
         allow_pickle: whether weights may be a pickle.
         shapes: of the inputs.
+        check: whether the converted model is held against its original.
     """
 
     exporter: str
@@ -49,6 +50,7 @@ class ExportParams:
     trust_remote_code: bool | None = None
     allow_pickle: bool | None = None
     shapes: tuple[Shape, ...] | None = None
+    check: bool | None = None
 
 
 class Exporting(Protocol):

@@ -15,7 +15,7 @@ from runner.artifact import placing
 from runner.artifact.manifest import check_record
 from runner.artifact.status import Status
 from runner.engine.watcher import Execute
-from runner.errors import OvrunError, StageError
+from runner.errors import AccuracyError, OvrunError, StageError
 from runner.metrics.gates import Judged, missed_gates
 from runner.plan.builder import make_plan
 from runner.plan.graph import make_graph, plan_points
@@ -124,7 +124,7 @@ class _Run:
                 self.observer.planned(graph, needed)
             self._await(waiting, needed)
             self._execute(needed, execute, fail_fast)
-            waiting = [outcome for outcome in waiting if _is_open(outcome)]
+            waiting = [outcome for outcome in waiting if outcome.is_open]
             if not waiting:
                 break
         for outcome in waiting:
@@ -138,12 +138,18 @@ class _Run:
         """Note which stages each point waits for; finish those that wait for none."""
         keys = {stage.key for stage in needed}
         self.users, self.again = {}, set()
+        found: dict[str, Entry | None] = {}
         for outcome in points:
             mine = {stage.key for stage in outcome.plan.stages} & keys
             self.missing[outcome.point.name] = mine
             for key in mine:
                 self.users.setdefault(key, []).append(outcome)
-            if not mine:
+            converted = outcome.plan.converted
+            if converted not in keys | found.keys():
+                found[converted] = self.store.find(converted)
+            if entry := found.get(converted):
+                self._refuse(outcome, entry)
+            if not mine and outcome.is_open:
                 self._finish(outcome)
 
     def _execute(self, needed: Sequence[Stage], execute: Execute | None, fail_fast: bool) -> None:
@@ -178,26 +184,41 @@ class _Run:
         return lambda stage: folder / f"{stage.name}-{stage.key[:12]}.log"
 
     def _wanted(self, stage: Stage) -> bool:
-        return any(_is_open(outcome) for outcome in self.users[stage.key])
+        return any(outcome.is_open for outcome in self.users[stage.key])
 
     def done(self, stage: Stage, entry: Entry, reused: bool) -> None:
-        """A stage is in the store: judge and publish the points that waited for it alone."""
+        """A stage is in the store: judge and publish the points that waited for it alone.
+
+        Raises AccuracyError for a converted model that is too far from its original for all of them.
+        """
         from runner.run.faults import check_fetched
 
         if not reused:
             self.ran.add(stage.key)
             self.preflight.note(stage, entry)
-        for outcome in self.users.get(stage.key, ()):
+        users = self.users.get(stage.key, ())
+        for outcome in users:
             self.missing[outcome.point.name].discard(stage.key)
-            if not _is_open(outcome):
+            if not outcome.is_open:
                 continue
             try:
                 check_fetched(outcome.plan, stage, entry)
             except OvrunError as error:
                 self._fail(outcome, error)
-                continue
-            if not self.missing[outcome.point.name]:
+            if stage.key == outcome.plan.converted:
+                self._refuse(outcome, entry)
+            if outcome.is_open and not self.missing[outcome.point.name]:
                 self._finish(outcome)
+        refusals = [outcome.error for outcome in users if isinstance(outcome.error, AccuracyError)]
+        if stage.name == "convert" and len(refusals) == len(users) > 0:
+            raise refusals[0]  # nobody needs what would be made of it
+
+    def _refuse(self, outcome: Outcome, converted: Entry) -> None:
+        """End a point whose converted model is too far from its original."""
+        from runner.run.conversion import refused
+
+        if error := refused(outcome, converted, self.store, self.outputs, self._sweep_of(outcome)):
+            self._fail(outcome, error)
 
     def lost(self, stage: Stage, error: OvrunError) -> None:
         """A stage could not be made: neither can the points that need it, unless what it reads has vanished."""
@@ -207,7 +228,7 @@ class _Run:
         if not isinstance(error, NotRunError) and not all(self.store.has(key) for key in stage.after.values()):
             self.again.update(outcome.point.name for outcome in self.users[stage.key])
         for outcome in self.users[stage.key]:
-            if _is_open(outcome) and outcome.point.name not in self.again:
+            if outcome.is_open and outcome.point.name not in self.again:
                 self._fail(outcome, placed(error, outcome.point.recipe, stage))
 
     def _fail(self, outcome: Outcome, error: OvrunError) -> None:
@@ -237,15 +258,18 @@ class _Run:
         self._place(outcome, entries, outcome.checks)
 
     def _place(self, outcome: Outcome, entries: Mapping[str, Entry], checks: Sequence[Judged]) -> None:
-        plan, name = outcome.plan, outcome.point.name
-        said: SweepRecord = {"name": self.sweep.name, "settings": dict(outcome.point.settings)}
+        plan, name, sweep = outcome.plan, outcome.point.name, self._sweep_of(outcome)
         try:
             self.store.remember_recent(name, {stage.label: stage.document for stage in plan.stages}, plan.recipe.path)
-            at = placing.place(plan, self.store, entries, checks, self.outputs, said if self.recorded else None)
+            at = placing.place(plan, self.store, entries, checks, self.outputs, sweep)
         except OSError as error:
             raise cannot_write(self.outputs, error) from error
         outcome.status, outcome.path, outcome.version, outcome.damaged = at.status, at.path, at.version, at.damaged
         self.observer.point(outcome)
+
+    def _sweep_of(self, outcome: Outcome) -> SweepRecord | None:
+        """What the manifest of a sweep's point says of that."""
+        return {"name": self.sweep.name, "settings": dict(outcome.point.settings)} if self.recorded else None
 
     def _entries(self, plan: Plan) -> dict[str, Entry] | None:
         """The entries of a plan's targets, or None if one of them has vanished."""
@@ -274,8 +298,3 @@ class _Run:
             self._fail(outcome, StageError(f"entries of {self.store.root} vanished before the best point was chosen"))
         else:
             self._place(outcome, entries, outcome.checks)
-
-
-def _is_open(outcome: Outcome) -> bool:
-    """Whether a point's end is not known yet."""
-    return outcome.status == Status.NOT_RUN and outcome.error is None

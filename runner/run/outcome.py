@@ -45,6 +45,11 @@ class Outcome:
     row: Cost | None = None
     damaged: tuple[str, ...] = ()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its end is not known yet."""
+        return self.status == Status.NOT_RUN and self.error is None
+
 
 @dataclass(frozen=True)
 class Finished:

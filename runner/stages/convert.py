@@ -27,6 +27,7 @@ def plan(build: Build) -> str:
         tokenizer=recipe.conversion.tokenizer,
         trust_remote_code=recipe.model.trust_remote_code,
         allow_pickle=recipe.model.allow_pickle,
+        check=recipe.conversion.check.wanted,
         shapes=tuple(Shape(info.sample_size, info.keyword) for info in recipe.input_info),
     )
     unused = {name: None for name in vars(whole) if name not in {"exporter", "revision", "precision"} | exporter.takes}

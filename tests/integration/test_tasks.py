@@ -30,6 +30,13 @@ USED = {
     "whisper": "wrote one token with OVModelForSpeechSeq2Seq about zeros of shape [1, 80, 3000]",
 }
 """What is told of the trial."""
+HALVES = {"encoder.last_hidden_state", "decoder.logits"}
+CHECKED = {
+    **{name: {"logits"} for name in ("bert-classes", "bert-choices", "vit", "wav2vec2-ctc")},
+    **{name: HALVES for name in ("t5", "whisper")},
+    "clip": {"logits_per_image", "logits_per_text", "text_embeds", "image_embeds"},
+}
+"""The outputs that are compared with the original's."""
 ALWAYS = ("t5", "vit", "whisper")
 """One that writes, one that sees, one that hears; `make newest` tries the others too."""
 
@@ -66,6 +73,10 @@ def test_a_model_of_each_task_is_published_as_its_users_load_it(
     found = version.manifest
     verified: dict[str, Any] = next(stage for stage in found["stages"] if stage["label"] == "verify")["result"]
     assert verified["ran"] == USED[name]
+    converted: dict[str, Any] = next(stage for stage in found["stages"] if stage["stage"] == "convert")["result"]
+    checked = converted["conversion"]
+    assert checked["outputs"].keys() == CHECKED[name] and not checked["faults"] and not checked["unchecked"]
+    assert max(checked["outputs"].values()) < 1e-2
     family, whole = family_of(task), Model.of(version.path)
     assert set(whole.parts) == set(family.parts)
     for part in whole.parts:

@@ -5,7 +5,7 @@ from runner.registry.exporters import Exporter
 OPENVINO = Exporter(
     "openvino",
     "a file that OpenVINO reads by itself",
-    takes=frozenset({"shapes"}),
+    takes=frozenset({"shapes", "check"}),
     libraries=("openvino",),
     module="runner.export.file",
 )

@@ -5,7 +5,7 @@ from runner.registry.exporters import Exporter
 TRANSFORMERS = Exporter(
     "transformers",
     "a Hugging Face folder, by Optimum's exporter",
-    takes=frozenset({"task", "stateful", "tokenizer", "trust_remote_code", "allow_pickle"}),
+    takes=frozenset({"task", "stateful", "tokenizer", "trust_remote_code", "allow_pickle", "check"}),
     libraries=("openvino", "openvino-tokenizers", "optimum", "optimum-intel", "tokenizers", "torch", "transformers"),
     module="runner.export.folder",
 )

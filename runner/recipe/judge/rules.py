@@ -5,6 +5,7 @@ The rules look at plain data that may be wrong elsewhere, so that all mistakes c
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -23,6 +24,12 @@ from runner.registry.gates import GateKind
 from runner.registry.metrics import FAMILIES, METRICS
 from runner.registry.tasks import ARRAYS, OF_SEVERAL_PARTS, family_of
 
+_FILES = {
+    "openvino": "the model is OpenVINO's already",
+    **{one: "nothing is known that runs the original" for one in ("tflite", "tensorflow", "paddle")},
+    "onnx": "",
+}
+
 
 def check(config: Mapping[str, object], origins: Origins, path: Path, bad: Collection[KeyPath]) -> list[Found]:
     """Apply the rules to all that isn't known to be `bad` already."""
@@ -33,6 +40,7 @@ def check(config: Mapping[str, object], origins: Origins, path: Path, bad: Colle
         _compression(config, bad),
         _checks(config, bad),
         _preprocessing(config, bad),
+        _conversion(_mapping(config, "model").get("source"), _mapping(config, "conversion").get("check")),
     )
     return [place(finding, origins) for rule in rules for finding in rule]
 
@@ -142,6 +150,18 @@ def _task(task: object) -> Iterator[Finding]:
     if isinstance(task, str) and task in OF_SEVERAL_PARTS and family_of(task).name == ARRAYS:
         what = f"a model for {task} has several parts, and ovrun does not know how they are used together"
         yield Finding(("model", "task"), what, "docs/tasks.md lists the tasks that it knows")
+
+
+def _conversion(source: object, check: object) -> Iterator[Finding]:
+    """A check that is asked for needs something that runs the original."""
+    at = ("conversion", "check")
+    if not check or source not in _FILES:
+        return
+    if source != "onnx":
+        yield Finding(at, f"{_FILES[str(source)]}, so nothing can be held against it", "remove it")
+    elif not importlib.util.find_spec("onnxruntime"):
+        what = "ONNX Runtime, which runs the original, is not installed"
+        yield Finding(at, what, "pip install 'ovrun[onnxruntime]', or remove it")
 
 
 def _repeated(config: Mapping[str, object]) -> Iterator[Finding]:

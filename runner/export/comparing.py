@@ -1,0 +1,173 @@
+"""Compares what a converted model gives with what its original gives, output by output."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.base.figures import megabytes
+from runner.base.values import Array
+from runner.export.damage import reason_of
+from runner.model.feed import Feed
+from runner.model.runtime import reason
+from runner.recipe.types import RUNTIME
+
+if TYPE_CHECKING:
+    import openvino as ov
+
+_SHARE = 0.5
+_BLOCK = 1 << 16
+Outputs = dict[str, Array]
+"""Name -> values; of a part's, `part.name`."""
+Run = Callable[[Feed], Outputs]
+
+
+@dataclass
+class Compared:
+    """What a check of a conversion found.
+
+    Attributes:
+        original: what the model was held against.
+        inputs: the shapes that both were fed.
+        outputs: name -> the largest relative L2 distance; None where it could not be taken, and `faults` says why.
+        faults: name -> what is wrong with it beside a distance.
+        unchecked: what was not compared, and why, a sentence each.
+    """
+
+    original: str
+    inputs: list[str] = field(default_factory=list)
+    outputs: dict[str, float | None] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    unchecked: list[str] = field(default_factory=list)
+
+    def note(self, fed: str, wanted: Outputs, got: Outputs | str, part: str = "") -> None:
+        """Compare the outputs that both have; `got` is an error's text where the converted model fails."""
+        self.inputs.append(fed)
+        if isinstance(got, str):
+            self._fault(part or "model", f"fails on {fed}, which the original takes: {got}")
+            return
+        for name in (name for name in wanted if name in got):
+            self._distance(f"{part}.{name}" if part else name, fed, wanted[name], got[name])
+
+    def tell_rest(self, names: Iterable[str]) -> None:
+        """Say which outputs of the converted model had no counterpart; those of a cache in one word."""
+        rest = {"present.*" if name.startswith("present.") else name for name in names if name not in self.outputs}
+        self.unchecked += [f"the output {name}, which the original names otherwise" for name in sorted(rest)]
+
+    def _distance(self, name: str, fed: str, wanted: Array, got: Array) -> None:
+        if wanted.shape != got.shape:
+            self._fault(name, f"has the shape {list(got.shape)} for {fed}, and the original's {list(wanted.shape)}")
+            return
+        distance = relative_l2(wanted, got)
+        if not math.isfinite(distance):
+            self._fault(name, f"has other values that aren't finite numbers than the original, for {fed}")
+        elif name not in self.faults:
+            self.outputs[name] = max(distance, self.outputs.get(name) or 0.0)
+
+    def _fault(self, name: str, what: str) -> None:
+        self.outputs[name] = None
+        self.faults.setdefault(name, what)
+
+
+def relative_l2(wanted: Array, got: Array) -> float:
+    """||a - b|| / ||a|| over the values that are finite in both; infinite where others are not the same in both."""
+    import numpy as np
+
+    error = norm = 0.0
+    flat, other = wanted.reshape(-1), got.reshape(-1)
+    for start in range(0, flat.size, _BLOCK):
+        a, b = (one[start : start + _BLOCK].astype(np.float64) for one in (flat, other))
+        finite = np.isfinite(a)
+        if not np.array_equal(finite, np.isfinite(b)):
+            return math.inf
+        error += float(np.square(a[finite] - b[finite]).sum())
+        norm += float(np.square(a[finite]).sum())
+    return math.sqrt(error / norm) if norm else (0.0 if error == 0 else math.inf)
+
+
+def give_back() -> None:
+    """Let the system have the memory of what is not needed any more: a stage's process keeps it otherwise."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # there is such a function in glibc alone
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def too_large(folder: Path, precision: str) -> str | None:
+    """Why a model in a folder is not compared here: in 32 bits it would take most of the memory that is free."""
+    import psutil
+
+    needed = sum(path.stat().st_size for path in folder.rglob("*.bin")) * (2 if precision == "fp16" else 1)
+    free = int(psutil.virtual_memory().available)
+    if needed <= free * _SHARE:
+        return None
+    return (
+        f"the model, which takes {megabytes(needed)} in 32 bits, more than half of the {megabytes(free)} that are free"
+    )
+
+
+def shapes(feed: Mapping[str, Array]) -> str:
+    """`input_ids [2, 13], attention_mask [2, 13]`."""
+    return ", ".join(f"{name} {list(array.shape)}" for name, array in feed.items())
+
+
+def trials(run: Run, feeds: Iterable[Feed], found: Compared) -> Iterator[tuple[Feed, Outputs]]:
+    """The first feed with what the original gives, and the first of the others that the original takes."""
+    taken = 0
+    for feed in feeds:
+        try:
+            given = run(feed)
+        except Exception as error:  # whatever a model's own code raises
+            if not taken:
+                what = reason_of(error).rstrip(".")
+                found.unchecked.append(f"the model, for its original does not take {shapes(feed)}: {what}")
+                return
+            continue
+        yield feed, given
+        taken += 1
+        if taken == 2:
+            return
+
+
+class Converted:
+    """A part of the converted model, compiled with nothing rounded on the way."""
+
+    def __init__(self, path: Path) -> None:
+        import openvino as ov
+
+        core = ov.Core()
+        self.model: ov.CompiledModel = core.compile_model(core.read_model(path), "CPU", dict(RUNTIME))
+        self.request = self.model.create_infer_request()
+
+    def run(self, feeds: Iterable[Feed]) -> Outputs | str:
+        """The outputs of the last of some feeds, which share the model's state; an error's text if the model fails."""
+        self.request.reset_state()
+        try:
+            results = [self._infer(feed) for feed in feeds]
+        except RuntimeError as error:
+            return reason(error)
+        return _joined(results)
+
+    def _infer(self, feed: Feed) -> Outputs:
+        self.request.infer(feed, share_inputs=True)
+        return {name: self.request.get_output_tensor(index).data.copy() for index, name in enumerate(self.names)}
+
+    @property
+    def names(self) -> list[str]:
+        """First names of the outputs."""
+        return [sorted(port.get_names())[0] if port.get_names() else f"output {index}"
+                for index, port in enumerate(self.model.outputs)]  # fmt: skip
+
+
+def _joined(results: list[Outputs]) -> Outputs:
+    """The outputs of a decoder's steps one after the other, as one pass over all tokens gives them."""
+    import numpy as np
+
+    if len(results) == 1:
+        return results[0]
+    return {name: np.concatenate([result[name] for result in results], axis=1) for name in results[0]}

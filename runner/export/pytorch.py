@@ -1,0 +1,184 @@
+"""Holds a converted Hugging Face model against its original: PyTorch in eager mode, with the stored weights."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from runner.errors import SourceError
+from runner.export.comparing import Compared, Converted, Outputs, give_back, shapes, too_large, trials
+from runner.export.model import Request, load_model
+from runner.model.feed import Feed, Port, ports
+from runner.model.parts import WHOLE, Model
+from runner.model.varied import PAST, TOKENS, varied
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PretrainedConfig, PreTrainedModel
+
+    from runner.base.values import Array
+
+_ENCODER, _DECODER = "encoder", "decoder"
+
+
+class _Original:
+    """The PyTorch model as it is stored, in 32 bits."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.model = model
+        text = getattr(model.config, "text_config", model.config)
+        self.vocabulary = int(getattr(text, "vocab_size", 100))
+
+    def run(self, feed: Feed) -> Outputs:
+        """The outputs that are arrays; a decoder gets no cache and makes none."""
+        takes = inspect.signature(self.model.forward).parameters
+        said = {name: array for name, array in feed.items() if name != "beam_idx" and not name.startswith(PAST)}
+        unknown = said.keys() - takes.keys()
+        if unknown - {"position_ids"}:
+            message = f"it has no input {', '.join(sorted(unknown))}"
+            raise ValueError(message)
+        return self._given({name: said[name] for name in said.keys() - unknown}, takes)
+
+    def _given(self, said: Feed, takes: Collection[str]) -> Outputs:
+        without = {"use_cache": False} if "use_cache" in takes else {}
+        return _arrays(self.model(**_tensors(said), **without, return_dict=True))
+
+    def encode(self, feed: Feed) -> Outputs:
+        """What the encoder gives."""
+        return _arrays(self.model.get_encoder()(**_tensors(feed), return_dict=True))
+
+    def decode(self, feed: Feed) -> Outputs:
+        """What the decoder gives of all tokens at once, about what its encoder gave."""
+        import torch
+        from transformers.modeling_outputs import BaseModelOutput
+
+        tensors = _tensors(feed)
+        mask = {"attention_mask": tensors["encoder_attention_mask"]} if "encoder_attention_mask" in tensors else {}
+        heard = BaseModelOutput(last_hidden_state=torch.as_tensor(tensors["encoder_hidden_states"]))
+        said = {"decoder_input_ids": tensors["input_ids"], "encoder_outputs": heard, **mask}
+        return _arrays(self.model(**said, use_cache=False, return_dict=True))
+
+    def free(self) -> None:
+        """Give its memory back."""
+        del self.model
+        give_back()
+
+
+def _tensors(feed: Feed) -> dict[str, torch.Tensor]:
+    import torch
+
+    return {name: torch.from_numpy(array) for name, array in feed.items()}
+
+
+def _arrays(output: Mapping[str, object]) -> Outputs:
+    import torch
+
+    return {name: value.float().numpy() for name, value in output.items() if isinstance(value, torch.Tensor)}
+
+
+def compare(request: Request, config: PretrainedConfig) -> Compared:
+    """Feed both with texts of two lengths, images and sounds of two sizes, and compare what they give.
+
+    What can't be compared is told in `unchecked`.
+    """
+    import torch
+
+    give_back()
+    found = Compared(f"PyTorch {torch.__version__} in eager mode, float32")
+    whole = Model.of(request.out)
+    if getattr(config, "quantization_config", None) is not None:
+        found.unchecked.append("the model, for its weights are quantized already")
+    elif set(whole.parts) != {WHOLE} and not {_ENCODER, _DECODER} <= set(whole.parts):
+        found.unchecked.append(f"the parts {', '.join(whole.parts)}, which no module of the original is known for")
+    elif large := too_large(request.out, request.precision):
+        found.unchecked.append(large)
+    else:
+        with torch.inference_mode():
+            _compare(request, config, whole, found)
+    return found
+
+
+def _compare(request: Request, config: PretrainedConfig, whole: Model, found: Compared) -> None:
+    """Models of one part and of two; the runtime compiles while PyTorch loads and computes."""
+    try:
+        original = _Original(load_model(replace(request, precision="fp32"), config))
+    except SourceError as error:
+        found.unchecked.append(f"the model, for its original can't be loaded by itself: {error.message}")
+        return
+    if WHOLE in whole.parts:
+        _compare_whole(original, whole, found)
+    else:
+        _compare_halves(original, whole, found)
+
+
+def _compare_whole(original: _Original, whole: Model, found: Compared) -> None:
+    inputs = ports(whole.read())
+    with ThreadPoolExecutor(1) as beside:
+        compiling = beside.submit(Converted, whole.only)
+        told = list(trials(original.run, varied(whole.folder, inputs), found))
+        original.free()
+        converted = compiling.result()
+    for feed, wanted in told:
+        found.note(shapes(feed), wanted, converted.run(_steps(feed)))
+    if told:
+        found.tell_rest(converted.names)
+
+
+def _compare_halves(original: _Original, whole: Model, found: Compared) -> None:
+    """The encoder by itself; the decoder with what the original's encoder gives."""
+    encoder = Converted(whole.folder / whole.parts[_ENCODER])
+    inputs = ports(encoder.model)
+    told = list(trials(original.encode, varied(whole.folder, inputs), found))
+    for feed, wanted in told:
+        found.note(shapes(feed), wanted, encoder.run([feed]), _ENCODER)
+    del encoder
+    if not told:
+        return
+    decoder = Converted(whole.folder / whole.parts[_DECODER])
+    for index, (feed, wanted) in enumerate(told):
+        heard = next(iter(wanted.values()))
+        fed = _decoder_feed(ports(decoder.model), feed, heard, TOKENS[index], original.vocabulary)
+        found.note(shapes(fed), original.decode(fed), decoder.run(_steps(fed)), _DECODER)
+    rest = whole.parts.keys() - {_ENCODER, _DECODER}
+    found.unchecked += [f"the part {part}" for part in sorted(rest)]
+
+
+def _decoder_feed(inputs: Iterable[Port], feed: Feed, heard: Array, tokens: int, vocabulary: int) -> Feed:
+    """What a decoder takes of texts of some tokens about what its encoder gave; `heard` is [batch, time, channels]."""
+    import numpy as np
+
+    count = heard.shape[0]
+    ids = np.random.default_rng(1).integers(0, vocabulary, (count, tokens))
+    values: Feed = {
+        "input_ids": ids,
+        "encoder_hidden_states": heard,
+        "encoder_attention_mask": feed.get("attention_mask", np.ones(heard.shape[:2], np.int64)),
+        "decoder_attention_mask": np.ones_like(ids),
+        "beam_idx": np.arange(count, dtype=np.int32),
+        "cache_position": np.arange(tokens),
+    }
+    return {port.name: values[port.name] for port in inputs}
+
+
+def _steps(feed: Feed) -> list[Feed]:
+    """A decoder that keeps its cache gets all tokens but the last, then that; another model its inputs as they are."""
+    ids = feed.get("input_ids")
+    if "beam_idx" not in feed or ids is None or ids.shape[1] < 2:
+        return [feed]
+    tokens = ids.shape[1]
+    return [
+        {name: _some(name, array, tokens, part) for name, array in feed.items()}
+        for part in (slice(0, tokens - 1), slice(tokens - 1, tokens))
+    ]
+
+
+def _some(name: str, array: Array, tokens: int, part: slice) -> Array:
+    if name == "cache_position":
+        return array[part]
+    if name.startswith("encoder_") or array.ndim < 2 or array.shape[1] != tokens:
+        return array
+    masks = name.endswith("attention_mask")  # counts what is past, too
+    return array[:, : part.stop] if masks else array[:, part]

@@ -1,0 +1,102 @@
+"""A conversion is held against its original: what is found stands in the manifest, a model that differs lies aside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Ovrun
+from tests.foreign import conv, onnx_file, tflite_file
+from tests.outputs import manifest_of
+from tests.tiny_models import MODELS
+
+CODE = """
+from transformers import BertForSequenceClassification
+
+
+class CountingBert(BertForSequenceClassification):
+    def forward(self, input_ids=None, attention_mask=None, token_type_ids=None, **more):
+        output = super().forward(input_ids, attention_mask, token_type_ids, return_dict=True)
+        output.logits = output.logits + 0.1 * len(input_ids[0])  # a trace makes a constant of the length
+        return output
+"""
+
+
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose code reads its input's length as a number, as custom code does."""
+    import torch
+
+    folder = tmp_path_factory.mktemp("frozen") / "model"
+    folder.mkdir()
+    torch.manual_seed(0)
+    MODELS["bert-classes"][1](folder)
+    (folder / "counting.py").write_text(CODE)
+    config = json.loads((folder / "config.json").read_text())
+    config["auto_map"] = {"AutoModelForSequenceClassification": "counting.CountingBert"}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def conversion(version: Path) -> dict[str, Any] | None:
+    """What a version's manifest says of the check."""
+    (stage,) = [stage for stage in manifest_of(version)["stages"] if stage["stage"] == "convert"]
+    found: dict[str, Any] | None = stage["result"].get("conversion")
+    return found
+
+
+@pytest.mark.libraries
+def test_a_trace_that_froze_a_length_is_found(frozen: Path, ovrun: Ovrun, tmp_path: Path) -> None:
+    source = f"model: {{source: local, path: {frozen}, task: text-classification, trust_remote_code: true}}"
+    (tmp_path / "mine.yaml").write_text(f"{source}\nconversion: {{tokenizer: false}}\n")
+    words = ("mine.yaml", "--allow-remote-code")
+    told = ovrun("optimize", *words, code=3).stderr
+    assert "mine: the conversion changes the model: its output logits has a relative L2 distance of" in told
+    assert "above 0.02" in told and "`conversion.check: false`" in told
+    (aside,) = (tmp_path / "outputs" / "mine" / "rejected").iterdir()
+    assert str(aside.relative_to(tmp_path)) in told and not (tmp_path / "outputs" / "mine" / "1").exists()
+    found = conversion(aside)
+    assert found and found["outputs"]["logits"] > 0.02 and (aside / "openvino_model.xml").is_file()
+    assert "misses its original" in (aside / "README.md").read_text()
+    assert ovrun("optimize", *words, code=3).stderr == told  # known before anything runs
+
+    wide = "+conversion.check.max_relative_l2=100"
+    plan = json.loads(ovrun("plan", *words, wide, "--json").stdout)
+    assert [stage["label"] for stage in plan["stages"] if stage["state"] == "to do"] == ["verify"]
+    ovrun("optimize", *words, wide)
+    ovrun("optimize", *words, "+conversion.check=false")
+    assert conversion(tmp_path / "outputs" / "mine" / "1") == found
+    assert conversion(tmp_path / "outputs" / "mine" / "2") is None
+
+
+@pytest.mark.libraries
+def test_a_decoder_is_compared_over_two_lengths_with_its_cache(published: Any) -> None:
+    version = published("dialogpt-mini-int8")
+    found = conversion(version)
+    assert found and found["original"].startswith("PyTorch") and not found["faults"] and not found["unchecked"]
+    assert [fed.partition("], ")[0] for fed in found["inputs"]] == ["input_ids [1, 8", "input_ids [2, 13"]
+    assert found["outputs"].keys() == {"logits"} and 0 < found["outputs"]["logits"] < 5e-3
+    assert "was held against its original" in (version / "README.md").read_text()
+
+
+def test_an_onnx_file_is_held_against_onnx_runtime(ovrun: Ovrun, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    onnx_file(tmp_path / "net.onnx", conv())
+    (tmp_path / "mine.yaml").write_text("model: {source: onnx, path: net.onnx}\nconversion: {check: true}\n")
+    ovrun("optimize", "mine.yaml")
+    found = conversion(tmp_path / "outputs" / "mine" / "1")
+    assert found and found["original"].startswith("ONNX Runtime") and not found["faults"] and not found["unchecked"]
+    assert list(found["outputs"].values()) == [pytest.approx(0, abs=2e-3)]
+
+
+def test_what_nothing_runs_is_not_checked_and_that_is_told(ovrun: Ovrun, tmp_path: Path) -> None:
+    tflite_file(tmp_path / "net.tflite")
+    (tmp_path / "mine.yaml").write_text("model: {source: tflite, path: net.tflite}\n")
+    ovrun("optimize", "mine.yaml")
+    found = conversion(tmp_path / "outputs" / "mine" / "1")
+    assert found and found["outputs"] == {}
+    assert found["unchecked"] == ["the model, for nothing is known that runs its original"]
+    assert "The conversion was not checked" in (tmp_path / "outputs" / "mine" / "1" / "README.md").read_text()

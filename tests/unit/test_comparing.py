@@ -1,0 +1,83 @@
+"""The check of a conversion: how far outputs are from the original's, what feeds both, and what a miss is told."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runner.artifact.conversion import line, misses
+from runner.export.comparing import Compared, relative_l2, trials
+from runner.model.feed import Feed, Port
+from runner.model.varied import varied
+
+TEXT = tuple(Port(name, (None, None), np.dtype("int64")) for name in ("input_ids", "attention_mask"))
+IMAGE = Port("pixel_values", (None, 3, None, None), np.dtype("float32"))
+
+
+def test_the_distance_is_relative_to_the_original() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((2, 3, 50_000)).astype(np.float32)
+    assert relative_l2(a, b) == pytest.approx(float(np.linalg.norm(a - b) / np.linalg.norm(a)), rel=1e-5)
+    assert relative_l2(a, a) == 0
+    a[0, 0] = -math.inf
+    assert relative_l2(a, a) == 0 and relative_l2(a, b) == math.inf
+    assert relative_l2(np.zeros(3), np.zeros(3)) == 0 and relative_l2(np.zeros(3), np.ones(3)) == math.inf
+
+
+def shapes(feeds: list[Feed]) -> list[list[tuple[int, ...]]]:
+    return [[array.shape for array in feed.values()] for feed in feeds]
+
+
+def test_open_sizes_vary_and_fixed_ones_do_not(tmp_path: Path) -> None:
+    assert shapes(varied(tmp_path, TEXT)) == [[(1, 8)] * 2, [(2, 13)] * 2]
+    fixed = [Port("input_ids", (1, 32), np.dtype("int64"))]
+    assert shapes(varied(tmp_path, fixed)) == [[(1, 32)]]
+    (tmp_path / "config.json").write_text('{"vocab_size": 5, "max_position_embeddings": 10, "image_size": 48}')
+    assert shapes(varied(tmp_path, TEXT))[1] == [(2, 10)] * 2
+    assert shapes(varied(tmp_path, [IMAGE])) == [[(1, 3, 48, 48)], [(1, 3, 80, 80)]]
+    both = shapes(varied(tmp_path, [*TEXT, IMAGE]))
+    assert [feed[2] for feed in both] == [(1, 3, 48, 48), (1, 3, 80, 80), (1, 3, 48, 48)]
+    (first, _) = varied(tmp_path, TEXT)
+    assert first["input_ids"].max() < 5 and (first["attention_mask"] == 1).all()
+
+
+def test_a_cache_begins_empty(tmp_path: Path) -> None:
+    past = Port("past_key_values.0.key", (None, 4, None, 16), np.dtype("float32"))
+    beam = Port("beam_idx", (None,), np.dtype("int32"))
+    feeds = varied(tmp_path, [*TEXT, past, beam])
+    assert [feed[past.name].shape for feed in feeds] == [(1, 4, 0, 16), (2, 4, 0, 16)]
+    assert [feed["beam_idx"].tolist() for feed in feeds] == [[0], [0, 1]]
+
+
+def test_of_several_sizes_the_original_says_which_it_takes() -> None:
+    def run(feed: Feed) -> Feed:
+        if feed["x"].size in (2, 5):
+            msg = "no such size"
+            raise ValueError(msg)
+        return {"y": feed["x"]}
+
+    found = Compared("it")
+    taken = trials(run, [{"x": np.ones(size)} for size in (1, 2, 3, 4)], found)
+    assert [feed["x"].size for feed, _ in taken] == [1, 3] and not found.unchecked
+    assert list(trials(run, [{"x": np.ones(5)}], found)) == []
+    assert found.unchecked == ["the model, for its original does not take x [5]: no such size"]
+
+
+def test_a_miss_names_output_distance_and_tolerance() -> None:
+    found = Compared("PyTorch 9")
+    wanted = {"logits": np.ones((2, 4)), "other": np.ones(3)}
+    found.note("x [1]", wanted, {"logits": np.full((2, 4), 1.1), "more": np.ones(1)})
+    found.tell_rest(["logits", "present.0.key", "present.1.key"])
+    result = {"conversion": vars(found)}
+    assert misses(result, 0.2) == []
+    assert misses(result, 0.05) == ["its output logits has a relative L2 distance of 0.1, above 0.05"]
+    told = line(result, 0.2)
+    assert told and "is at most 0.1 (allowed: 0.2). Not compared: the output present.*" in told
+    found.note("x [2]", wanted, {"logits": np.ones((1, 4))})
+    assert misses(result, 0.2) == ["its output logits has the shape [1, 4] for x [2], and the original's [2, 4]"]
+    found.note("x [3]", wanted, "no such size", "encoder")
+    assert misses(result, 0.2)[1] == "its part encoder fails on x [3], which the original takes: no such size"
+    assert misses({"steps": {}}, 0.2) == [] and line({"steps": {}}, 0.2) is None
