@@ -97,7 +97,7 @@ def _origin(model: ModelRecord) -> str:
 
 def _conversion(manifest: Manifest) -> str | None:
     """What the check of the conversion found."""
-    said = manifest["recipe"]["conversion"]
+    said = {"precision": "fp16", **manifest["recipe"].get("conversion", {})}
     check = said.get("check")
     stated = check.get("max_relative_l2") if isinstance(check, dict) else None
     tolerance = CONVERSION_TOLERANCE[said["precision"]] if stated is None else stated
