@@ -47,15 +47,19 @@ def main(original: Path, published: Path) -> None:
 def inputs(published: Path, config: Mapping[str, Any], random: np.random.Generator) -> dict[str, Any]:
     """Random tokens, pixels and samples; masks and the like as an example has them."""
     whole = Model.of(published)
-    written = "encoder" in whole.parts
-    feed = example(published, ports(whole.read("encoder" if written else None)))
+    part = next((name for name in ("encoder", "vision_embeddings") if name in whole.parts), None)
+    feed = example(published, ports(whole.read(part)))
     vocabulary = config.get("text_config", config).get("vocab_size", 0)
+    if part == "vision_embeddings":
+        image = np.full((1, config["image_seq_length"]), config["image_token_index"])
+        feed["input_ids"] = np.append(image, random.integers(_SPECIAL, image[0, 0], (1, 4)), axis=1)
+        feed["attention_mask"] = np.ones_like(feed["input_ids"])
     for name, array in feed.items():
-        if name == "input_ids":
+        if name == "input_ids" and part != "vision_embeddings":
             feed[name] = random.integers(_SPECIAL, vocabulary, array.shape)
         elif array.dtype.kind == "f":
             feed[name] = random.standard_normal(array.shape, np.float32)
-    if written:
+    if part == "encoder":
         feed["decoder_input_ids"] = random.integers(_SPECIAL, vocabulary, (1, 5))
     return feed
 

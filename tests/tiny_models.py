@@ -112,6 +112,26 @@ def _whisper(folder: Path) -> None:
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
 
 
+def _llava(folder: Path) -> None:
+    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+
+    text = LlamaConfig(**_LAYERS, num_key_value_heads=2, max_position_embeddings=256, **_TEXT)
+    vision = CLIPVisionConfig(**_LAYERS, image_size=32, patch_size=8)
+    config = LlavaConfig(
+        vision_config=vision,
+        text_config=text,
+        image_token_index=VOCABULARY - 1,
+        vision_feature_layer=-1,
+        image_seq_length=16,
+    )
+    save(folder, LlavaForConditionalGeneration(config))
+    processor(folder, "CLIPImageProcessor", size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    write_json(folder / "processor_config.json", {"processor_class": "LlavaProcessor", "patch_size": 8})
+    write_tokenizer_json(folder, VOCABULARY)
+    chat = "{% for message in messages %}{{ message.content }}{% endfor %}"
+    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": chat})
+
+
 MODELS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "bert-classes": ("text-classification", _bert("BertForSequenceClassification")),
     "bert-tokens": ("token-classification", _bert("BertForTokenClassification")),
@@ -124,6 +144,7 @@ MODELS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "vit": ("image-classification", _vit),
     "segformer": ("semantic-segmentation", _segformer),
     "clip": ("zero-shot-image-classification", _clip),
+    "llava": ("image-text-to-text", _llava),
     "wav2vec2": ("audio-classification", _wav2vec2("Wav2Vec2ForSequenceClassification")),
     "wav2vec2-ctc": ("automatic-speech-recognition", _wav2vec2("Wav2Vec2ForCTC")),
     "whisper": ("automatic-speech-recognition-with-past", _whisper),

@@ -37,11 +37,11 @@ def inferred(folder: Path) -> Used:
     compiled = compile_folder(folder, {})
     if takes_tokens(compiled.inputs) and keeps_state(compiled.inputs):
         for block in logits(compiled, np.zeros(1, np.int64)):
-            _check_finite(folder, "logits", block)
+            check_finite(folder, "logits", block)
         return Used(("openvino",), "predicted one token")
     feed = example(folder, compiled.inputs)
     for name, output in zip(compiled.outputs, compiled.infer(feed), strict=True):
-        _check_finite(folder, name, output)
+        check_finite(folder, name, output)
     return Used(("openvino",), f"inferred once on {told(feed)}")
 
 
@@ -72,10 +72,10 @@ def written(folder: Path, loaded_by: str) -> Used:
         heard.append(scores)
         return scores
 
-    _run(folder, lambda: load(folder, loaded_by).generate(**feed, max_new_tokens=1, logits_processor=[listen]))
+    tried(folder, lambda: load(folder, loaded_by).generate(**feed, max_new_tokens=1, logits_processor=[listen]))
     for scores in heard:  # a token that must not come has minus infinity
-        _check_finite(folder, "logits", scores[scores != -math.inf].numpy())
-    return Used(_by(), f"wrote one token with {loaded_by} about {told}")
+        check_finite(folder, "logits", scores[scores != -math.inf].numpy())
+    return Used(by_optimum(), f"wrote one token with {loaded_by} about {told}")
 
 
 def load(folder: Path, loaded_by: str, device: str = "CPU") -> Any:
@@ -93,11 +93,13 @@ def load(folder: Path, loaded_by: str, device: str = "CPU") -> Any:
         raise SourceError(message) from error
 
 
-def _by() -> tuple[str, ...]:
+def by_optimum() -> tuple[str, ...]:
+    """The libraries that a class of Optimum Intel loads a model with."""
     return ("openvino", "optimum-intel")
 
 
-def _run(folder: Path, use: Any) -> Any:
+def tried(folder: Path, use: Any) -> Any:
+    """What a use of a model gives. StageError if the libraries fail over it."""
     try:
         return use()
     except SourceError:
@@ -118,7 +120,8 @@ def _tensors(folder: Path, part: str | None = None) -> tuple[Mapping[str, object
     return {name: torch.from_numpy(array) for name, array in feed.items()}, told(feed)
 
 
-def _check_finite(folder: Path, name: str, values: Array) -> None:
+def check_finite(folder: Path, name: str, values: Array) -> None:
+    """StageError if an output has values that aren't finite numbers."""
     import numpy as np
 
     if values.dtype.kind == "f" and not np.isfinite(values).all():

@@ -25,6 +25,7 @@ from runner.plan.model_rules import (
     unknown_parts,
 )
 from runner.plan.types import Measurement, Plan, Stage
+from runner.recipe.judge.weight_rules import INT8
 from runner.recipe.types import Check, Dataset, ModelSource, Quantization, Recipe, WeightCompression
 from runner.registry.formats import FORMATS
 from runner.registry.sources import SOURCES
@@ -93,9 +94,10 @@ def make_plan(recipe: Recipe, store: Store, memo: Memo | None = None) -> Plan:
     builder = _Builder(recipe, located, memo)
     converted = convert.plan(builder)
     model = converted
+    own = _own_settings(recipe, located)
     for position, algorithm in enumerate(recipe.compression):
-        model = _step(builder, algorithm, position, model)
-    model = _parts(builder, converted, model)
+        model = _step(builder, algorithm, position, model, own)
+    model = _parts(builder, converted, model, own)
     verified = verify.plan(builder, model)
     checks = enumerate(recipe.accuracy.checks)
     measurements = tuple(_measure(builder, check, i, converted, model) for i, check in checks)
@@ -115,7 +117,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
     if config and task and located.reader == "transformers":
         problems += [*not_exportable(recipe, config, task), *quantized_before(recipe, config)]
     if config:
-        problems += [*check_against_config(recipe, config), *check_against_parts(recipe, config, task)]
+        problems += [*check_against_config(recipe, config), *check_against_parts(recipe, task)]
     if problems:
         raise RecipeError(problems)
 
@@ -144,18 +146,27 @@ def _used_datasets(recipe: Recipe) -> list[str]:
     return list(dict.fromkeys(name for name in wanted if name))
 
 
-def _step(builder: _Builder, step: WeightCompression | Quantization, position: int, model: str) -> str:
-    """The stages of one step of `compression`."""
+def _own_settings(recipe: Recipe, located: Located) -> Mapping[str, WeightCompression | None]:
+    """The parts that `compression` is not for: those of the recipe, and those that its task wants in 8 bits."""
+    fewer = [one for one in recipe.compression if isinstance(one, WeightCompression) and one.mode not in INT8]
+    mild = family_of(located.task).mild if fewer and located.reader != "openvino" else ()
+    return {**{part: WeightCompression(mode="int8_sym") for part in mild}, **recipe.parts}
+
+
+def _step(
+    builder: _Builder, step: WeightCompression | Quantization, position: int, model: str, own: Collection[str]
+) -> str:
+    """The stages of one step of `compression`; `own` are the parts that it is not for."""
     several = isinstance(builder.recipe.resolved.get("compression"), list)
     section = f"compression.{position}" if several else "compression"
     if isinstance(step, WeightCompression):
-        return compress.plan(builder, step, section, position, model)
+        return compress.plan(builder, step, section, position, model, own)
     return quantize.plan(builder, step, section, position, model)
 
 
-def _parts(builder: _Builder, converted: str, model: str) -> str:
+def _parts(builder: _Builder, converted: str, model: str, own: Mapping[str, WeightCompression | None]) -> str:
     """The stages of parts with settings of their own, put together with what `compression` made of the rest."""
-    steps = {part: step for part, step in builder.recipe.parts.items() if step is not None}
+    steps = {part: step for part, step in own.items() if step is not None}
     made = {part: compress.plan_part(builder, step, part, converted) for part, step in steps.items()}
     return assemble.plan(builder, model, made) if made else model
 

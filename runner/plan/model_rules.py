@@ -64,15 +64,14 @@ def unknown_parts(recipe: Recipe, parts: Collection[str]) -> Iterator[Problem]:
         yield Problem(recipe.where("compression"), "compression", what, f"remove it; the parts are {', '.join(parts)}")
 
 
-def check_against_parts(recipe: Recipe, config: Mapping[str, Any], task: str | None) -> Iterator[Problem]:
+def check_against_parts(recipe: Recipe, task: str | None) -> Iterator[Problem]:
     """What needs a model of one part, of a recipe whose task has several.
 
     Args:
-        config: the model's config.json.
         task: Optimum's name.
     """
     family = family_of(task)
-    if len(family.parts) == 1 or not config.get("is_encoder_decoder"):
+    if len(family.parts) == 1:
         return
     told = f"and a model for {family.name} has the parts {' and '.join(family.parts)}"
     listed = isinstance(recipe.resolved.get("compression"), list)

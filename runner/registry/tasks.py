@@ -38,6 +38,7 @@ class TaskFamily(Declaration):
         past: whether the task has a variant with past, which is the usual one then.
         architectures: ends of the names of architectures that are for this task alone.
         parts: name -> what it is for, of a converted model.
+        mild: parts whose weights get int8_sym where `compression` has fewer bits for the others, as Optimum Intel does.
         users_load: the class of `optimum.intel` that users load a folder with; empty where there is none.
         processor: the class of `transformers` that makes its inputs; empty where arrays are given.
         usage: Python for the model card; by default, how `users_load` and `processor` are loaded.
@@ -50,6 +51,7 @@ class TaskFamily(Declaration):
     past: bool = False
     architectures: tuple[str, ...] = ()
     parts: Mapping[str, str] = field(default_factory=lambda: {"model": "the whole network"})
+    mild: tuple[str, ...] = ()
     users_load: str = ""
     processor: str = ""
     usage: str = ""
@@ -75,7 +77,7 @@ ARRAYS = "arrays"
 
 OF_SEVERAL_PARTS = frozenset(
     {
-        *("image-text-to-text", "image-to-text", "image-to-text-with-past", "inpainting", "mask-generation"),
+        *("image-to-text", "image-to-text-with-past", "inpainting", "mask-generation"),
         *("text-to-audio", "text-to-image"),
     }
 )

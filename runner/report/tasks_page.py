@@ -27,7 +27,8 @@ Weights are compressed in all parts as `compression` says, but for the parts tha
 
 Each such part is compressed by a stage of its own: what changes one runs no other again, and a sweep varies it like any
 other key (`parts.decoder.ratio=0.6,0.8`). A dataset for compression and checks are for models of one part; an ignored
-scope is of one network, so it stands in the settings of a part.
+scope is of one network, so it stands in the settings of a part. Where `compression` has fewer than 8 bits, the parts
+marked * get int8_sym unless they have settings of their own.
 
 | `model.task` | what for | parts | loaded by | architectures |
 |---|---|---|---|---|
@@ -42,7 +43,8 @@ def page() -> str:
 
 def _row(family: TaskFamily) -> str:
     names = ", ".join(f"`{name}`" for name in family.names)
-    parts = "; ".join(f"`{name}`: {what}" for name, what in family.parts.items())
+    marks = {name: " *" for name in family.mild}
+    parts = "; ".join(f"`{name}`{marks.get(name, '')}: {what}" for name, what in family.parts.items())
     ends = ", ".join(f"`…{end}`" for end in family.architectures)
     return f"| {names} | {family.help} | {parts} | {family.users_load or 'OpenVINO'} | {ends} |"
 

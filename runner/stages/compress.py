@@ -57,19 +57,22 @@ class Params:
         return {name: value for name, value in vars(self.step).items() if value is not None}
 
 
-def plan(build: Build, step: WeightCompression, section: str, position: int, model: str) -> str:
+def plan(
+    build: Build, step: WeightCompression, section: str, position: int, model: str, without: Collection[str] = ()
+) -> str:
     """The stages of a step: statistics where it has data, and the compression.
 
     Args:
         position: of the step in the recipe.
         model: key of the model that it compresses.
+        without: names of parts that stay as they are.
     """
     from runner.stages import statistics
 
     length, after_other = build.recipe.calibration_length, position > 0
     datasets = {"calibration": calibrating(build.recipe.datasets[step.dataset])} if step.dataset else {}
     named = "calibration" if datasets else None
-    params = Params(_plain(step, dataset=named), length, after_other, without=tuple(sorted(build.recipe.parts)))
+    params = Params(_plain(step, dataset=named), length, after_other, without=tuple(sorted(without)))
     after = {"model": model}
     if step.dataset:
         wanted = statistics.Params(step.subset_size, length, after_other)

@@ -27,6 +27,8 @@ USED = {
     "vit": "inferred once on zeros of shape [1, 3, 48, 48]",
     "clip": "inferred once on zeros of shape [1, 16], [1, 3, 32, 32], [1, 16]",
     "wav2vec2-ctc": "inferred once on zeros of shape [1, 16000]",
+    "llava": "wrote one token with OVModelForVisualCausalLM about zeros of shape [1, 3, 32, 32], which take 16 places, "
+    "and a text",
     "whisper": "wrote one token with OVModelForSpeechSeq2Seq about zeros of shape [1, 80, 3000]",
 }
 """What is told of the trial."""
@@ -133,6 +135,29 @@ def test_parts_have_settings_of_their_own_and_stages_of_their_own(models: Path, 
     whole = Model.of(tmp_path / "outputs" / "mine" / "2")
     assert {part: weight_types(whole, part) for part in whole.parts} == {"encoder": {"u8"}, "decoder": set()}
     assert (whole.folder / whole.parts["encoder"]).read_bytes() == untouched.read_bytes()
+
+
+@pytest.mark.libraries
+def test_a_model_of_images_and_texts_answers_by_genai(models: Path, ovrun: Ovrun, tmp_path: Path) -> None:
+    """The language model has the bits of the recipe, the rest 8, as Optimum Intel does it."""
+    source = f"model: {{source: local, path: {models / 'llava'}, task: image-text-to-text}}"
+    step = "compression: {algorithm: weight_compression, mode: int4_sym, group_size: 16}"
+    (tmp_path / "mine.yaml").write_text(f"{source}\n{step}\n")
+    ovrun("optimize", "mine.yaml")
+    whole = Model.of(tmp_path / "outputs" / "mine" / "1")
+    assert {part: weight_types(whole, part) for part in whole.parts} == {
+        "language_model": {"i4", "u8"},
+        "text_embeddings": {"i8"},
+        "vision_embeddings": {"i8"},
+    }
+    ask = (
+        "import sys, numpy as np, openvino as ov, openvino_genai\n"
+        "image = ov.Tensor(np.zeros((40, 40, 3), np.uint8))\n"
+        "pipe = openvino_genai.VLMPipeline(sys.argv[1], 'CPU')\n"
+        "print(len(pipe.generate('hello', image=image, max_new_tokens=4).texts))"
+    )
+    done = subprocess.run([sys.executable, "-c", ask, whole.folder], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["1"]
 
 
 def weight_types(whole: Model, part: str) -> set[str]:

@@ -32,7 +32,8 @@ def test_each_name_is_of_one_family() -> None:
         ("BertForSequenceClassification", "text-classification"),
         ("HubertForCTC", "automatic-speech-recognition"),
         ("MT5ForConditionalGeneration", "text2text-generation" + PAST),
-        ("LlavaForConditionalGeneration", None),
+        ("LlavaForConditionalGeneration", "image-text-to-text"),
+        ("Qwen2VLForConditionalGeneration", None),
         ("BertModel", None),
     ],
 )
