@@ -89,6 +89,14 @@ def _results(manifest: Manifest) -> list[dict[str, object]]:
 
 
 def _origin(model: ModelRecord) -> str:
+    """Where the model came from, and what was merged into it."""
+    if "adapter" in model:
+        said = f"{code(Path(model['adapter']).name)} (SHA-256 `{model['adapter_sha256'][:16]}…`)"
+        return f"{_source(model)}, with the adapter {said} merged into it"
+    return _source(model)
+
+
+def _source(model: ModelRecord) -> str:
     if model["source"] == "huggingface":
         return f"{code(model['id'])} at commit {code(model['revision'])}"
     name = model.get("id") or Path(model["path"]).name

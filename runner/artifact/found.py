@@ -12,6 +12,7 @@ from runner import sources
 from runner.errors import OvrunError, SourceError
 from runner.recipe.build import dataset
 from runner.recipe.types import ModelSource
+from runner.sources.adapter import find
 
 if TYPE_CHECKING:
     from runner.artifact.types import DatasetRecord, Manifest
@@ -29,15 +30,27 @@ def model(manifest: Manifest, folder: Path, stated: Path | None) -> dict[str, ob
     section = dict(manifest["recipe"]["model"])
     if "revision" in manifest["model"]:
         section["revision"] = manifest["model"]["revision"]
+    if "adapter" in section:
+        section["adapter"] = {"path": _adapter(section["adapter"]["path"], manifest, folder)}
     if "path" not in section:
         return section
 
     def fits(path: Path) -> bool:
-        located = sources.locate(ModelSource(**{**section, "path": path}), lambda name: Path(os.devnull))
+        whole = ModelSource(**{**section, "path": path, "adapter": None})
+        located = sources.locate(whole, lambda name: Path(os.devnull))
         return bool(located.identity.get("sha256") == manifest["model"].get("sha256"))
 
     section["path"] = str(_find("the model", section["path"], folder, stated, fits, "--model PATH"))
     return section
+
+
+def _adapter(said: str, manifest: Manifest, folder: Path) -> str:
+    """Where the adapter is."""
+
+    def fits(path: Path) -> bool:
+        return bool(find(path, Path(os.devnull)).digest == manifest["model"].get("adapter_sha256"))
+
+    return str(_find("the adapter", said, folder, None, fits, "`ovrun optimize recipe.yaml model.adapter.path=PATH`"))
 
 
 def datasets(manifest: Manifest, folder: Path, stated: Mapping[str, Path]) -> dict[str, object]:

@@ -72,7 +72,8 @@ def build_manifest(
 
 
 def _model(located: Located, places: Places) -> ModelRecord:
-    said: Any = {key: places.path(value) if key == "path" else value for key, value in located.identity.items()}
+    paths = ("path", "adapter")
+    said: Any = {key: places.path(value) if key in paths else value for key, value in located.identity.items()}
     model: ModelRecord = said | {"task": located.task}
     return model
 

@@ -31,7 +31,8 @@ class Places:
         self.recipe, self.folder = recipe, _plain(folder)
         self.project = _plain(outputs).parent
         self.home = _plain(Path.home())
-        known = [*filter(None, [recipe.model.path, *(data.path for data in recipe.datasets.values())])]
+        stated = recipe.model.path, recipe.model.adapter, *(data.path for data in recipe.datasets.values())
+        known = [path for path in stated if path]
         self._said = {str(path): self.path(str(path)) for path in known}
         for path, said in ((outputs, outputs.name), (Path.cwd(), "."), (Path.home(), "~")):
             self._said |= {str(_plain(path)): said, str(path.resolve()): said}
@@ -63,7 +64,8 @@ class Places:
         return {key: known.get(key, value) for key, value in resolved.items()}
 
     def _with_path(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: self.path(value) if key == "path" else value for key, value in data.items()}
+        said = {key: self.path(value) if key == "path" else value for key, value in data.items()}
+        return said | ({"adapter": self._with_path(data["adapter"])} if "adapter" in data else {})
 
     def settings(self, value: Any, key: str = "") -> Any:
         """The settings of a sweep's point, whose paths may have any depth."""

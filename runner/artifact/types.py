@@ -29,6 +29,8 @@ class ModelRecord(TypedDict):
     requested_revision: NotRequired[str]
     path: NotRequired[str]
     sha256: NotRequired[str]
+    adapter: NotRequired[str]
+    adapter_sha256: NotRequired[str]
 
 
 class SweepRecord(TypedDict):

@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import runner.base.files as fs
 from runner import data, sources
 from runner.errors import SourceError, StageError
 from runner.plan.types import Stage
-from runner.recipe.types import Dataset
+from runner.recipe.types import Dataset, ModelSource
+from runner.sources import Located
+from runner.sources.adapter import Adapter, find
 from runner.store import Store
 
 _HINT = "Run again when nothing writes there any more; nothing of this stage was kept."
@@ -69,12 +71,19 @@ def _found(stage: Stage, store: Store) -> Seen:
             message = f"the store entry {store.folder(key)}, which {stage.label} reads, was changed or removed"
             raise StageError(message, hint="Run again: it is made anew.")
     for role, model in stage.models.items():
-        located = sources.locate(model, store.digest_memory)
-        seen.digests[role] = located.digest or ""
-        seen.files |= {path: path.stat() for path in located.files.values()}
+        found = _model(role, model, store)
+        seen.digests[role] = found.digest or ""
+        seen.files |= {path: path.stat() for path in found.files.values()}
     for role, dataset in stage.datasets.items():
         seen.digests[role], seen.files[dataset.path] = _dataset(dataset)
     return seen
+
+
+def _model(role: str, model: ModelSource, store: Store) -> Located | Adapter:
+    """A model or, where that is the role, the adapter that is merged into it."""
+    if role == "adapter" and model.adapter:
+        return find(model.adapter, store.digest_memory(str(model.adapter)))
+    return sources.locate(replace(model, adapter=None), store.digest_memory)
 
 
 def _dataset(dataset: Dataset) -> tuple[str, os.stat_result]:

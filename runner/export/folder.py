@@ -20,7 +20,9 @@ def prepare() -> None:
     import_exporter()
 
 
-def export(source: Path, out: Path, params: ExportParams, progress: Progress) -> Mapping[str, object]:
+def export(
+    source: Path, out: Path, params: ExportParams, progress: Progress, *, adapter: Path | None = None
+) -> Mapping[str, object]:
     """Convert, and look for weights that are no numbers."""
     from runner.export.hugging_face import export_folder
 
@@ -34,6 +36,7 @@ def export(source: Path, out: Path, params: ExportParams, progress: Progress) ->
         tokenizer=bool(params.tokenizer),
         trust_remote_code=bool(params.trust_remote_code),
         allow_pickle=bool(params.allow_pickle),
+        adapter=adapter,
         progress=lambda step: progress(_STEPS.index(step), len(_STEPS)),
         check=bool(params.check),
     )

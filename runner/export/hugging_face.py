@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
@@ -18,6 +19,7 @@ from runner.export.pytorch import compare
 from runner.export.tokenizer import convert_tokenizer, copy_unread, load_preprocessors
 from runner.model.check import check_folder
 from runner.model.listing import view
+from runner.sources.adapter import find, refuse_misfit
 from runner.sources.folder import files
 
 __all__ = ["check_folder", "export_folder"]
@@ -51,6 +53,7 @@ def export_folder(
     tokenizer: bool,
     trust_remote_code: bool,
     allow_pickle: bool,
+    adapter: Path | None = None,
     progress: Callable[[str], None],
     check: bool = False,
 ) -> Exported:
@@ -64,6 +67,7 @@ def export_folder(
         precision: the type of the floating-point weights in the IR.
         stateful: keep a decoder's key-value cache inside the model.
         tokenizer: also write openvino_tokenizer and openvino_detokenizer where the model has a tokenizer.
+        adapter: the folder of a PEFT adapter that is merged into the model.
         progress: called with the name of each step as it starts.
         check: hold the converted model against the original.
 
@@ -74,10 +78,37 @@ def export_folder(
         SourceError: the folder, its model type, its task or its tokenizer cannot be converted.
     """
     check_folder(source, allow_pickle, code=trust_remote_code)
+<<<<<<< HEAD
     import_exporter()
     with _reading(source, out, allow_pickle, trust_remote_code) as viewed:
         request = Request(viewed, out, task, precision, stateful, tokenizer, trust_remote_code, allow_pickle)
         return _export(request, check, progress)
+=======
+    with _reading_adapter(source, out, adapter) as merged:
+        import_exporter()
+        with _reading(source, out, allow_pickle, trust_remote_code) as viewed:
+            flags = (stateful, tokenizer, trust_remote_code, allow_pickle)
+            return _export(Request(viewed, out, task, precision, *flags, merged), progress)
+
+
+@contextmanager
+def _reading_adapter(source: Path, out: Path, folder: Path | None) -> Iterator[Path | None]:
+    """A folder of an adapter's two files alone, if there is one; what is wrong with them is told of `folder`.
+
+    Raises:
+        SourceError: it is one of another model.
+    """
+    if folder is None:
+        yield None
+        return
+    found = find(folder, Path(os.devnull))
+    refuse_misfit(found, source)
+    with view(found.files, out) as viewed:
+        try:
+            yield viewed
+        except SourceError as error:
+            raise SourceError(error.message.replace(str(viewed), str(folder)), hint=error.hint) from error
+>>>>>>> eb241f9 (A PEFT adapter is merged into its base model before the conversion)
 
 
 @contextmanager
@@ -100,6 +131,9 @@ def _export(request: Request, check: bool, progress: Callable[[str], None]) -> E
         config = load_config(request)
         request = replace(request, task=supported_task(config, request.task))
         special = uses_main_export(request, config)
+        if special and request.adapter:
+            message = f"{request.adapter}: can't be merged into a {config.model_type} model for {request.task} here"
+            raise SourceError(message, hint="Merge it with PEFT (merge_and_unload), and save that model.")
         model = None if special else load_model(request, config)
         preprocessors = [] if special else load_preprocessors(request)
     with steps("convert"):

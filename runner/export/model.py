@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from runner.base.words import near
 from runner.errors import SourceError
+from runner.export.adapter import DIRECT_TASKS, merge, narrow
 from runner.export.patches import no_initial_values
 from runner.model import listing
 from runner.model.check import read_config, safetensors_files
@@ -37,6 +38,7 @@ class Request:
     tokenizer: bool
     trust_remote_code: bool
     allow_pickle: bool
+    adapter: Path | None = None
 
 
 def load_config(request: Request) -> PretrainedConfig:
@@ -128,7 +130,7 @@ def load_model(request: Request, config: PretrainedConfig) -> PreTrainedModel:
         with no_initial_values():
             model, report = loader.from_pretrained(
                 request.source,
-                dtype=torch.float16 if half else torch.float32,
+                dtype=torch.float16 if half and not request.adapter else torch.float32,
                 trust_remote_code=request.trust_remote_code,
                 use_safetensors=None if request.allow_pickle else True,
                 local_files_only=True,
@@ -139,7 +141,11 @@ def load_model(request: Request, config: PretrainedConfig) -> PreTrainedModel:
         message = f"{request.source}: cannot be loaded for the task {task}: {_first_line(error)}"
         raise SourceError(message) from error
     _refuse_missing(request.source, task, report["missing_keys"])
-    if half and stored != {"F16"}:
+    if request.adapter:
+        model = merge(model, request.adapter)  # in 32 bits: the sum is rounded once
+        if half:
+            narrow(model)
+    if half and (request.adapter or stored != {"F16"}):
         _refuse_overflow(request.source, model)
     _set_pad_token(request, model)
     return model
@@ -214,7 +220,7 @@ def uses_main_export(request: Request, config: PretrainedConfig) -> bool:
 
     raw = json.dumps(_raw_config(request))
     return (
-        request.task.removesuffix("-with-past") not in _DIRECT_TASKS
+        request.task.removesuffix("-with-past") not in DIRECT_TASKS
         or bool(getattr(config, "is_encoder_decoder", False))
         or config.model_type in MULTI_MODAL_TEXT_GENERATION_MODELS
         or config.model_type in ("qwen2_vl_text", "qwen2_5_vl_text")
@@ -222,17 +228,3 @@ def uses_main_export(request: Request, config: PretrainedConfig) -> bool:
         or "Eagle3" in raw
         or (request.trust_remote_code and "auto_map" in raw)
     )
-
-
-_DIRECT_TASKS = frozenset(
-    {
-        "feature-extraction",
-        "fill-mask",
-        "image-classification",
-        "multiple-choice",
-        "question-answering",
-        "text-classification",
-        "text-generation",
-        "token-classification",
-    }
-)

@@ -113,7 +113,7 @@ def _refuse_adapter(source: Path, there: Collection[str]) -> None:
     """transformers would put an adapter into the model by itself, but only where PEFT is installed."""
     if _ADAPTER in there:
         message = f"{source}: holds a PEFT adapter ({_ADAPTER}), which is no model by itself"
-        raise SourceError(message, hint="Merge it into its base model (merge_and_unload), and save that model.")
+        raise SourceError(message, hint="Name its base model in `model`, and this folder as `model.adapter.path`.")
 
 
 def _refuse_foreign_code(source: Path, there: Collection[str], read: Read) -> None:

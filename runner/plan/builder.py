@@ -20,6 +20,7 @@ from runner.plan.memo import Memo
 from runner.plan.model_rules import (
     check_against_config,
     check_against_parts,
+    no_adapter,
     not_exportable,
     quantized_before,
     unknown_parts,
@@ -116,6 +117,8 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
     task, problems = located.task, list(unknown_parts(recipe, _parts_of(located)))
     if config and task and located.reader == "transformers":
         problems += [*not_exportable(recipe, config, task), *quantized_before(recipe, config)]
+    if recipe.model.adapter:
+        problems += no_adapter(recipe, config, task)
     if config:
         problems += [*check_against_config(recipe, config), *check_against_parts(recipe, task)]
     if problems:

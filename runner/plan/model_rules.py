@@ -9,7 +9,7 @@ from typing import Any
 from runner.base.values import whole
 from runner.base.words import near
 from runner.errors import Problem
-from runner.export import exportable, quantized
+from runner.export import adapter, exportable, quantized
 from runner.model import architecture
 from runner.recipe.judge import quantization_rules, weight_rules
 from runner.recipe.types import Quantization, Recipe, WeightCompression
@@ -46,6 +46,12 @@ def quantized_before(recipe: Recipe, config: Mapping[str, object]) -> Iterator[P
     compressed = bool(recipe.compression) or any(recipe.parts.values())
     for key, what, allowed in quantized.misfits(config, compressed=compressed):
         yield Problem(recipe.where(key), key, what, allowed)
+
+
+def no_adapter(recipe: Recipe, config: Mapping[str, object] | None, task: str | None) -> Iterator[Problem]:
+    """Why the recipe's adapter can't be merged into its model."""
+    for what, allowed in adapter.misfits(config or {}, task) if task else ():
+        yield Problem(recipe.where("model.adapter"), "model.adapter", what, allowed)
 
 
 def unknown_parts(recipe: Recipe, parts: Collection[str]) -> Iterator[Problem]:

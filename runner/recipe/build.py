@@ -66,6 +66,8 @@ def build(config: Mapping[str, object], origins: Origins, path: Path) -> Recipe:
 def complete(config: Mapping[str, object], origins: Origins, path: Path) -> dict[str, object]:
     """The recipe as plain data that stands by itself: defaults filled in, paths absolute."""
     model = _located(mapping(config["model"]), ("model",), origins)
+    if "adapter" in model:
+        model["adapter"] = _located(mapping(model["adapter"]), ("model", "adapter"), origins)
     stated = section(config, "datasets")
     datasets = {name: _located(mapping(data), ("datasets", name), origins) for name, data in stated.items()}
     whole_recipe = {
@@ -155,7 +157,8 @@ def _integer(value: object) -> int | None:
 def _model(data: Mapping[str, object]) -> ModelSource:
     revision = {"revision": "main"} if data["source"] == "huggingface" else {}
     path = {"path": Path(text(data["path"]))} if "path" in data else {}
-    return made(ModelSource, {**revision, **data, **path})
+    adapter = {"adapter": Path(text(mapping(data["adapter"])["path"]))} if "adapter" in data else {}
+    return made(ModelSource, {**revision, **data, **path, **adapter})
 
 
 def _preprocess(data: Mapping[str, object]) -> Preprocess:

@@ -19,7 +19,10 @@ RUNTIME: Mapping[str, object] = {
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where the model comes from. `path` is absolute; `task` is an Optimum task name."""
+    """Where the model comes from. Paths are absolute; `task` is an Optimum task name.
+
+    `adapter` is the folder of a PEFT adapter that is merged into the model.
+    """
 
     source: str
     id: str | None = None
@@ -28,6 +31,7 @@ class ModelSource:
     task: str | None = None
     trust_remote_code: bool = False
     allow_pickle: bool = False
+    adapter: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ class ExportParams:
         allow_pickle: whether weights may be a pickle.
         shapes: of the inputs.
         check: whether the converted model is held against its original.
+        adapter: PEFT's name of the method of an adapter that is merged into the model.
     """
 
     exporter: str
@@ -51,6 +52,7 @@ class ExportParams:
     allow_pickle: bool | None = None
     shapes: tuple[Shape, ...] | None = None
     check: bool | None = None
+    adapter: str | None = None
 
 
 class Exporting(Protocol):
@@ -59,11 +61,14 @@ class Exporting(Protocol):
     def prepare(self) -> None:
         """Import what `export` will need, while the stage before still runs."""
 
-    def export(self, source: Path, out: Path, params: ExportParams, progress: Progress) -> Mapping[str, object]:
+    def export(
+        self, source: Path, out: Path, params: ExportParams, progress: Progress, **more: Path
+    ) -> Mapping[str, object]:
         """Fill the empty folder `out` with `openvino_model.xml` and `.bin`, and all that belongs to the model.
 
         Args:
             source: what the source found: a file or a folder. It is not to be changed.
+            more: `adapter`, the folder of one that is to be merged, if there is one and the exporter takes it.
 
         Returns:
             plain data to be kept with the result.

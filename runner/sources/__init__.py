@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 from runner.errors import SourceError
 from runner.recipe.types import ModelSource
 from runner.registry.sources import SOURCES
+from runner.sources.adapter import Adapter, find, refuse_misfit
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Located:
         task: the Optimum task, or None for models that OpenVINO reads.
         config: the model's config.json, or None where there is none yet.
         identity: what a manifest says of the model's origin.
+        adapter: what is to be merged into it, or None.
     """
 
     reader: str
@@ -56,6 +58,7 @@ class Located:
     fetch: Fetch | None = None
     task: str | None = None
     config: Mapping[str, object] | None = None
+    adapter: Adapter | None = None
 
 
 Memory = Callable[[str], Path]
@@ -70,7 +73,21 @@ def locate(model: ModelSource, memory: Memory) -> Located:
     """
     source = importlib.import_module(SOURCES[model.source].module)
     try:
-        return cast(Located, source.locate(model, memory))
+        located = cast(Located, source.locate(model, memory))
+        return _with_adapter(located, model.adapter, memory) if model.adapter else located
     except OSError as error:
         message = f"{error.filename or model.path or model.id}: can't be read: {error.strerror or error}"
         raise SourceError(message) from error
+
+
+def _with_adapter(located: Located, folder: Path, memory: Memory) -> Located:
+    """A model together with its adapter.
+
+    Raises:
+        SourceError: there is none, or it is one of another model.
+    """
+    adapter = find(folder, memory(str(folder)))
+    if located.path is not None and located.reader == "transformers":
+        refuse_misfit(adapter, located.path)
+    identity = {**located.identity, "adapter": str(folder), "adapter_sha256": adapter.digest}
+    return replace(located, adapter=adapter, identity=identity)

@@ -29,21 +29,25 @@ def plan(build: Build) -> str:
         allow_pickle=recipe.model.allow_pickle,
         check=recipe.conversion.check.wanted,
         shapes=tuple(Shape(info.sample_size, info.keyword) for info in recipe.input_info),
+        adapter=located.adapter.kind if located.adapter else None,
     )
     unused = {name: None for name in vars(whole) if name not in {"exporter", "revision", "precision"} | exporter.takes}
     params = replace(whole, **cast(dict[str, Any], unused))
     label = f"convert to {params.precision}"
+    adapter = located.adapter
+    files = {"adapter": (adapter.path, adapter.digest)} if adapter else {}
+    models = {"adapter": recipe.model} if adapter else {}
     if located.fetch is not None:
         after = {"source": fetch.plan(build, located.fetch)}
-        return build.add("convert", label, "conversion", params, after=after)
+        return build.add("convert", label, "conversion", params, after=after, files=files, models=models)
     assert located.path is not None and located.digest is not None
-    files = {"source": (located.path, located.digest)}
-    return build.add("convert", label, "conversion", params, files=files, models={"source": recipe.model})
+    files, models = files | {"source": (located.path, located.digest)}, models | {"source": recipe.model}
+    return build.add("convert", label, "conversion", params, files=files, models=models)
 
 
 def libraries(params: Params) -> tuple[str, ...]:
-    """The exporter's own."""
-    return EXPORTERS[params.exporter].versions
+    """The exporter's own, and of what merges an adapter."""
+    return (*EXPORTERS[params.exporter].versions, *(("peft",) if params.adapter else ()))
 
 
 def prepare(params: Params) -> None:
@@ -58,7 +62,8 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
 
     source = task.inputs["source"]
     with damage(source, task.out):
-        result = _exporting(task.params).export(source, task.out, task.params, progress)
+        adapter = {"adapter": task.inputs["adapter"]} if "adapter" in task.inputs else {}
+        result = _exporting(task.params).export(source, task.out, task.params, progress, **adapter)
         forget_paths(task.out)
         return dict(result)
 

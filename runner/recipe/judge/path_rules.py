@@ -11,7 +11,7 @@ from runner.recipe.origins import KeyPath, Origins
 
 
 def check(config: Mapping[str, object], origins: Origins, bad: Collection[KeyPath]) -> Iterator[Finding]:
-    """What is wrong with the paths of the model and of the datasets."""
+    """What is wrong with the paths of the model, of its adapter and of the datasets."""
     for at, path in _paths(config):
         if at not in bad and (what := refusal(build.absolute(path, at, origins))):
             yield Finding(at, what, "allowed: a path to a file or folder")
@@ -20,6 +20,9 @@ def check(config: Mapping[str, object], origins: Origins, bad: Collection[KeyPat
 def _paths(config: Mapping[str, object]) -> Iterator[tuple[KeyPath, str]]:
     datasets = config.get("datasets")
     named = datasets.items() if isinstance(datasets, dict) else ()
-    for at, holder in [(("model",), config.get("model")), *((("datasets", name), data) for name, data in named)]:
+    model = config.get("model")
+    adapter = model.get("adapter") if isinstance(model, dict) else None
+    holders: list[tuple[KeyPath, object]] = [(("model",), model), (("model", "adapter"), adapter)]
+    for at, holder in [*holders, *((("datasets", name), data) for name, data in named)]:
         if isinstance(holder, dict) and isinstance(holder.get("path"), str):
             yield (*at, "path"), holder["path"]
