@@ -78,17 +78,11 @@ def export_folder(
         SourceError: the folder, its model type, its task or its tokenizer cannot be converted.
     """
     check_folder(source, allow_pickle, code=trust_remote_code)
-<<<<<<< HEAD
-    import_exporter()
-    with _reading(source, out, allow_pickle, trust_remote_code) as viewed:
-        request = Request(viewed, out, task, precision, stateful, tokenizer, trust_remote_code, allow_pickle)
-        return _export(request, check, progress)
-=======
     with _reading_adapter(source, out, adapter) as merged:
         import_exporter()
         with _reading(source, out, allow_pickle, trust_remote_code) as viewed:
             flags = (stateful, tokenizer, trust_remote_code, allow_pickle)
-            return _export(Request(viewed, out, task, precision, *flags, merged), progress)
+            return _export(Request(viewed, out, task, precision, *flags, merged), check, progress)
 
 
 @contextmanager
@@ -108,7 +102,6 @@ def _reading_adapter(source: Path, out: Path, folder: Path | None) -> Iterator[P
             yield viewed
         except SourceError as error:
             raise SourceError(error.message.replace(str(viewed), str(folder)), hint=error.hint) from error
->>>>>>> eb241f9 (A PEFT adapter is merged into its base model before the conversion)
 
 
 @contextmanager
