@@ -9,7 +9,7 @@ from runner.artifact import conversion
 from runner.artifact.checks import gate_text
 from runner.base.figures import megabytes, number
 from runner.base.safe import code, line, markdown, markdown_cell
-from runner.recipe.types import CONVERSION_TOLERANCE
+from runner.recipe.conversion import CONVERSION_TOLERANCE
 from runner.registry.tasks import ARRAYS, PAST, TASKS, TaskFamily, family_of
 
 if TYPE_CHECKING:

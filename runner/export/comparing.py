@@ -21,6 +21,9 @@ from runner.recipe.types import RUNTIME
 if TYPE_CHECKING:
     import openvino as ov
 
+SMALL = 1_000_000_000
+"""Bytes of a model in 32 bits that is compared without being asked for: above, its conversion would take twice the time
+and memory."""
 _SHARE = 0.5
 _BLOCK = 1 << 16
 Outputs = dict[str, Array]
@@ -98,11 +101,20 @@ def give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def too_large(folder: Path, precision: str) -> str | None:
-    """Why a model in a folder is not compared here: in 32 bits it would take most of the memory that is free."""
+def too_large(folder: Path, precision: str, check: str) -> str | None:
+    """Why a model in a folder is not compared here: in 32 bits it would take more than a comparison may.
+
+    Args:
+        check: `small` for models that are compared in passing, `any` for all that fit into the free memory.
+    """
     import psutil
 
     needed = sum(path.stat().st_size for path in folder.rglob("*.bin")) * (2 if precision == "fp16" else 1)
+    if check == "small" and needed > SMALL:
+        return (
+            f"the model, which takes {megabytes(needed)} in 32 bits; above {megabytes(SMALL)} it is compared with "
+            "conversion.check.large: true"
+        )
     free = int(psutil.virtual_memory().available)
     if needed <= free * _SHARE:
         return None

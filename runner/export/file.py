@@ -51,7 +51,7 @@ def export(source: Path, out: Path, params: ExportParams, progress: Progress) ->
         return {"steps": {}}
     from runner.export.onnx_runtime import compare
 
-    return {"steps": {}, "conversion": asdict(compare(source, out, params.precision))}
+    return {"steps": {}, "conversion": asdict(compare(source, out, params.precision, params.check))}
 
 
 def _read_model(source: Path, viewed: Path) -> ov.Model:

@@ -38,7 +38,7 @@ def export(
         allow_pickle=bool(params.allow_pickle),
         adapter=adapter,
         progress=lambda step: progress(_STEPS.index(step), len(_STEPS)),
-        check=bool(params.check),
+        check=params.check,
     )
     start = time.monotonic()
     refuse_nan(out)

@@ -55,7 +55,7 @@ def export_folder(
     allow_pickle: bool,
     adapter: Path | None = None,
     progress: Callable[[str], None],
-    check: bool = False,
+    check: str | None = None,
 ) -> Exported:
     """Convert the model in `source` into the existing, empty folder `out`, ready for Optimum, GenAI and OpenVINO.
 
@@ -69,7 +69,7 @@ def export_folder(
         tokenizer: also write openvino_tokenizer and openvino_detokenizer where the model has a tokenizer.
         adapter: the folder of a PEFT adapter that is merged into the model.
         progress: called with the name of each step as it starts.
-        check: hold the converted model against the original.
+        check: hold the converted model against the original: `small` ones, `any`, or None.
 
     Returns:
         Seconds by step: load, convert, tokenizers, compare; and what the check found, as plain data.
@@ -118,7 +118,7 @@ def _reading(source: Path, out: Path, allow_pickle: bool, code: bool) -> Iterato
             raise SourceError(error.message.replace(str(viewed), str(source)), hint=error.hint) from error
 
 
-def _export(request: Request, check: bool, progress: Callable[[str], None]) -> Exported:
+def _export(request: Request, check: str | None, progress: Callable[[str], None]) -> Exported:
     steps = _Steps(progress)
     with steps("load"):
         config = load_config(request)
@@ -139,8 +139,8 @@ def _export(request: Request, check: bool, progress: Callable[[str], None]) -> E
     if request.tokenizer and not special:
         with steps("tokenizers"):
             convert_tokenizer(request, preprocessors)
-    if not check:
+    if check is None:
         return steps.seconds, None
     with steps("compare"):
-        compared = compare(request, config)
+        compared = compare(request, config, check)
     return steps.seconds, asdict(compared)

@@ -11,7 +11,7 @@ from runner.model.parts import Model
 from runner.model.varied import varied
 
 
-def compare(source: Path, out: Path, precision: str) -> Compared:
+def compare(source: Path, out: Path, precision: str, check: str) -> Compared:
     """Feed ONNX Runtime and the IR in `out` alike. What can't be compared is told in `unchecked`."""
     if source.suffix != ".onnx":
         return Compared("none", unchecked=["the model, for nothing is known that runs its original"])
@@ -22,7 +22,7 @@ def compare(source: Path, out: Path, precision: str) -> Compared:
     import onnxruntime
 
     found = Compared(f"ONNX Runtime {onnxruntime.__version__}")
-    if large := too_large(out, precision):
+    if large := too_large(out, precision, check):
         found.unchecked.append(large)
     else:
         _compare(source, Model.of(out), found)

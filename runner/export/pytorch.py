@@ -79,7 +79,7 @@ def _arrays(output: Mapping[str, object]) -> Outputs:
     return {name: value.float().numpy() for name, value in output.items() if isinstance(value, torch.Tensor)}
 
 
-def compare(request: Request, config: PretrainedConfig) -> Compared:
+def compare(request: Request, config: PretrainedConfig, check: str) -> Compared:
     """Feed both with texts of two lengths, images and sounds of two sizes, and compare what they give.
 
     What can't be compared is told in `unchecked`.
@@ -93,7 +93,7 @@ def compare(request: Request, config: PretrainedConfig) -> Compared:
         found.unchecked.append("the model, for its weights are quantized already")
     elif set(whole.parts) != {WHOLE} and not {_ENCODER, _DECODER} <= set(whole.parts):
         found.unchecked.append(f"the parts {', '.join(whole.parts)}, which no module of the original is known for")
-    elif large := too_large(request.out, request.precision):
+    elif large := too_large(request.out, request.precision, check):
         found.unchecked.append(large)
     else:
         with torch.inference_mode():

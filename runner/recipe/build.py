@@ -11,6 +11,7 @@ from pathlib import Path
 from runner import embedded
 from runner.base.paths import expanded
 from runner.base.values import listing, made, mapping, numeric, section, text, whole
+from runner.recipe.conversion import Conversion, ConversionCheck
 from runner.recipe.judge import legacy
 from runner.recipe.origins import KeyPath, Origins, dotted, nearest
 from runner.recipe.types import (
@@ -18,8 +19,6 @@ from runner.recipe.types import (
     Accuracy,
     AccuracyControl,
     Check,
-    Conversion,
-    ConversionCheck,
     Dataset,
     IgnoredScope,
     InputInfo,

@@ -38,7 +38,7 @@ class ExportParams:
         trust_remote_code: whether the model's own Python code may run.
         allow_pickle: whether weights may be a pickle.
         shapes: of the inputs.
-        check: whether the converted model is held against its original.
+        check: which converted models are held against their originals: `small` ones, `any`, or none.
         adapter: PEFT's name of the method of an adapter that is merged into the model.
     """
 
@@ -51,7 +51,7 @@ class ExportParams:
     trust_remote_code: bool | None = None
     allow_pickle: bool | None = None
     shapes: tuple[Shape, ...] | None = None
-    check: bool | None = None
+    check: str | None = None
     adapter: str | None = None
 
 

@@ -31,7 +31,7 @@ def refused(
         StageError: the outputs folder can't be written.
     """
     conversion = outcome.plan.recipe.conversion
-    told = misses(entry.result, conversion.tolerance) if conversion.check.wanted else []
+    told = misses(entry.result, conversion.tolerance) if conversion.check.of else []
     if not told:
         return None
     try:

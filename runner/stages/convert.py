@@ -27,7 +27,7 @@ def plan(build: Build) -> str:
         tokenizer=recipe.conversion.tokenizer,
         trust_remote_code=recipe.model.trust_remote_code,
         allow_pickle=recipe.model.allow_pickle,
-        check=recipe.conversion.check.wanted,
+        check=recipe.conversion.check.of,
         shapes=tuple(Shape(info.sample_size, info.keyword) for info in recipe.input_info),
         adapter=located.adapter.kind if located.adapter else None,
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from runner.artifact.conversion import line, misses
-from runner.export.comparing import Compared, relative_l2, trials
+from runner.export.comparing import SMALL, Compared, relative_l2, too_large, trials
 from runner.model.feed import Feed, Port
 from runner.model.varied import varied
 
@@ -81,3 +81,13 @@ def test_a_miss_names_output_distance_and_tolerance() -> None:
     found.note("x [3]", wanted, "no such size", "encoder")
     assert misses(result, 0.2)[1] == "its part encoder fails on x [3], which the original takes: no such size"
     assert misses({"steps": {}}, 0.2) == [] and line({"steps": {}}, 0.2) is None
+
+
+def test_large_models_are_compared_where_the_recipe_says_so(tmp_path: Path) -> None:
+    with (tmp_path / "openvino_model.bin").open("wb") as stream:
+        stream.truncate(SMALL // 2 + 1)
+    assert "1.00 GB" in str(too_large(tmp_path, "fp16", "small")) and too_large(tmp_path, "fp16", "any") is None
+    assert too_large(tmp_path, "fp32", "small") is None
+    with (tmp_path / "openvino_model.bin").open("wb") as stream:
+        stream.truncate(1 << 42)
+    assert "that are free" in str(too_large(tmp_path, "fp32", "any"))
