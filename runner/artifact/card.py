@@ -24,6 +24,13 @@ model = {model}.from_pretrained("path/to/this/folder")
 processor = {processor}.from_pretrained("path/to/this/folder")"""
 
 
+_SENTENCES = """from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer(".", backend="openvino", model_kwargs={"file_name": "openvino_model.xml"})
+embeddings = model.encode(["a text", "another one"])"""
+"""For folders that keep what sentence-transformers does after the network: pooling, normalization."""
+
+
 def usage(family: TaskFamily) -> str:
     """Python that loads a folder of a task."""
     if family.usage:
@@ -46,7 +53,7 @@ def write_card(path: Path, manifest: Manifest) -> None:
         metadata=yaml.safe_dump(_one_line(_metadata(manifest)), sort_keys=False, allow_unicode=True),
         origin=_origin(manifest["model"]),
         size=_size(manifest["size"]),
-        usage=usage(family_of(manifest["model"]["task"])),
+        usage=_SENTENCES if "modules.json" in manifest["files"] else usage(family_of(manifest["model"]["task"])),
         conversion=_conversion(manifest),
         number=number,
         gate_text=gate_text,

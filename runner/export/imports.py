@@ -22,6 +22,8 @@ from runner.export import patches
 _UNUSED = ("sklearn", "scipy")
 # These would take code from a hub or a cache, and run it, where a model's configuration asks for that.
 _NEVER = ("kernels",)
+# Optimum imports it for a class of its own where it is installed; the folders of it are exported without.
+_UNCALLED = ("sentence_transformers",)
 _COMPILER = "torch._dynamo"
 # The one submodule that transformers needs for its attention masks; it stands on its own.
 _LIGHT = f"{_COMPILER}._trace_wrapped_higher_order_op"
@@ -38,7 +40,7 @@ def import_exporter() -> None:
     os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
     os.environ.update(dict.fromkeys(("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"), f"{os.devnull}/none"))
     without_telemetry()
-    sys.modules.update(dict.fromkeys(_NEVER))  # type: ignore[arg-type]
+    sys.modules.update(dict.fromkeys((*_NEVER, *_UNCALLED)))  # type: ignore[arg-type]
     gc.disable()  # nothing that an import makes is garbage: collecting finds none, and takes a tenth of the time
     tell_left_out(patches.PATCHES)
     if patches.COMPILER.fits:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from runner.errors import SourceError
 from runner.export.model import Request
+from runner.model import listing, sentences
 from runner.registry.tasks import family_of
 
 if TYPE_CHECKING:
     import openvino as ov
     from transformers import PreTrainedTokenizerBase
 
+_SENTENCE_FILES = ("modules.json", "config_sentence_transformers.json", "sentence_bert_config.json")
 _PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json")
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -40,10 +42,22 @@ def load_preprocessors(request: Request) -> list[object]:
 
 
 def copy_unread(request: Request) -> None:
-    """Copy the settings of processors that could not be loaded here, such as for want of an image library."""
-    for name in _PROCESSOR_FILES:
+    """Copy what no class of transformers writes.
+
+    These are settings of processors that could not be loaded here, such as for want of an image library, and what
+    sentence-transformers does after the network.
+    """
+    for name in (*_PROCESSOR_FILES, *_sentence_files(request.source)):
         if (request.source / name).is_file() and not (request.out / name).exists():
+            (request.out / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(request.source / name, request.out / name)
+
+
+def _sentence_files(source: Path) -> list[str]:
+    """The files of a sentence-transformers folder that are that library's own."""
+    there = listing.names(source)
+    own = [name for name in there if sentences.is_of_step(name)]
+    return [*_SENTENCE_FILES, *own] if sentences.STEPS in there else []
 
 
 def _any_file(folder: Path, names: tuple[str, ...]) -> bool:

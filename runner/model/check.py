@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from runner.errors import SourceError
-from runner.model import claims, listing
+from runner.model import claims, listing, sentences
 from runner.model.safetensors import check_safetensors
 
 _FOREIGN = ("tf_model.h5", "flax_model.msgpack")
@@ -30,6 +30,7 @@ def check_folder(source: Path, allow_pickle: bool, *, code: bool = False) -> dic
     config = read_config(source, read)
     there = listing.names(source, deep=code)
     _refuse_adapter(source, there)
+    _refuse_pickled_module(source, there)
     if claims.TOKENIZER in there:
         claims.refuse_files_elsewhere(source, read(claims.TOKENIZER))
     claims.refuse_counts(source, config, _check_weights(source, there, read, allow_pickle))
@@ -114,6 +115,15 @@ def _refuse_adapter(source: Path, there: Collection[str]) -> None:
     if _ADAPTER in there:
         message = f"{source}: holds a PEFT adapter ({_ADAPTER}), which is no model by itself"
         raise SourceError(message, hint="Name its base model in `model`, and this folder as `model.adapter.path`.")
+
+
+def _refuse_pickled_module(source: Path, there: Collection[str]) -> None:
+    """A step that sentence-transformers does after the network may have weights, such as a Dense layer."""
+    for name in there if sentences.STEPS in there else ():
+        folder, _, file = name.partition("/")
+        if file == listing.PICKLE and f"{folder}/{listing.SAFETENSORS}" not in there:
+            message = f"{source / name}: these weights of sentence-transformers are there as a pickle alone"
+            raise SourceError(message, hint="Load the folder with SentenceTransformer, and save it: as safetensors.")
 
 
 def _refuse_foreign_code(source: Path, there: Collection[str], read: Read) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import runner.base.files as fs
 from runner.base import links
 from runner.errors import SourceError
+from runner.model import sentences
 
 CONFIG = "config.json"
 SAFETENSORS = "model.safetensors"
@@ -81,13 +82,14 @@ def without_weights(there: Iterable[str], *, code: bool = False) -> list[str]:
     return sorted({*_settings(found), *(name for name in found if code and name.endswith(".py"))})
 
 
-def _settings(there: Iterable[str]) -> list[str]:
+def _settings(there: Collection[str]) -> list[str]:
     return sorted(
         name
         for name in there
         if name == TEMPLATES
         or ("/" not in name and is_setting(name))
         or (name.startswith(f"{TEMPLATES}/") and name.count("/") == 1 and name.endswith(".jinja"))
+        or (sentences.is_of_step(name) and sentences.STEPS in there)
     )
 
 
@@ -150,12 +152,14 @@ def is_inner(name: str) -> bool:
 
 
 def names(root: Path, *, deep: bool = False) -> list[str]:
-    """The names of what lies in a folder and is no folder itself; of folders inside, only chat templates.
+    """The names of what lies in a folder and is no folder itself; of folders inside, only chat templates and what
+    sentence-transformers does after the network.
 
     With `deep`, all below it. A link to a folder elsewhere is named itself, and so refused where it is needed. Names
     that are no text are left out: no loader can ask for them.
     """
-    folders = ["", *_folders(root, "")] if deep else ["", TEMPLATES]
+    steps = (name for name, is_folder in _entries(root, "") if is_folder and sentences.is_step(name))
+    folders = ["", *_folders(root, "")] if deep else ["", TEMPLATES, *steps]
     return sorted(name for folder in folders for name in _below(root, folder))
 
 
