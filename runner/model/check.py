@@ -43,17 +43,31 @@ def read_config(source: Path, read: Read) -> dict[str, object]:
     """The folder's config.json; SourceError when it is absent or not a JSON object that names a model type."""
     path = source / listing.CONFIG
     if not path.exists():
-        message = f"{source}: not a Hugging Face model folder: it has no config.json"
-        hint = "Give the folder that holds config.json and the weights; a hub cache has it at snapshots/<revision>."
-        raise SourceError(message, hint=hint)
+        raise _not_a_model(source)
     config = read(listing.CONFIG)
     if not isinstance(config, dict):
         message = f"{path}: holds no JSON object"
         raise SourceError(message)
     if not isinstance(config.get("model_type"), str):
         message = f"{path}: names no model_type, so the architecture is unknown"
-        raise SourceError(message)
+        timm = "It is a model of timm, which ovrun does not convert; save it as ONNX."
+        raise SourceError(message, hint=timm if "pretrained_cfg" in config else None)
     return config
+
+
+_OTHERS = {
+    "model_index.json": "It is a pipeline of diffusers, which ovrun does not convert.",
+    "adapter_config.json": "It is an adapter: give its base as model.path, and this folder as model.adapter.path.",
+    "*.gguf": "GGUF is not read; give the model's folder with config.json and safetensors.",
+    "*": "Give the folder that holds config.json and the weights; a hub cache has it at snapshots/<revision>.",
+}
+"""What is in a folder that is no model -> what to say of it; the first that fits."""
+
+
+def _not_a_model(source: Path) -> SourceError:
+    message = f"{source}: not a Hugging Face model folder: it has no config.json"
+    hint = next((hint for pattern, hint in _OTHERS.items() if any(source.glob(pattern))), _OTHERS["*"])
+    return SourceError(message, hint=hint)
 
 
 def safetensors_files(source: Path, read: Read) -> list[Path]:

@@ -134,6 +134,29 @@ accuracy: {{checks: [{{metric: perplexity, dataset: mine, max: 100}}]}}
 """
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("model_index.json", {}, "a pipeline of diffusers"),
+        (
+            "adapter_config.json",
+            {"peft_type": "LORA"},
+            "give its base as model.path, and this folder as model.adapter.path",
+        ),
+        ("model-q4_0.gguf", {}, "GGUF is not read"),
+        ("notes.txt", {}, "a hub cache has it at snapshots/<revision>"),
+        ("config.json", {"architecture": "resnet18", "pretrained_cfg": {}}, "a model of timm"),
+    ],
+)
+def test_a_folder_of_another_kind_is_4(
+    file: str, content: dict[str, object], told: str, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / file).write_text(json.dumps(content))
+    (tmp_path / "mine.yaml").write_text("model: {source: local, path: model, task: image-classification}\n")
+    assert told in ovrun("plan", "mine.yaml", code=4).stderr
+
+
 def test_a_missing_column_is_4(ovrun: Ovrun, tmp_path: Path) -> None:
     (tmp_path / "data.jsonl").write_text('{"text": "hello"}\n')
     told = ovrun("plan", recipe(tmp_path, DATA.format(column="txt")), code=4).stderr
