@@ -1,4 +1,4 @@
-"""Weights that are quantized before ovrun sees them, by what config.json says: which of them Optimum Intel converts."""
+"""Weights that are quantized before ovrun sees them, by what config.json says: which of them can be converted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from runner.base.keys import version_of
 
-KEPT = {"awq": "gptqmodel", "bitnet": "accelerate", "gptq": "gptqmodel"}
+KEPT = {"awq": "gptqmodel", "gptq": "gptqmodel"}
 """Methods whose weights stay in low bits in the IR -> the package that transformers loads such weights with."""
 WIDENED = frozenset({"mxfp4"})
 """Methods whose weights are converted as 16-bit floats."""

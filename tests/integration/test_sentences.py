@@ -14,7 +14,7 @@ from runner.model.check import check_folder
 from tests.conftest import Ovrun
 
 EXACT, WITH_INT8 = 1e-5, 0.05
-"""Relative L2 distance of embeddings: measured were 1e-7 and 3e-3."""
+"""Relative L2 distance of embeddings: measured were 1e-7 and 5e-3."""
 KEPT = ("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", "1_Pooling/config.json")
 
 

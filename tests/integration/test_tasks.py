@@ -261,7 +261,7 @@ def test_what_cannot_be_converted_is_told_by_the_plan(
     [
         ("gptq", ["model: its weights are quantized by gptq, and are loaded with the package gptqmodel", KEPT]),
         ("awq", ["model: its weights are quantized by awq, and are loaded with the package gptqmodel"]),
-        ("compressed-tensors", ["Optimum Intel converts those of awq, bitnet, gptq, mxfp4; start from the model that"]),
+        ("compressed-tensors", ["Optimum Intel converts those of awq, gptq, mxfp4; start from the model that"]),
     ],
 )
 def test_weights_that_come_quantized_are_told_by_the_plan(
