@@ -15,7 +15,7 @@ def _use(folder: Path) -> Used:
 
 IMAGE_TEXT_TO_TEXT = TaskFamily(
     "image-text-to-text",
-    "a text is written about images and a question: LLaVA, Gemma 3",
+    "a text is written about images and a question: LLaVA",
     use=_use,
     gives="text",
     architectures=("LlavaForConditionalGeneration", "LlavaNextForConditionalGeneration"),
