@@ -100,6 +100,7 @@ class Costs:
     def estimate(self, stages: Sequence[Stage]) -> Iterator[tuple[Stage, Estimate]]:
         """The expected cost of each of some stages, given in the order of their data."""
         self.documents |= {stage.key: stage.document for stage in stages}
+        self.sizes = Sizes(self.store)
         for stage in stages:
             self.sizes.take(stage)
             reads, writes = self.sizes.reads[stage.key], self.sizes.writes[stage.key]

@@ -157,8 +157,6 @@ class _Run:
         if not needed:
             return
         self.store.check_writable()
-        for sentence in self.preflight.look(needed):
-            self.observer.warned(sentence)
         log_of = self._logs()
         if execute is None:
             from runner.engine import local
@@ -168,6 +166,8 @@ class _Run:
         for fetches in (True, False):
             stages = [stage for stage in needed if (stage.name == "fetch") is fetches and self._wanted(stage)]
             if stages:
+                for sentence in self.preflight.look(stages):  # how large a model of a hub is shows when it is fetched
+                    self.observer.warned(sentence)
                 results = execute(stages, self.store, log_of, following, fail_fast=fail_fast)
                 for stage in stages:
                     if error := results.get(stage.key):

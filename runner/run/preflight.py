@@ -38,7 +38,7 @@ class Preflight:
         """
         from runner.engine.estimate import Costs
 
-        self.costs = Costs(self.store)
+        self.costs = self.costs or Costs(self.store)
         estimates = list(self.costs.estimate(needed))
         self._refuse_disk([estimate for _, estimate in estimates])
         there = _available_memory()

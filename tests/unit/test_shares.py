@@ -96,6 +96,17 @@ def test_what_stages_write_follows_from_the_weights_and_their_types(tmp_path: Pa
     assert sizes.reads[source.key] > at and sizes.reads[used.key] == int(half)
 
 
+def test_a_model_that_was_fetched_is_as_large_as_its_files(tmp_path: Path) -> None:
+    store, fetch = cheap.store_in(tmp_path), cheap.stage(0, name="fetch")
+    costs = Costs(store)
+    assert [estimate.disk for _, estimate in costs.estimate([fetch, cheap.stage(1, fetch, name="convert")])] == [0, 0]
+    folder = store.begin(fetch.key)
+    (folder / "files" / "model.safetensors").write_bytes(bytes(1000))
+    store.publish(fetch.key, folder, cheap.record("fetch"))
+    convert = cheap.stage(1, fetch, name="convert", precision="fp32")
+    assert [estimate.disk for _, estimate in costs.estimate([convert])] == [2000]
+
+
 def test_what_cannot_fit_is_refused_and_what_may_not_is_told(tmp_path: Path) -> None:
     weights = tmp_path / "model.onnx"
     with weights.open("wb") as stream:
