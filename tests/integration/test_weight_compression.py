@@ -24,6 +24,7 @@ import pytest
 from runner.plan.model_rules import check_against_config
 from runner.recipe import build, load
 from runner.recipe.judge.schemas import load_schema
+from runner.recipe.judge.weight_rules import backup_mode
 from runner.recipe.origins import Origin
 from runner.recipe.types import WeightCompression
 from runner.stages import compress
@@ -255,7 +256,7 @@ def test_our_verdict_is_that_of_nncf(answers: dict[str, dict[str, Any]]) -> None
         elif effect and refused and option not in REFUSED_THOUGH_IT_WORKS:
             wrong.append(f"{case}: works, refused: {refused}")
         elif "digest" in answer and not effect and not refused:
-            default = option.startswith("backup ") and option.endswith(compress.backup_mode({"mode": mode}))
+            default = option.startswith("backup ") and option.endswith(backup_mode({"mode": mode}))
             alone = option.partition(" + ")[2] if option.startswith("backup ") and " + " in option else option
             used.add(alone)
             if alone not in ACCEPTED_WITHOUT_EFFECT and not default:
