@@ -77,8 +77,9 @@ def test_a_model_of_each_task_is_published_as_its_users_load_it(
     assert verified["ran"] == USED[name]
     converted: dict[str, Any] = next(stage for stage in found["stages"] if stage["stage"] == "convert")["result"]
     checked = converted["conversion"]
-    assert checked["outputs"].keys() == CHECKED[name] and not checked["faults"] and not checked["unchecked"]
-    assert max(checked["outputs"].values()) < 1e-2
+    assert checked["outputs"].keys() == CHECKED.get(name, set()) and not checked["faults"]
+    assert bool(checked["unchecked"]) is (name not in CHECKED)
+    assert max(checked["outputs"].values(), default=0) < 1e-2
     family, whole = family_of(task), Model.of(version.path)
     assert set(whole.parts) == set(family.parts)
     for part in whole.parts:
