@@ -37,8 +37,9 @@ def safe_path() -> dict[str, str]:
 
 
 def without_telemetry() -> None:
-    """Keep OpenVINO from sending anything and from writing below the home folder: it takes its own stub."""
+    """Keep OpenVINO, which takes its own stub, and ONNX Runtime from sending anything and writing below the home."""
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 def leave_current_folder() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +83,16 @@ def test_a_decoder_is_compared_over_two_lengths_with_its_cache(published: Any) -
     assert [fed.partition("], ")[0] for fed in found["inputs"]] == ["input_ids [1, 8", "input_ids [2, 13"]
     assert found["outputs"].keys() == {"logits"} and 0 < found["outputs"]["logits"] < 5e-3
     assert "was held against its original" in (version / "README.md").read_text()
+
+
+def test_onnx_runtime_leaves_nothing_behind(tmp_path: Path) -> None:
+    """It would write below the home folder and send what it finds as soon as it is imported."""
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "home").mkdir()
+    code = "from runner.base.python import without_telemetry; without_telemetry(); import onnxruntime"
+    home = {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "home")}
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, **home})
+    assert not list((tmp_path / "home").iterdir())
 
 
 def test_an_onnx_file_is_held_against_onnx_runtime(ovrun: Ovrun, tmp_path: Path) -> None:
