@@ -17,6 +17,10 @@ from runner.registry.tasks import family_of
 
 _FIXED = ("mxfp4", "mxfp8_e4m3", "nvfp4")
 """Modes that have one group size only."""
+_SEES = "vision_embeddings"
+"""The part that takes images, of a model that takes texts too."""
+_PROCESSOR = {"preprocessor_config.json", "processor_config.json"}
+"""Files that say how images become inputs; either will do."""
 _USUAL = (16, 32, 64, 128, 256)
 _NO_AWQ = frozenset({"gpt2"})
 """Model types on which NNCF's AWQ finds nothing to do: the result has the same bytes without it."""
@@ -52,6 +56,18 @@ def no_adapter(recipe: Recipe, config: Mapping[str, object] | None, task: str | 
     """Why the recipe's adapter can't be merged into its model."""
     for what, allowed in adapter.misfits(config or {}, task) if task else ():
         yield Problem(recipe.where("model.adapter"), "model.adapter", what, allowed)
+
+
+def no_processor(recipe: Recipe, files: Collection[str], task: str) -> Iterator[Problem]:
+    """A model of images and texts that says nowhere how images become its inputs.
+
+    Args:
+        files: names of those that are there; none if nobody knows yet.
+        task: Optimum's name.
+    """
+    if files and _SEES in family_of(task).parts and _PROCESSOR.isdisjoint(files):
+        what = f"nothing says how images become its inputs: it has neither {' nor '.join(sorted(_PROCESSOR))}"
+        yield Problem(recipe.where("model"), "model", what, "put the files of its processor beside its config.json")
 
 
 def unknown_parts(recipe: Recipe, parts: Collection[str]) -> Iterator[Problem]:

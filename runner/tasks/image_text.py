@@ -18,7 +18,7 @@ IMAGE_TEXT_TO_TEXT = TaskFamily(
     "a text is written about images and a question: LLaVA",
     use=_use,
     gives="text",
-    architectures=("LlavaForConditionalGeneration", "LlavaNextForConditionalGeneration"),
+    architectures=("LlavaForConditionalGeneration",),
     parts={
         "language_model": "writes the text, token by token",
         "text_embeddings": "tokens become embeddings",

@@ -161,6 +161,18 @@ def test_a_model_of_images_and_texts_answers_by_genai(models: Path, ovrun: Ovrun
     assert done.stdout.split() == ["1"]
 
 
+@pytest.mark.libraries
+def test_a_model_of_images_without_its_processor_is_refused_by_the_plan(
+    models: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    shutil.copytree(models / "llava", tmp_path / "model")
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        (tmp_path / "model" / name).unlink()
+    write(tmp_path, tmp_path / "model", "image-text-to-text")
+    told = ovrun("plan", "mine.yaml", code=2).stderr
+    assert "nothing says how images become its inputs: it has neither preprocessor_config.json nor" in told
+
+
 def weight_types(whole: Model, part: str) -> set[str]:
     """The types below 16 bits that a part's constants have."""
     return set(ir.constants(whole.read(part))) & {"i4", "u4", "i8", "u8"}
