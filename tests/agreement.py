@@ -20,6 +20,7 @@ import openvino as ov
 
 from runner.artifact.published import Version
 from runner.base.python import without_telemetry
+from runner.export.comparing import relative_l2
 from runner.model.example import example
 from runner.model.feed import ports
 from runner.model.parts import Model
@@ -85,9 +86,9 @@ def distances(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[t
     """For each output that both give."""
     for name, value in wanted.items():
         if name in found and hasattr(value, "numpy"):
-            a, b = value.numpy().astype(np.float64), np.asarray(found[name], np.float64)
-            assert a.shape == b.shape, f"{name}: {a.shape} and {b.shape}"
-            yield name, float(np.linalg.norm(a - b) / np.linalg.norm(a))
+            got = np.asarray(found[name])
+            assert value.shape == got.shape, f"{name}: {value.shape} and {got.shape}"
+            yield name, relative_l2(value.numpy(), got)
 
 
 if __name__ == "__main__":

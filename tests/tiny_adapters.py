@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from runner.export.comparing import relative_l2
+
 METHODS = ("LoraConfig", "IA3Config", "LoHaConfig", "LoKrConfig")
 LAYERS = {"gpt2": "c_attn", "llama": "q_proj"}
 
@@ -54,10 +56,7 @@ def distances(base: Path, adapter: Path, version: Path) -> dict[str, float]:
     whole = fed | {"position_ids": np.arange(16)[None], "beam_idx": np.zeros(1, np.int32)}
     named = {port.get_any_name() for port in compiled.inputs}
     found = compiled({name: value for name, value in whole.items() if name in named})["logits"]
-    return {
-        name: float(np.linalg.norm(found - one) / np.linalg.norm(one))
-        for name, one in (("merged", merged), ("base", alone))
-    }
+    return {name: relative_l2(one, found) for name, one in (("merged", merged), ("base", alone))}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from runner.export.comparing import relative_l2
 from tests.geometry_tokenizers import write_json, write_wordpiece
 
 TEXTS = ["w1 w2 w3", "w4", "w5 w6 w7 w8 w9 w10"]
@@ -37,7 +38,6 @@ def make(folder: Path) -> None:
 
 def distances(folder: Path, version: Path) -> dict[str, float]:
     """Relative L2 distance of a version's embeddings, by the library, from those of the folder and from our own."""
-    import numpy as np
     import torch
     import transformers
     from sentence_transformers import SentenceTransformer
@@ -50,10 +50,7 @@ def distances(folder: Path, version: Path) -> dict[str, float]:
         hidden = transformers.AutoModel.from_pretrained(folder)(**fed).last_hidden_state
     mask = fed["attention_mask"][..., None]
     own = torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1)).numpy()
-    return {
-        name: float(np.linalg.norm(found - one) / np.linalg.norm(one))
-        for name, one in (("library", library), ("own", own))
-    }
+    return {name: relative_l2(one, found) for name, one in (("library", library), ("own", own))}
 
 
 if __name__ == "__main__":

@@ -95,21 +95,20 @@ class Costs:
         }
         self.documents: dict[str, Mapping[str, object]] = {}
         self.sources: dict[str, str] = {}
-        self.sizes = Sizes(store)
 
     def estimate(self, stages: Sequence[Stage]) -> Iterator[tuple[Stage, Estimate]]:
         """The expected cost of each of some stages, given in the order of their data."""
         self.documents |= {stage.key: stage.document for stage in stages}
-        self.sizes = Sizes(self.store)
+        sizes = Sizes(self.store)
         for stage in stages:
-            self.sizes.take(stage)
-            reads, writes = self.sizes.reads[stage.key], self.sizes.writes[stage.key]
+            sizes.take(stage)
+            reads, writes = sizes.reads[stage.key], sizes.writes[stage.key]
             cost = self.known.get(self._like(stage))
             if cost:
                 yield stage, Estimate(int(cost["memory"] * _MARGIN), cost["seconds"], writes, known=True)
             else:
                 rule = _rule(stage)
-                memory = rule.peak(reads, writes, self.sizes.weights[stage.key].largest)
+                memory = rule.peak(reads, writes, sizes.weights[stage.key].largest)
                 yield stage, Estimate(memory, rule.seconds + rule.speed * reads, writes, known=False)
 
     def note(self, stage: Stage, entry: Entry) -> None:

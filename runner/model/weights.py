@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import runner.base.files as fs
 from runner.errors import SourceError
+from runner.model import listing
+from runner.model.check import safetensors_files
 from runner.model.safetensors import shapes
 
 _EMBEDDING = re.compile(r"embed|wte|wpe|shared\.weight|lm_head|codebook")
@@ -48,7 +51,12 @@ def weights_of(paths: Iterable[Path]) -> Weights:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    for file in fs.walk(path) if path.is_dir() else [path]:
+    """The file; of a folder the weights that transformers would load, or all that there is if it would load none."""
+    loaded: list[Path] = []
+    if path.is_dir():
+        with contextlib.suppress(SourceError):  # it is told where the folder is read
+            loaded = safetensors_files(path, listing.reader(path))
+    for file in loaded or (fs.walk(path) if path.is_dir() else [path]):
         if file.is_file():
             yield file
 

@@ -79,6 +79,7 @@ def test_what_stages_write_follows_from_the_weights_and_their_types(tmp_path: Pa
         at += size
     text = json.dumps(header).encode()
     (tmp_path / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + bytes(at))
+    (tmp_path / "pytorch_model.bin").write_bytes(bytes(at))  # the same weights once more: nobody loads them
     source = cheap.stage(0, name="convert", precision="fp16")
     source = dataclasses.replace(source, files={"source": tmp_path})
     weights = 1000 * 64 + 512 * 512 + 512
