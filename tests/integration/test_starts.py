@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import shutil
 import signal
 import socket
 import subprocess
@@ -75,9 +74,21 @@ def row(count: int = 4, **params: object) -> list[Stage]:
     return stages
 
 
+def take_away(folder: Path, put: str | None = None) -> None:
+    """Make a folder vanish at once, also while others write into it; a file may take its place."""
+    for attempt in range(1000):
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(folder.with_name(f"taken{attempt}"))
+        if put is None:
+            return
+        with contextlib.suppress(IsADirectoryError):  # someone made it anew
+            folder.write_text(put)
+            return
+
+
 @pytest.mark.parametrize("jobs", JOBS)
 def test_logs_that_vanish_are_written_anew(jobs: int, tmp_path: Path) -> None:
-    watcher = cheap.Acting("started", "step1", lambda: shutil.rmtree(tmp_path / "logs"))
+    watcher = cheap.Acting("started", "step1", lambda: take_away(tmp_path / "logs"))
     results = cheap.execute(row(seconds=0.2), tmp_path, jobs, watcher)
     assert watcher.acted and set(results.values()) == {None}
     assert not list((tmp_path / ".store" / "tmp").iterdir())
@@ -86,8 +97,7 @@ def test_logs_that_vanish_are_written_anew(jobs: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("jobs", JOBS)
 def test_logs_that_cannot_be_written_are_told(jobs: int, tmp_path: Path) -> None:
     def block() -> None:
-        shutil.rmtree(tmp_path / "logs")
-        (tmp_path / "logs").write_text("in the way")
+        take_away(tmp_path / "logs", put="in the way")
 
     stages = row(seconds=0.3)
     results = cheap.execute(stages, tmp_path, jobs, cheap.Acting("started", "step1", block))
