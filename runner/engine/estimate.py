@@ -68,6 +68,7 @@ _MB = 1_000_000
 _RULES: Mapping[str, _Rule] = {
     "fetch": _Rule(100 * _MB, 0.0, 1.0, 1e-8),
     "convert": _Rule(355 * _MB, 1.07, 3.0, 1e-8, narrowed=0.6),
+    "inputs": _Rule(165 * _MB, 1.2, 0.5, 5e-9),
     "statistics": _Rule(165 * _MB, 2.0, 1.0, 1e-8),
     "compress": _Rule(165 * _MB, 1.2, 1.0, 1.2e-8, widened=2.3),
     "compress with data": _Rule(165 * _MB, 3.6, 1.0, 2e-8, widened=2.3),

@@ -65,7 +65,8 @@ def _usual(port: Port, config: Mapping[str, object], processor: Mapping[str, obj
     rank = len(port.shape)
     if port.name == "pixel_values" and rank == 4:
         channels = _number(_first(config, "num_channels"), 3)
-        return (1, channels, *_image(config, processor))
+        last = port.shape[3] is not None and port.shape[1] is None
+        return (1, *_image(config, processor), channels) if last else (1, channels, *_image(config, processor))
     if port.name == "pixel_mask" and rank == 3:
         return (1, *_image(config, processor))
     if port.name == "input_features" and rank == 3:  # Whisper's spectrogram, of which the encoder halves the length

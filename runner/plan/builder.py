@@ -16,6 +16,7 @@ from runner import stages
 from runner.base import keys
 from runner.errors import RecipeError
 from runner.model.parts import part_of
+from runner.plan.input_rules import check_inputs
 from runner.plan.memo import Memo
 from runner.plan.model_rules import (
     check_against_config,
@@ -33,7 +34,7 @@ from runner.registry.formats import FORMATS
 from runner.registry.sources import SOURCES
 from runner.registry.tasks import family_of
 from runner.sources import Located
-from runner.stages import assemble, compress, convert, evaluate, quantize, verify
+from runner.stages import assemble, compress, convert, evaluate, inputs, quantize, verify
 from runner.store import Store
 
 
@@ -95,14 +96,14 @@ def make_plan(recipe: Recipe, store: Store, memo: Memo | None = None) -> Plan:
     refuse_misfit(recipe, located, located.config)
     builder = _Builder(recipe, located, memo)
     converted = convert.plan(builder)
-    model = converted
+    base = model = inputs.plan(builder, converted)
     own = _own_settings(recipe, located)
     for position, algorithm in enumerate(recipe.compression):
         model = _step(builder, algorithm, position, model, own)
-    model = _parts(builder, converted, model, own)
+    model = _parts(builder, base, model, own)
     verified = verify.plan(builder, model)
     checks = enumerate(recipe.accuracy.checks)
-    measurements = tuple(_measure(builder, check, i, converted, model) for i, check in checks)
+    measurements = tuple(_measure(builder, check, i, base, model) for i, check in checks)
     return Plan(recipe, located, tuple(builder.stages.values()), converted, model, verified, measurements)
 
 
@@ -123,6 +124,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
         problems += no_adapter(recipe, config, task)
     if config:
         problems += [*check_against_config(recipe, config), *check_against_parts(recipe, task)]
+    problems += check_inputs(recipe, located, config, _used_datasets(recipe), _parts_of(located))
     if problems:
         raise RecipeError(problems)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from runner import embedded
 from runner.base.paths import expanded
 from runner.base.values import listing, made, mapping, numeric, section, text, whole
-from runner.recipe.conversion import Conversion, ConversionCheck
+from runner.recipe.conversion import Conversion, conversion_of
 from runner.recipe.judge import legacy
 from runner.recipe.origins import KeyPath, Origins, dotted, nearest
 from runner.recipe.types import (
@@ -32,7 +32,7 @@ from runner.registry.gates import GateKind
 
 NONE = "none"
 """What `parts` says of a part that stays as it is."""
-_CONVERSION = {key: value for key, value in asdict(Conversion()).items() if key != "check"}
+_CONVERSION = {key: value for key, value in asdict(Conversion()).items() if key not in ("check", "preprocess")}
 _GATES = frozenset({"metric", "dataset", *GateKind})
 
 
@@ -49,7 +49,7 @@ def build(config: Mapping[str, object], origins: Origins, path: Path) -> Recipe:
         description=text(resolved["description"]),
         datasets=datasets,
         input_info=tuple(_input(mapping(one)) for one in as_list(resolved.get("input_info"))),
-        conversion=_conversion(mapping(resolved["conversion"])),
+        conversion=conversion_of(mapping(resolved["conversion"])),
         compression=tuple(step for step, _ in steps),
         parts={name: None if step == NONE else _weights(mapping(step)) for name, step in parts.items()},
         accuracy=_accuracy(resolved.get("accuracy")),
@@ -139,13 +139,6 @@ def dataset(name: str, data: Mapping[str, object]) -> Dataset:
         "preprocess": _preprocess(mapping(data["preprocess"])) if "preprocess" in data else None,
     }
     return made(Dataset, {**made_of, **plain})
-
-
-def _conversion(data: Mapping[str, object]) -> Conversion:
-    """A check that the recipe says nothing of is made wherever it can be."""
-    said = data.get("check", True)
-    check = made(ConversionCheck, said) if isinstance(said, dict) else ConversionCheck(bool(said))
-    return made(Conversion, {**data, "check": check})
 
 
 def _integer(value: object) -> int | None:

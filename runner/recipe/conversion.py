@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from runner.base.values import listing, made, mapping, numeric, section, text, whole
+
 CONVERSION_TOLERANCE: Mapping[str, float] = {"fp32": 1e-3, "fp16": 2e-2}
 """Relative L2 distance of a converted model's outputs from its original's, by precision: where a recipe states none.
 
 Measured on whole conversions: at most 1e-6 in fp32, and 2e-4 to 3e-3 in fp16, whose weights are rounded.
 """
+CHANNELS: Mapping[str, int] = {"RGB": 3, "BGR": 3, "RGBX": 4, "BGRX": 4, "GRAY": 1}
+"""How many channels a color format has."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +32,98 @@ class ConversionCheck:
 
 
 @dataclass(frozen=True)
+class Resize:
+    """How images get another height and width.
+
+    Attributes:
+        source: height and width of the images that are taken; None for any.
+        to: the model's; None for those that it has.
+    """
+
+    algorithm: str = "linear"
+    source: tuple[int, int] | None = None
+    to: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class InputSteps:
+    """What `openvino.preprocess` puts before an input of a model: `(x - mean) / scale` of resized images.
+
+    Attributes:
+        element_type: that is taken then, as OpenVINO calls it; None for the model's own.
+        layout: that is taken then.
+        model_layout: the model's own; None where the model itself has to tell it.
+        color_format: what is taken then, and the model's own.
+        mean: one value, or one a channel of the model.
+        scale: as `mean`.
+    """
+
+    element_type: str | None = None
+    layout: str | None = None
+    model_layout: str | None = None
+    color_format: tuple[str, str] | None = None
+    resize: Resize | None = None
+    mean: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
 class Conversion:
-    """How the source becomes an OpenVINO IR."""
+    """How the source becomes an OpenVINO IR.
+
+    Attributes:
+        preprocess: name of an input -> what is built into the model before it.
+    """
 
     precision: Literal["fp32", "fp16"] = "fp16"
     stateful: bool = True
     tokenizer: bool = True
     check: ConversionCheck = field(default_factory=ConversionCheck)
+    preprocess: Mapping[str, InputSteps] = field(default_factory=dict)
 
     @property
     def tolerance(self) -> float:
         """The largest relative L2 distance that the check lets pass."""
         stated = self.check.max_relative_l2
         return CONVERSION_TOLERANCE[self.precision] if stated is None else stated
+
+
+def conversion_of(data: Mapping[str, object]) -> Conversion:
+    """The section from valid data. A check that the recipe says nothing of is made wherever it can be."""
+    said = data.get("check", True)
+    check = made(ConversionCheck, said) if isinstance(said, dict) else ConversionCheck(bool(said))
+    steps = {name: steps_of(mapping(one)) for name, one in section(data, "preprocess").items()}
+    return made(Conversion, {**data, "check": check, "preprocess": steps})
+
+
+def steps_of(data: Mapping[str, object]) -> InputSteps:
+    """The steps before one input."""
+    layout, _, model_layout = text(data.get("layout", "")).partition("->")
+    taken, _, wanted = text(data.get("color_format", "")).partition("->")
+    element_type = data.get("element_type")
+    return InputSteps(
+        element_type=None if element_type is None else text(element_type),
+        layout=layout or None,
+        model_layout=model_layout or None,
+        color_format=(taken, wanted) if wanted else None,
+        resize=_resize(data["resize"]) if "resize" in data else None,
+        mean=_numbers(data.get("mean")),
+        scale=_numbers(data.get("scale")),
+    )
+
+
+def _resize(said: object) -> Resize:
+    data = mapping(said) if isinstance(said, dict) else {"algorithm": said}
+    return Resize(text(data.get("algorithm", "linear")), _size(data.get("from")), _size(data.get("to")))
+
+
+def _size(said: object) -> tuple[int, int] | None:
+    if said is None:
+        return None
+    height, width = (whole(one) for one in listing(said))
+    return height, width
+
+
+def _numbers(said: object) -> tuple[float, ...]:
+    values = [] if said is None else said if isinstance(said, list) else [said]
+    return tuple(float(numeric(value)) for value in values)

@@ -45,15 +45,15 @@ def external_files(path: Path) -> list[str]:
 def _locations(content: mmap.mmap) -> Iterator[str]:
     """What the external data of all tensors name; OverflowError for what is no model."""
     waiting = [("model", 0, len(content), 0)]
-    fields = 0
+    count = 0
     while waiting:
         message, start, stop, depth = waiting.pop()
         if message == "external data":
             yield from _location(content, start, stop)
             continue
-        for field, begin, end in _fields(content, start, stop):
-            fields += 1
-            if depth > _DEEPEST or fields > _MOST:
+        for field, begin, end in fields(content, start, stop):
+            count += 1
+            if depth > _DEEPEST or count > _MOST:
                 raise OverflowError
             if begin < end and field in _INSIDE[message]:
                 waiting.append((_INSIDE[message][field], begin, end, depth + 1))
@@ -61,12 +61,12 @@ def _locations(content: mmap.mmap) -> Iterator[str]:
 
 def _location(content: mmap.mmap, start: int, stop: int) -> Iterator[str]:
     """The file's name, if this entry is the one that has it."""
-    entry = {field: content[begin:end] for field, begin, end in _fields(content, start, stop)}
+    entry = {field: content[begin:end] for field, begin, end in fields(content, start, stop)}
     if entry.get(1) == b"location":
         yield entry.get(2, b"").decode(errors="surrogateescape")
 
 
-def _fields(content: mmap.mmap, at: int, stop: int) -> Iterator[tuple[int, int, int]]:
+def fields(content: mmap.mmap, at: int, stop: int) -> Iterator[tuple[int, int, int]]:
     """The fields of a message: number, start and end of what they hold, which is nothing for a plain number.
 
     It ends where a message can't go on: at a field without a number, or one that is longer than the message.
@@ -86,6 +86,11 @@ def _fields(content: mmap.mmap, at: int, stop: int) -> Iterator[tuple[int, int, 
         if number == 0 or at > stop:
             return
         yield number, start, at
+
+
+def number(content: mmap.mmap, start: int, stop: int) -> int:
+    """The plain number that begins somewhere; 0 where it is too long."""
+    return _varint(content, start, stop)[0]
 
 
 def _varint(content: mmap.mmap, at: int, stop: int) -> tuple[int, int]:

@@ -29,6 +29,7 @@ from runner.sources import Located
 STAGES = {
     "fetch": "runner.stages.fetch",
     "convert": "runner.stages.convert",
+    "inputs": "runner.stages.inputs",
     "statistics": "runner.stages.statistics",
     "compress": "runner.stages.compress",
     "quantize": "runner.stages.quantize",

@@ -49,3 +49,9 @@ def test_an_image_is_what_the_processor_makes(
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(processor))
     assert shapes(tmp_path, ("pixel_values", (None, None, None, None))) == {"pixel_values": expected}
+
+
+def test_channels_that_lie_last_are_found_by_their_size(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"image_size": 32}))
+    found = shapes(tmp_path, ("pixel_values", (None, None, None, 3)))
+    assert found == {"pixel_values": [1, 32, 32, 3]}

@@ -13,7 +13,7 @@ from runner.base.values import mapping, numeric, text
 from runner.base.words import enumerate_names, near, shorten
 from runner.recipe import build
 from runner.recipe.datasets import kinds
-from runner.recipe.judge import legacy, path_rules, quantization_rules, weight_rules
+from runner.recipe.judge import input_rules, legacy, path_rules, quantization_rules, weight_rules
 from runner.recipe.judge.validate import is_name, place
 from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import Found, KeyPath, Origins
@@ -41,6 +41,7 @@ def check(config: Mapping[str, object], origins: Origins, path: Path, bad: Colle
         _checks(config, bad),
         _preprocessing(config, bad),
         _conversion(_mapping(config, "model").get("source"), _mapping(config, "conversion").get("check")),
+        _inputs(config, bad),
     )
     return [place(finding, origins) for rule in rules for finding in rule]
 
@@ -162,6 +163,14 @@ def _conversion(source: object, check: object) -> Iterator[Finding]:
     elif not importlib.util.find_spec("onnxruntime"):
         what = "ONNX Runtime, which runs the original, is not installed"
         yield Finding(at, what, "pip install 'ovrun[onnxruntime]', or remove it")
+
+
+def _inputs(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[Finding]:
+    """What is built into the model before its inputs."""
+    for name, steps in _mapping(_mapping(config, "conversion"), "preprocess").items():
+        at = ("conversion", "preprocess", name)
+        if isinstance(steps, dict) and _ok(at, bad):
+            yield from input_rules.check(at, steps)
 
 
 def _repeated(config: Mapping[str, object]) -> Iterator[Finding]:

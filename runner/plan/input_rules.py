@@ -1,0 +1,74 @@
+"""The rules of a recipe that need the model's inputs: what is built in before them, and the data that feed them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from runner.errors import Problem
+from runner.model.inputs import Input, Misfit, model_layout, named, preprocess_misfits
+from runner.recipe.conversion import InputSteps
+from runner.recipe.types import Dataset, Recipe
+from runner.registry.tasks import family_of
+from runner.sources import Located
+from runner.sources.inputs import known_inputs
+
+_SECTION = "conversion.preprocess"
+
+
+def check_inputs(
+    recipe: Recipe, located: Located, config: Mapping[str, object] | None, used: Collection[str], parts: Collection[str]
+) -> Iterator[Problem]:
+    """What of `conversion.preprocess` does not fit a model, as far as its files tell.
+
+    Args:
+        config: the model's config.json, as far as it is known by now.
+        used: names of the datasets that feed the model.
+        parts: names of those that the model may have; none if nobody knows yet.
+    """
+    if not recipe.conversion.preprocess:
+        return
+    if refusal := _refusal(located, parts):
+        yield _problem(recipe, Misfit("", *refusal))
+        return
+    inputs = known_inputs(located, config)
+    for misfit in preprocess_misfits(recipe.conversion.preprocess, inputs) if inputs else ():
+        yield _problem(recipe, misfit)
+    yield from _data(recipe, [recipe.datasets[name] for name in used], inputs)
+
+
+def _refusal(located: Located, parts: Collection[str]) -> tuple[str, str] | None:
+    """Why nothing can be built into a model of this kind."""
+    if len(parts) > 1:
+        return f"it is for models of one part, and this one has {' and '.join(parts)}", "remove it"
+    if family_of(located.task).gives == "next tokens":
+        return f"a model for {located.task} is fed by tokenizers, which know nothing of it", "remove it"
+    return None
+
+
+def _problem(recipe: Recipe, misfit: Misfit) -> Problem:
+    key = f"{_SECTION}.{misfit.key}" if misfit.key else _SECTION
+    return Problem(recipe.where(key), key, *misfit[1:])
+
+
+def _data(recipe: Recipe, datasets: Sequence[Dataset], inputs: Sequence[Input]) -> Iterator[Problem]:
+    """What datasets make of their arrays, where the model takes something else since steps were built in."""
+    for name, steps in recipe.conversion.preprocess.items():
+        one = named(name, inputs)
+        for dataset in datasets:
+            if dataset.preprocess and {"", name, *(one.names if one else ())} & dataset.inputs.keys():
+                layout = steps.layout or (model_layout(steps, one) if one else None)
+                yield from _dataset(recipe, dataset, steps, layout)
+
+
+def _dataset(recipe: Recipe, dataset: Dataset, steps: InputSteps, layout: str | None) -> Iterator[Problem]:
+    assert dataset.preprocess
+    made, dtype = dataset.preprocess.layout, dataset.preprocess.dtype
+    key = f"datasets.{dataset.name}.preprocess"
+    if made and layout and made[1] != layout:
+        at = f"{key}.layout"
+        what = f"it makes {made[1]}, and the model takes {layout} since conversion.preprocess"
+        yield Problem(recipe.where(at), at, what, "give the data as they are before these steps")
+    elif steps.element_type and steps.element_type[0] in "ui" and dtype.startswith("float"):
+        at = f"{key}.dtype"
+        what = f"it makes {dtype}, and the model takes {steps.element_type} since conversion.preprocess"
+        yield Problem(recipe.where(at), at, what, "give the data as they are before these steps")
