@@ -9,6 +9,7 @@ import numpy as np
 from runner.data.tokens import Tokenizer, prefix, stream
 from runner.errors import SourceError
 from runner.model.feed import Feed, Port, keeps_state, token_feed
+from runner.recipe.conversion import ANY, Span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,7 @@ def text_pieces(
     Raises:
         SourceError: the dataset has no tokens.
     """
-    length = fixed_length(inputs) or length
+    length = fixed_length(inputs) or min(length, _lengths(inputs)[1] or length)
     cut = _decoder_pieces if keeps_state(inputs) else _row_pieces
     pieces = cut(tokenizer, rows, length)
     if not pieces:
@@ -34,8 +35,8 @@ def text_pieces(
 
 
 def piece_feed(inputs: tuple[Port, ...], ids: NDArray[np.int64], pad: int) -> Feed:
-    """A piece as the model's inputs, filled up with padding where the model's length is fixed."""
-    missing = max(0, (fixed_length(inputs) or 0) - len(ids))
+    """A piece as the model's inputs, filled up with padding to the least length that the model takes."""
+    missing = max(0, _lengths(inputs)[0] - len(ids))
     return token_feed(inputs, np.pad(ids, (0, missing), constant_values=pad), length=len(ids))
 
 
@@ -43,6 +44,12 @@ def fixed_length(inputs: tuple[Port, ...]) -> int | None:
     """The sequence length that the model was made for, if it is fixed."""
     shapes = [port.shape for port in inputs if port.name == "input_ids"]
     return shapes[0][1] if shapes and len(shapes[0]) == 2 else None
+
+
+def _lengths(inputs: tuple[Port, ...]) -> Span:
+    """The least and the most tokens that the model takes."""
+    ids = [port for port in inputs if port.name == "input_ids" and len(port.shape) == 2]
+    return ids[0].span(1) if ids else ANY
 
 
 def _decoder_pieces(tokenizer: Tokenizer, rows: list[str], length: int) -> list[NDArray[np.int64]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import Problem, RecipeError
 from runner.export.damage import reason_of
+from runner.export.reshape import inputs_of
 from runner.model.inputs import Input, model_layout, named, needs_layout, preprocess_misfits
 from runner.recipe.conversion import InputSteps
 
@@ -15,18 +16,6 @@ if TYPE_CHECKING:
     from openvino.preprocess import InputInfo, PreProcessSteps
 
 _SECTION = "preprocess"
-
-
-def inputs_of(model: ov.Model) -> list[Input]:
-    """The inputs of a model, in its order."""
-    return [_input(port) for port in model.inputs]
-
-
-def _input(port: ov.Output) -> Input:
-    names = frozenset(port.get_names())
-    shape = port.get_partial_shape()
-    sizes = tuple(None if size.is_dynamic else size.get_length() for size in shape) if shape.rank.is_static else None
-    return Input(port.get_any_name() if names else port.get_node().get_friendly_name(), sizes, names)
 
 
 def build_in(model: ov.Model, preprocess: Mapping[str, InputSteps]) -> ov.Model:
@@ -54,21 +43,6 @@ def build_in(model: ov.Model, preprocess: Mapping[str, InputSteps]) -> ov.Model:
     except RuntimeError as error:
         what = f"OpenVINO can't put it before {', '.join(preprocess)}: {reason_of(error)}"
         raise RecipeError([Problem("", _SECTION, what)]) from error
-
-
-def taken(model: ov.Model, preprocess: Mapping[str, InputSteps]) -> list[str]:
-    """A sentence on each input that has steps now: what it takes, and what the model does to it."""
-    inputs = inputs_of(model)
-    found = []
-    for name, steps in preprocess.items():
-        one = named(name, inputs)
-        assert one is not None
-        port = model.input(inputs.index(one))
-        layout = f", layout {steps.layout or one.layout}" if needs_layout(steps) else ""
-        done = [key for key in ("color_format", "resize", "mean", "scale") if getattr(steps, key)]
-        inside = f"; the model itself does {', '.join(done)}" if done else ""
-        found.append(f"the input {one} takes {port.get_element_type().get_type_name()}{layout}{inside}")
-    return found
 
 
 def _put(info: InputInfo, steps: InputSteps, one: Input) -> None:

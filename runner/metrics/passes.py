@@ -16,7 +16,7 @@ from runner.data.pieces import piece_feed
 from runner.data.tokens import Passage
 from runner.errors import SourceError
 from runner.metrics.padding import follows_tokens, token_rows, without_padding
-from runner.model.feed import array_feed, bind, fixed_batch, keeps_state
+from runner.model.feed import array_feed, bind, fixed_batch, keeps_state, largest_batch
 from runner.model.runtime import Compiled, logits
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def item_outputs(compiled: Compiled, arrays: Arrays, dataset: str, progress: Pro
     """
     bound = bind(compiled.inputs, arrays.inputs, dataset)
     fixed = fixed_batch(compiled.inputs)
-    size = fixed or _open_batch(arrays)
+    size = fixed or largest_batch(compiled.inputs, _open_batch(arrays))
     for start in range(0, len(arrays), size):
         batch = arrays.batch(start, min(start + size, len(arrays)))
         count = len(next(iter(batch.values())))

@@ -45,19 +45,18 @@ def told(feed: Feed) -> str:
 
 def _tokens(ports: Iterable[Port], config: Mapping[str, object]) -> int:
     """How many tokens a text has: what `input_ids` was made for, else no more than the model has positions."""
-    fixed = next((port.shape[-1] for port in ports if port.name == "input_ids" and port.shape), None)
     positions = (_number(config.get(name), _TOKENS) for name in ("max_position_embeddings", "n_positions"))
-    return fixed or min(_TOKENS, *positions)
+    usual = min(_TOKENS, *positions)
+    texts = (port for port in ports if port.name == "input_ids" and port.shape)
+    return next((port.fitted(len(port.shape) - 1, usual) for port in texts), usual)
 
 
 def sizes(
     port: Port, config: Mapping[str, object], processor: Mapping[str, object], tokens: int = _TOKENS
 ) -> tuple[int, ...]:
-    """A port's shape with its open sizes filled."""
-    return tuple(
-        known if known is not None else usual
-        for known, usual in zip(port.shape, _usual(port, config, processor, tokens), strict=True)
-    )
+    """A port's shape with its open sizes filled by usual ones, or by those of its range that are nearest."""
+    usual = _usual(port, config, processor, tokens)
+    return tuple(port.fitted(axis, size) for axis, size in enumerate(usual))
 
 
 def _usual(port: Port, config: Mapping[str, object], processor: Mapping[str, object], tokens: int) -> tuple[int, ...]:

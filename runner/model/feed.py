@@ -10,6 +10,7 @@ import numpy as np
 
 from runner.base.values import Array
 from runner.errors import SourceError
+from runner.recipe.conversion import ANY, Shape, Span, shown
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -29,15 +30,27 @@ class Port:
         shape: None where a size is open; empty if even the rank is.
         dtype: its NumPy type.
         names: all its names.
+        spans: the least and the most of each size, where the model tells them.
     """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: np.dtype[Any]
     names: frozenset[str] = frozenset()
+    spans: Shape = ()
 
     def __str__(self) -> str:
-        return f"{self.name} {['?' if size is None else size for size in self.shape]}".replace("'", "")
+        return f"{self.name} {shown(tuple(map(self.span, range(len(self.shape)))))}"
+
+    def span(self, axis: int) -> Span:
+        """The least and the most of a size."""
+        size = self.shape[axis]
+        return self.spans[axis] if self.spans else ANY if size is None else (size, size)
+
+    def fitted(self, axis: int, size: int) -> int:
+        """The size, or the nearest that the axis takes."""
+        least, most = self.span(axis)
+        return max(least, size if most is None else min(size, most))
 
 
 def ports(model: ov.Model) -> tuple[Port, ...]:
@@ -50,9 +63,15 @@ def ports(model: ov.Model) -> tuple[Port, ...]:
             else (),
             np.dtype(port.element_type.to_dtype()),
             frozenset(port.get_names()),
+            tuple(_span(size) for size in port.partial_shape) if port.partial_shape.rank.is_static else (),
         )
         for port in model.inputs
     )
+
+
+def _span(size: ov.Dimension) -> Span:
+    most = size.get_max_length()
+    return size.get_min_length(), None if most < 0 else most
 
 
 def takes_tokens(inputs: Iterable[Port]) -> bool:
@@ -63,6 +82,11 @@ def takes_tokens(inputs: Iterable[Port]) -> bool:
 def keeps_state(inputs: Iterable[Port]) -> bool:
     """Whether it is a decoder with a cache: in the model's state, or as inputs."""
     return any(port.name == "beam_idx" or port.name.startswith(_PAST) for port in inputs)
+
+
+def largest_batch(inputs: Iterable[Port], usual: int) -> int:
+    """The usual batch size, or the most that the model takes."""
+    return min([usual, *(port.fitted(0, usual) for port in inputs if port.shape)])
 
 
 def check_takes_text(inputs: Iterable[Port], dataset: str) -> None:
@@ -151,7 +175,7 @@ def array_feed(bound: Mapping[str, Port], arrays: Mapping[str, Array], dataset: 
 
 
 def _array_input(port: Port, array: Array, dataset: str) -> Array:
-    if port.shape and not _fits(port.shape, array.shape):
+    if port.shape and not _fits(port, array.shape):
         message = f"dataset {dataset} can't feed the model's input {port}: its items have shape {list(array.shape[1:])}"
         raise SourceError(message, hint="`preprocess: {layout: NHWC->NCHW}` in the dataset changes the order of axes.")
     if port.dtype.kind in "iub" and array.dtype.kind == "f":
@@ -179,6 +203,8 @@ def _refuse_beyond(port: Port, array: Array, dataset: str) -> None:
         raise SourceError(message)
 
 
-def _fits(port: tuple[int | None, ...], array: tuple[int, ...]) -> bool:
+def _fits(port: Port, array: tuple[int, ...]) -> bool:
     """Whether the sizes of an item agree; the batch may differ."""
-    return len(port) == len(array) and all(a in (None, b) for a, b in zip(port[1:], array[1:], strict=True))
+    return len(port.shape) == len(array) and all(
+        port.fitted(axis, array[axis]) == array[axis] for axis in range(1, len(array))
+    )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from runner.base.words import enumerate_names, near, plural, shorten
-from runner.recipe.conversion import CHANNELS, InputSteps
+from runner.recipe.conversion import CHANNELS, InputSteps, Shape, shown
 
 _COLORS = (1, 3, 4)
 """Sizes of an axis of channels, where nothing else says which axis that is."""
@@ -20,16 +20,22 @@ class Input:
     Attributes:
         name: the one that is told.
         names: all its names.
-        shape: None where a size is open; None as a whole where the rank is open, or not known.
+        sizes: of its axes; None where the rank is open, or not known.
     """
 
     name: str
-    shape: tuple[int | None, ...] | None = None
+    sizes: Shape | None = None
     names: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        sizes = "of any shape" if self.shape is None else f"[{', '.join(_size(size) for size in self.shape)}]"
-        return f"{self.name} {sizes}"
+        return f"{self.name} {'of any shape' if self.sizes is None else shown(self.sizes)}"
+
+    @property
+    def shape(self) -> tuple[int | None, ...] | None:
+        """None where a size is open or has a range."""
+        if self.sizes is None:
+            return None
+        return tuple(least if least == most else None for least, most in self.sizes)
 
     @property
     def layout(self) -> str | None:
@@ -61,6 +67,23 @@ def unknown(name: str, inputs: Collection[Input]) -> Misfit:
     names = [one.name for one in inputs]
     there = enumerate_names(names, lead="its inputs are")
     return Misfit(name, f'the model has no input "{shorten(name)}"', there, near(name, names))
+
+
+def shape_misfits(shapes: Mapping[str, Shape], inputs: Sequence[Input]) -> Iterator[Misfit]:
+    """What of `conversion.shapes` does not fit the inputs."""
+    for name, sizes in shapes.items():
+        one = named(name, inputs)
+        if one is None:
+            yield unknown(name, inputs)
+        elif one.sizes is not None and len(one.sizes) != len(sizes):
+            what = f"{shown(sizes)} has {plural(len(sizes), 'size')}, and the model's input {one} has {len(one.sizes)}"
+            yield Misfit(name, what, "a size, a range or -1 for each")
+
+
+def reshaped(shapes: Mapping[str, Shape], inputs: Sequence[Input]) -> list[Input]:
+    """The inputs with the shapes that they get."""
+    told = {id(named(name, inputs)): sizes for name, sizes in shapes.items()}
+    return [replace(one, sizes=told.get(id(one), one.sizes)) for one in inputs]
 
 
 def preprocess_misfits(preprocess: Mapping[str, InputSteps], inputs: Sequence[Input]) -> Iterator[Misfit]:
@@ -129,7 +152,3 @@ def _resize(steps: InputSteps, one: Input, sizes: Mapping[str, int | None]) -> _
         yield "resize", f"the model's input {one} leaves height and width open", f"say which, such as {example}"
     elif steps.resize.to and any(size not in (None, to) for size, to in zip(own, steps.resize.to, strict=True)):
         yield "resize", f"{list(steps.resize.to)} is not what the model's input {one} takes", "remove `to`"
-
-
-def _size(size: int | None) -> str:
-    return "?" if size is None else str(size)

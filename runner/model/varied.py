@@ -66,8 +66,7 @@ def _shape(port: Port, usual: tuple[int, ...], tokens: int, kinds: Collection[st
         wanted[axis] = int(usual[axis] * _SHORTER)
     elif "other" in kinds and wanted:
         wanted[0] = 2
-    known = port.shape or (None,) * len(wanted)
-    return tuple(size if is_open is None else is_open for size, is_open in zip(wanted, known, strict=True))
+    return tuple(port.fitted(axis, size) for axis, size in enumerate(wanted))
 
 
 def _is_text(port: Port, usual: tuple[int, ...], tokens: int) -> bool:

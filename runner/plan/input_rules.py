@@ -1,38 +1,40 @@
-"""The rules of a recipe that need the model's inputs: what is built in before them, and the data that feed them."""
+"""The rules of a recipe that need the model's inputs: their shapes, what is built in before them, what feeds them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from runner.errors import Problem
-from runner.model.inputs import Input, Misfit, model_layout, named, preprocess_misfits
+from runner.model.inputs import Input, Misfit, model_layout, named, preprocess_misfits, reshaped, shape_misfits
 from runner.recipe.conversion import InputSteps
 from runner.recipe.types import Dataset, Recipe
 from runner.registry.tasks import family_of
 from runner.sources import Located
 from runner.sources.inputs import known_inputs
 
-_SECTION = "conversion.preprocess"
-
 
 def check_inputs(
     recipe: Recipe, located: Located, config: Mapping[str, object] | None, used: Collection[str], parts: Collection[str]
 ) -> Iterator[Problem]:
-    """What of `conversion.preprocess` does not fit a model, as far as its files tell.
+    """What the recipe says of inputs and does not fit a model, as far as its files tell.
 
     Args:
         config: the model's config.json, as far as it is known by now.
         used: names of the datasets that feed the model.
         parts: names of those that the model may have; none if nobody knows yet.
     """
-    if not recipe.conversion.preprocess:
+    said = recipe.conversion
+    sections = [name for name in ("shapes", "preprocess") if getattr(said, name)]
+    if not sections:
         return
     if refusal := _refusal(located, parts):
-        yield _problem(recipe, Misfit("", *refusal))
+        yield from (_problem(recipe, name, Misfit("", *refusal)) for name in sections)
         return
     inputs = known_inputs(located, config)
-    for misfit in preprocess_misfits(recipe.conversion.preprocess, inputs) if inputs else ():
-        yield _problem(recipe, misfit)
+    if inputs:
+        yield from (_problem(recipe, "shapes", one) for one in shape_misfits(said.shapes, inputs))
+        inputs = reshaped(said.shapes, inputs)
+        yield from (_problem(recipe, "preprocess", one) for one in preprocess_misfits(said.preprocess, inputs))
     yield from _data(recipe, [recipe.datasets[name] for name in used], inputs)
 
 
@@ -45,8 +47,8 @@ def _refusal(located: Located, parts: Collection[str]) -> tuple[str, str] | None
     return None
 
 
-def _problem(recipe: Recipe, misfit: Misfit) -> Problem:
-    key = f"{_SECTION}.{misfit.key}" if misfit.key else _SECTION
+def _problem(recipe: Recipe, section: str, misfit: Misfit) -> Problem:
+    key = ".".join(part for part in ("conversion", section, misfit.key) if part)
     return Problem(recipe.where(key), key, *misfit[1:])
 
 

@@ -32,7 +32,9 @@ from runner.registry.gates import GateKind
 
 NONE = "none"
 """What `parts` says of a part that stays as it is."""
-_CONVERSION = {key: value for key, value in asdict(Conversion()).items() if key not in ("check", "preprocess")}
+_STATED = ("check", "shapes", "preprocess")
+"""Keys of `conversion` that stay away where they are not stated."""
+_CONVERSION = {key: value for key, value in asdict(Conversion()).items() if key not in _STATED}
 _GATES = frozenset({"metric", "dataset", *GateKind})
 
 

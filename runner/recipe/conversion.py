@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,6 +15,11 @@ Measured on whole conversions: at most 1e-6 in fp32, and 2e-4 to 3e-3 in fp16, w
 """
 CHANNELS: Mapping[str, int] = {"RGB": 3, "BGR": 3, "RGBX": 4, "BGRX": 4, "GRAY": 1}
 """How many channels a color format has."""
+
+Span = tuple[int, int | None]
+"""The least and the most that a size may be; None where there is no most."""
+ANY: Span = (0, None)
+Shape = tuple[Span, ...]
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,7 @@ class Conversion:
     """How the source becomes an OpenVINO IR.
 
     Attributes:
+        shapes: name of an input -> its shape.
         preprocess: name of an input -> what is built into the model before it.
     """
 
@@ -79,6 +85,7 @@ class Conversion:
     stateful: bool = True
     tokenizer: bool = True
     check: ConversionCheck = field(default_factory=ConversionCheck)
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
     preprocess: Mapping[str, InputSteps] = field(default_factory=dict)
 
     @property
@@ -93,7 +100,33 @@ def conversion_of(data: Mapping[str, object]) -> Conversion:
     said = data.get("check", True)
     check = made(ConversionCheck, said) if isinstance(said, dict) else ConversionCheck(bool(said))
     steps = {name: steps_of(mapping(one)) for name, one in section(data, "preprocess").items()}
-    return made(Conversion, {**data, "check": check, "preprocess": steps})
+    shapes = {name: shape_of(listing(one)) for name, one in section(data, "shapes").items()}
+    return made(Conversion, {**data, "check": check, "shapes": shapes, "preprocess": steps})
+
+
+def shape_of(sizes: Sequence[object]) -> Shape:
+    """A shape as a recipe has it."""
+    return tuple(span(size) for size in sizes)
+
+
+def span(size: object) -> Span:
+    """A size as a recipe or an IR has it: 224, -1, `?`, `224..640` or `224..`."""
+    if not isinstance(size, str):
+        return (whole(size), whole(size)) if whole(size) >= 0 else ANY
+    least, dots, most = size.partition("..")
+    if not dots:
+        return (int(size), int(size)) if size.isdigit() else ANY
+    return int(least or 0), int(most) if most else None
+
+
+def shown(shape: Shape) -> str:
+    """`[1, 3, 224..640, ?]`."""
+    return f"[{', '.join(_shown(one) for one in shape)}]"
+
+
+def _shown(one: Span) -> str:
+    least, most = one
+    return "?" if one == ANY else str(least) if least == most else f"{least}..{'' if most is None else most}"
 
 
 def steps_of(data: Mapping[str, object]) -> InputSteps:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import runner.base.files as fs
 from runner.model.inputs import Input
+from runner.recipe.conversion import ANY, Span, shape_of, span
 from runner.sources import Located
 from runner.sources.onnx_data import fields, number
 
@@ -38,7 +39,7 @@ def _of_images(task: str | None, config: Mapping[str, object]) -> list[Input]:
     if task not in _OF_IMAGES or not config or config.get("model_type") in _OTHERS:
         return []
     channels = config.get("num_channels")
-    return [Input("pixel_values", (None, channels if isinstance(channels, int) else None, None, None))]
+    return [Input("pixel_values", (ANY, span(channels) if isinstance(channels, int) else ANY, ANY, ANY))]
 
 
 def _of_ir(path: Path) -> list[Input]:
@@ -69,12 +70,8 @@ def _parameter(layer: Element) -> Input:
     data, port = layer.find("data"), layer.find("output/port")
     stated = data.get("shape") if data is not None else None
     names = [name for name in (port.get("names", "") if port is not None else "").split(",") if name]
-    shape = None if stated is None or "..." in stated else tuple(_size(size) for size in stated.split(",") if size)
-    return Input(sorted(names)[0] if names else layer.get("name", ""), shape, frozenset(names))
-
-
-def _size(said: str) -> int | None:
-    return int(said) if said.isdigit() else None
+    sizes = None if stated is None or "..." in stated else shape_of([size for size in stated.split(",") if size])
+    return Input(sorted(names)[0] if names else layer.get("name", ""), sizes, frozenset(names))
 
 
 _GRAPH, _INITIALIZER, _INPUT = 7, 5, 11
@@ -107,11 +104,11 @@ def _value(content: mmap.mmap, start: int, stop: int) -> Input:
     return Input(_text(content, start, stop, 1), sizes[0] if sizes else None)
 
 
-def _dimension(content: mmap.mmap, start: int, stop: int) -> int | None:
+def _dimension(content: mmap.mmap, start: int, stop: int) -> Span:
     """A size that is stated; a name, or nothing, is an open one."""
     stated = start < stop and content[start] == _SIZE
     size = number(content, start + 1, stop) if stated else 0
-    return size if 0 < size < _NEGATIVE else None
+    return (size, size) if 0 < size < _NEGATIVE else ANY
 
 
 def _inside(content: mmap.mmap, start: int, stop: int, wanted: int) -> Iterator[tuple[int, int]]:

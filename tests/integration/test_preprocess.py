@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from runner.errors import RecipeError
-from runner.export.preprocess import build_in, inputs_of, taken
+from runner.export.preprocess import build_in
+from runner.export.reshape import inputs_of, taken
 from runner.plan.input_rules import check_inputs
 from runner.recipe import load_recipe
 from runner.recipe.conversion import steps_of
@@ -114,7 +115,7 @@ def test_inputs_keep_their_names_their_order_and_what_is_not_asked_for() -> None
         ids.get_names() == {"ids"} and str(ids.partial_shape) == "[?,2]" and ids.element_type.get_type_name() == "i64"
     )
     assert x.get_names() == {"x", "x:0"} and str(x.partial_shape) == "[?,40,30,3]"
-    (told,) = taken(found, {"x:0": steps_of(steps)})
+    (told,) = taken(found, {}, {"x:0": steps_of(steps)})
     assert told == "the input x [?, 40, 30, 3] takes u8, layout NHWC; the model itself does resize, scale"
 
 

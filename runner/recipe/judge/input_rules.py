@@ -1,14 +1,32 @@
-"""Settings of `conversion.preprocess` that can't hold for any model: letters of layouts, numbers of values."""
+"""Settings of `conversion` for inputs that can't hold for any model: ranges, letters of layouts, numbers of values."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
-from runner.recipe.conversion import CHANNELS, InputSteps, steps_of
+from runner.base.values import listing
+from runner.recipe.conversion import CHANNELS, InputSteps, shape_of, shown, steps_of
 from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import KeyPath
 
 _IMAGE = "HW"
+_LARGEST = 1 << 28
+"""Values of an input; a picture of eight million pixels has 1 << 25."""
+
+
+def check_shape(at: KeyPath, sizes: object) -> Iterator[Finding]:
+    """Look at the shape of one input, which its schema has judged."""
+    shape = shape_of(listing(sizes))
+    for index, (least, most) in enumerate(shape):
+        if most is not None and most < max(least, 1):
+            yield Finding((*at, index), f"no size is in {least}..{most}", "the least first, such as 224..640")
+    least, most = shape[0]
+    if least > 1 and least != most:
+        what = f"the first size is the batch, and {shown(shape[:1])[1:-1]} leaves single items out"
+        yield Finding((*at, 0), what, "one size, or a range from 1")
+    if math.prod(max(least, 1) for least, _ in shape) > _LARGEST:
+        yield Finding(at, f"{shown(shape)} is too large", f"at most {_LARGEST} values")
 
 
 def check(at: KeyPath, data: Mapping[str, object]) -> Iterator[Finding]:

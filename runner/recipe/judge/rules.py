@@ -166,7 +166,14 @@ def _conversion(source: object, check: object) -> Iterator[Finding]:
 
 
 def _inputs(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[Finding]:
-    """What is built into the model before its inputs."""
+    """What shapes the inputs get, and what is built into the model before them."""
+    for name, sizes in _mapping(_mapping(config, "conversion"), "shapes").items():
+        at = ("conversion", "shapes", name)
+        if isinstance(sizes, list) and _ok(at, bad):
+            yield from input_rules.check_shape(at, sizes)
+    if config.get("input_info") and "shapes" in _mapping(config, "conversion"):
+        what = "input_info says the shapes of inputs too, and NNCF's calibration length"
+        yield Finding(("conversion", "shapes"), what, "state one of the two")
     for name, steps in _mapping(_mapping(config, "conversion"), "preprocess").items():
         at = ("conversion", "preprocess", name)
         if isinstance(steps, dict) and _ok(at, bad):

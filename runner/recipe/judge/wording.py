@@ -176,7 +176,12 @@ def _as_type(value: object, wanted: list[str]) -> str | None:
             return value if float(value) == float(value) else None
         except ValueError:
             return None
-    if isinstance(value, int | float) and not isinstance(value, bool) and "string" in wanted:
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and "string" in wanted
+        and "integer" not in wanted
+    ):
         return f'"{value}" in quotes'
     return None
 
