@@ -26,6 +26,8 @@ from runner.model.feed import ports
 from runner.model.parts import Model
 from runner.registry.tasks import family_of
 
+_TOKENIZER = "openvino_tokenizer.xml"
+_WORDS = "a few words, Über 12 others"
 _SPECIAL = 3
 """Tokens that a text doesn't hold."""
 
@@ -43,6 +45,7 @@ def main(original: Path, published: Path) -> None:
         wanted = theirs(**tensors)
         found = used(loaded(published), feed, tensors)
     print(json.dumps(dict(distances(wanted, found))))
+    refuse_other_tokens(original, published)
 
 
 def inputs(published: Path, config: Mapping[str, Any], random: np.random.Generator) -> dict[str, Any]:
@@ -63,6 +66,17 @@ def inputs(published: Path, config: Mapping[str, Any], random: np.random.Generat
     if part == "encoder":
         feed["decoder_input_ids"] = random.integers(_SPECIAL, vocabulary, (1, 5))
     return feed
+
+
+def refuse_other_tokens(original: Path, published: Path) -> None:
+    """The tokenizer that comes as an OpenVINO model reads a text as the original's own class does."""
+    import openvino_tokenizers  # noqa: F401 - OpenVINO knows its operations then
+    from transformers import AutoTokenizer
+
+    if (published / _TOKENIZER).is_file():
+        read = ov.compile_model(published / _TOKENIZER, "CPU")([_WORDS])["input_ids"]
+        wanted = AutoTokenizer.from_pretrained(original)(_WORDS).input_ids
+        assert read.tolist() == [wanted], f"{read.tolist()}, and the original's {wanted}"
 
 
 def loaded(published: Path) -> Any:

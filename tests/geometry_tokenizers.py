@@ -68,3 +68,13 @@ def write_wordpiece(folder: Path, size: int) -> None:
     tokens = [*special, *islice(words, size - len(special))]
     (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "model_max_length": 128})
+
+
+def pieces(*special: str, size: int) -> list[tuple[str, float]]:
+    """A vocabulary of `size` pieces with scores, as tokenizers of SentencePiece's kind have; the special ones first."""
+    words = ("".join(letters) for length in (1, 2, 3) for letters in product(_LETTERS, repeat=length))
+    return [
+        *((piece, 0.0) for piece in special),
+        ("▁", -2.0),
+        *((word, -3.0) for word in islice(words, size - len(special) - 1)),
+    ]

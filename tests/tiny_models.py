@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.geometry_tokenizers import write_json, write_tokenizer_json, write_wordpiece
+from tests.geometry_tokenizers import pieces, write_json, write_tokenizer_json, write_wordpiece
 
 VOCABULARY = 400
 _TEXT = {"vocab_size": VOCABULARY, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
@@ -57,6 +57,27 @@ def _bart(folder: Path) -> None:
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
 
 
+def _mbart(folder: Path) -> None:
+    from transformers import MBartConfig, MBartForConditionalGeneration, MBartTokenizer
+    from transformers.models.mbart.tokenization_mbart import FAIRSEQ_LANGUAGE_CODES as LANGUAGES
+
+    ends = {**_TEXT, "pad_token_id": 1, "bos_token_id": 0, "decoder_start_token_id": 2, "forced_eos_token_id": 2}
+    config = MBartConfig(max_position_embeddings=64, **_HALVES, **ends)
+    save(folder, MBartForConditionalGeneration(config))
+    own = len(LANGUAGES) + 1  # and "<mask>"
+    vocabulary = pieces("<s>", "<pad>", "</s>", "<unk>", size=VOCABULARY - own)
+    MBartTokenizer(vocab=vocabulary, src_lang="en_XX", tgt_lang="de_DE").save_pretrained(folder)
+
+
+def _pegasus(folder: Path) -> None:
+    from transformers import PegasusConfig, PegasusForConditionalGeneration, PegasusTokenizer
+
+    ends = {**_TEXT, "eos_token_id": 1, "decoder_start_token_id": 0}
+    save(folder, PegasusForConditionalGeneration(PegasusConfig(max_position_embeddings=64, **_HALVES, **ends)))
+    masks = ("<mask_2>", "<mask_1>", *(f"<unk_{number}>" for number in range(2, 103)))
+    PegasusTokenizer(vocab=pieces("<pad>", "</s>", "<unk>", *masks, size=VOCABULARY)).save_pretrained(folder)
+
+
 def _vit(folder: Path) -> None:
     from transformers import ViTConfig, ViTForImageClassification
 
@@ -86,6 +107,19 @@ def _clip(folder: Path) -> None:
     processor(folder, "CLIPImageProcessor", size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32})
     write_tokenizer_json(folder, VOCABULARY)
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 32})
+
+
+def _siglip(folder: Path) -> None:
+    from transformers import SiglipConfig, SiglipModel
+
+    text = {**_LAYERS, **_TEXT, "max_position_embeddings": 16, "projection_size": 64}
+    vision = {**_LAYERS, "image_size": 32, "patch_size": 16}
+    model = SiglipModel(SiglipConfig(text_config=text, vision_config=vision))
+    model.logit_bias.data.fill_(-10)  # where a training of SigLIP starts
+    save(folder, model)
+    processor(folder, "SiglipImageProcessor", size={"height": 32, "width": 32})
+    write_tokenizer_json(folder, VOCABULARY)
+    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 16})
 
 
 def _wav2vec2(kind: str) -> Callable[[Path], None]:
@@ -141,9 +175,12 @@ MODELS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "bert-features": ("feature-extraction", _bert("BertModel")),
     "t5": ("text2text-generation-with-past", _t5),
     "bart": ("text2text-generation-with-past", _bart),
+    "mbart": ("text2text-generation-with-past", _mbart),
+    "pegasus": ("text2text-generation-with-past", _pegasus),
     "vit": ("image-classification", _vit),
     "segformer": ("semantic-segmentation", _segformer),
     "clip": ("zero-shot-image-classification", _clip),
+    "siglip": ("zero-shot-image-classification", _siglip),
     "llava": ("image-text-to-text", _llava),
     "wav2vec2": ("audio-classification", _wav2vec2("Wav2Vec2ForSequenceClassification")),
     "wav2vec2-ctc": ("automatic-speech-recognition", _wav2vec2("Wav2Vec2ForCTC")),

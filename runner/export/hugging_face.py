@@ -16,7 +16,7 @@ from runner.export.imports import import_exporter
 from runner.export.model import Request, load_config, load_model, supported_task, uses_main_export
 from runner.export.patches import keep_code_in
 from runner.export.pytorch import compare
-from runner.export.tokenizer import convert_tokenizer, copy_unread, load_preprocessors
+from runner.export.tokenizer import convert_tokenizer, copy_unread, load_preprocessors, refuse_unread
 from runner.model.check import check_folder
 from runner.model.listing import view
 from runner.sources.adapter import find, refuse_misfit
@@ -132,6 +132,7 @@ def _export(request: Request, check: str | None, progress: Callable[[str], None]
     with steps("convert"):
         if special:
             convert_by_main_export(request)
+            refuse_unread(request)
         else:
             convert(request, model, preprocessors)
         copy_unread(request)

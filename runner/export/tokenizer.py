@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import SourceError
+from runner.export import pieces
 from runner.export.model import Request
 from runner.model import listing, sentences
 from runner.registry.tasks import family_of
@@ -26,7 +27,10 @@ _TOKENIZER_FILES = (
     "tokenizer.model",
     "spiece.model",
     "sentencepiece.bpe.model",
+    "spm_char.model",
 )
+_WRITTEN = "tokenizer_config.json"
+"""What transformers writes of each tokenizer."""
 
 
 def load_preprocessors(request: Request) -> list[object]:
@@ -41,13 +45,34 @@ def load_preprocessors(request: Request) -> list[object]:
     return []
 
 
+def refuse_unread(request: Request) -> None:
+    """Look for a tokenizer that Optimum could not load, of which it says no word.
+
+    Raises:
+        SourceError: there is one, and its users would find none.
+    """
+    if request.tokenizer and _tokenizer_is_unread(request):
+        _load_tokenizer(request)
+
+
+def _tokenizer_is_unread(request: Request) -> bool:
+    """Whether the source has a tokenizer, and none was written."""
+    return not (request.out / _WRITTEN).exists() and bool(_tokenizer_of(request.source))
+
+
+def _tokenizer_of(source: Path) -> list[str]:
+    there = {path.name for path in listing.tokenizer_files(source)}
+    return sorted(name for name in there if name in _TOKENIZER_FILES or name.endswith(".spm"))
+
+
 def copy_unread(request: Request) -> None:
     """Copy what no class of transformers writes.
 
-    These are settings of processors that could not be loaded here, such as for want of an image library, and what
-    sentence-transformers does after the network.
+    These are settings of processors that could not be loaded here, such as for want of an image library, what
+    sentence-transformers does after the network, and a tokenizer that the recipe goes without.
     """
-    for name in (*_PROCESSOR_FILES, *_sentence_files(request.source)):
+    tokenizer = [_WRITTEN, *_tokenizer_of(request.source)] if _tokenizer_is_unread(request) else []
+    for name in (*_PROCESSOR_FILES, *_sentence_files(request.source), *tokenizer):
         if (request.source / name).is_file() and not (request.out / name).exists():
             (request.out / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(request.source / name, request.out / name)
@@ -74,8 +99,9 @@ def _load_tokenizer(request: Request) -> PreTrainedTokenizerBase:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # any tokenizer library may raise here, each in its own way; Rust's panics too
+        what = pieces.unread({path.name: path for path in listing.tokenizer_files(request.source)})
         message = f"{request.source}: its tokenizer cannot be loaded: {error}"
-        raise SourceError(message) from error
+        raise SourceError(message, hint=f"{what} needs sentencepiece: {pieces.INSTALL}" if what else None) from error
 
 
 def convert_tokenizer(request: Request, preprocessors: list[object]) -> None:

@@ -23,6 +23,7 @@ from runner.plan.model_rules import (
     check_against_parts,
     no_adapter,
     no_processor,
+    no_tokenizer,
     not_exportable,
     quantized_before,
     unknown_parts,
@@ -119,7 +120,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
     task, problems = located.task, list(unknown_parts(recipe, _parts_of(located)))
     if config and task and located.reader == "transformers":
         problems += [*not_exportable(recipe, config, task), *quantized_before(recipe, config)]
-        problems += no_processor(recipe, located.files, task)
+        problems += [*no_processor(recipe, located.files, task), *no_tokenizer(recipe, located.files)]
     if recipe.model.adapter:
         problems += no_adapter(recipe, config, task)
     if config:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from runner.base.values import whole
 from runner.base.words import near
 from runner.errors import Problem
-from runner.export import adapter, exportable, quantized
+from runner.export import adapter, exportable, pieces, quantized
 from runner.model import architecture
 from runner.recipe.judge import quantization_rules, weight_rules
 from runner.recipe.types import Quantization, Recipe, WeightCompression
@@ -68,6 +69,18 @@ def no_processor(recipe: Recipe, files: Collection[str], task: str) -> Iterator[
     if files and _SEES in family_of(task).parts and _PROCESSOR.isdisjoint(files):
         what = f"nothing says how images become its inputs: it has neither {' nor '.join(sorted(_PROCESSOR))}"
         yield Problem(recipe.where("model"), "model", what, "put the files of its processor beside its config.json")
+
+
+def no_tokenizer(recipe: Recipe, files: Mapping[str, Path]) -> Iterator[Problem]:
+    """A tokenizer that can't be read, for want of a package.
+
+    Args:
+        files: name -> file; none if nobody knows yet.
+    """
+    if recipe.conversion.tokenizer and (what := pieces.unread(files)):
+        told = f"its tokenizer ({what}) is read with the package sentencepiece, which is not installed"
+        allowed = f"{pieces.INSTALL}, or set conversion.tokenizer: false to go without"
+        yield Problem(recipe.where("model"), "model", told, allowed)
 
 
 def unknown_parts(recipe: Recipe, parts: Collection[str]) -> Iterator[Problem]:

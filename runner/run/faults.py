@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import runner.base.files as fs
 from runner.artifact.status import Status
 from runner.engine.failures import NotRunError
 from runner.errors import AccuracyError, OvrunError, Problem, RecipeError
+from runner.model import listing
 from runner.plan.builder import refuse_misfit
 from runner.plan.types import Plan, Stage
 from runner.recipe.judge.schemas import load_schema
@@ -16,13 +18,15 @@ from runner.store import Entry
 
 
 def check_fetched(plan: Plan, stage: Stage, entry: Entry) -> None:
-    """Hold a fetched model's config.json against the recipe, as early as it can be known.
+    """Hold a fetched model's config.json and files against the recipe, as early as they can be known.
 
     Raises:
         RecipeError: the recipe does not fit the model.
     """
     if stage.name == "fetch":
-        refuse_misfit(plan.recipe, plan.located, fs.read_object(entry.files / "config.json"))
+        files = {name: entry.files / name for name in listing.names(entry.files)}
+        located = replace(plan.located, files=files)
+        refuse_misfit(plan.recipe, located, fs.read_object(entry.files / "config.json"))
 
 
 def status_after(error: OvrunError) -> Status:
