@@ -116,6 +116,7 @@ def optimize(
     outputs: PathLike = OUTPUTS,
     recipes_dir: PathLike | None = None,
     allow_remote_code: bool = False,
+    allow_code: bool = False,
     observer: Observer | None = None,
 ) -> Version:
     """Take a recipe from validation to a published version, or to the one that is up to date.
@@ -123,6 +124,7 @@ def optimize(
     Args:
         recipe: one that was loaded, or what `load` takes.
         allow_remote_code: let a recipe with `trust_remote_code` run the code that comes with its model.
+        allow_code: let a recipe with `source: pytorch` run the code of its model's file.
         observer: is told how far the run is, and of its end, a missed gate's too.
 
     Raises:
@@ -132,12 +134,12 @@ def optimize(
         StageError: a stage failed, or `outputs` can't be written.
     """
     from runner.metrics.gates import missed
-    from runner.recipe.permission import refuse_remote_code
+    from runner.recipe.permission import PYTHON, refuse_code
     from runner.run import lifecycle
     from runner.run.outcome import Silent
 
     loaded = _recipe(recipe, overrides, recipes_dir)
-    refuse_remote_code([loaded], allowed=allow_remote_code, by="allow_remote_code=True")
+    refuse_code([loaded], remote=allow_remote_code, own=allow_code, words=PYTHON)
     (outcome,) = lifecycle.optimize(loaded, Path(outputs), observer or Silent()).points
     if not all(judged.passed for judged in outcome.checks):
         raise missed(loaded.name, str(outcome.reason))
@@ -153,6 +155,7 @@ def sweep(
     jobs: int = 1,
     fail_fast: bool = False,
     allow_remote_code: bool = False,
+    allow_code: bool = False,
     observer: Observer | None = None,
     execute: Execute | None = None,
 ) -> Finished:
@@ -173,7 +176,7 @@ def sweep(
         StageError: `outputs` can't be written.
     """
     from runner.engine.pick import engine
-    from runner.recipe.permission import refuse_remote_code
+    from runner.recipe.permission import PYTHON, refuse_code
     from runner.recipe.points.sweep import load_sweep
     from runner.recipe.types import Sweep
     from runner.run import lifecycle
@@ -183,7 +186,7 @@ def sweep(
         name if isinstance(name, Sweep) else load_sweep(os.fspath(name), overrides, recipes_dir=_maybe(recipes_dir))
     )
     recipes = [point.recipe for point in loaded.points]
-    refuse_remote_code(recipes, allowed=allow_remote_code, by="allow_remote_code=True")
+    refuse_code(recipes, remote=allow_remote_code, own=allow_code, words=PYTHON)
     return lifecycle.run_sweep(
         loaded, Path(outputs), observer or Silent(), execute or engine(jobs), fail_fast=fail_fast
     )

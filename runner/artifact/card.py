@@ -115,6 +115,9 @@ def _origin(model: ModelRecord) -> str:
     if "adapter" in model:
         said = f"{code(Path(model['adapter']).name)} (SHA-256 `{model['adapter_sha256'][:16]}…`)"
         return f"{_source(model)}, with the adapter {said} merged into it"
+    if "weights" in model:
+        said = f"{code(Path(model['weights']).name)} (SHA-256 `{model['weights_sha256'][:16]}…`)"
+        return f"{_source(model)}, with the weights {said}"
     return _source(model)
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from runner import data as readers
 from runner import sources
 from runner.errors import OvrunError, SourceError
-from runner.recipe.build import dataset
-from runner.recipe.types import ModelSource
+from runner.recipe.build import dataset, model_source
 from runner.sources.adapter import find
+from runner.sources.pytorch import find_weights
 
 if TYPE_CHECKING:
     from runner.artifact.types import DatasetRecord, Manifest
@@ -32,11 +33,13 @@ def model(manifest: Manifest, folder: Path, stated: Path | None) -> dict[str, ob
         section["revision"] = manifest["model"]["revision"]
     if "adapter" in section:
         section["adapter"] = {"path": _adapter(section["adapter"]["path"], manifest, folder)}
+    if "weights" in section:
+        section["weights"] = _weights(section["weights"], manifest, folder)
     if "path" not in section:
         return section
 
     def fits(path: Path) -> bool:
-        whole = ModelSource(**{**section, "path": path, "adapter": None})
+        whole = replace(model_source({**section, "path": str(path)}), adapter=None, weights=None)
         located = sources.locate(whole, lambda name: Path(os.devnull))
         return bool(located.identity.get("sha256") == manifest["model"].get("sha256"))
 
@@ -51,6 +54,17 @@ def _adapter(said: str, manifest: Manifest, folder: Path) -> str:
         return bool(find(path, Path(os.devnull)).digest == manifest["model"].get("adapter_sha256"))
 
     return str(_find("the adapter", said, folder, None, fits, "`ovrun optimize recipe.yaml model.adapter.path=PATH`"))
+
+
+def _weights(said: str, manifest: Manifest, folder: Path) -> str:
+    """Where the weights are."""
+
+    def fits(path: Path) -> bool:
+        return bool(find_weights(path, lambda name: Path(os.devnull)).digest == manifest["model"].get("weights_sha256"))
+
+    return str(
+        _find("the file of weights", said, folder, None, fits, "`ovrun optimize recipe.yaml model.weights=PATH`")
+    )
 
 
 def datasets(manifest: Manifest, folder: Path, stated: Mapping[str, Path]) -> dict[str, object]:

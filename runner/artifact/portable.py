@@ -31,7 +31,12 @@ class Places:
         self.recipe, self.folder = recipe, _plain(folder)
         self.project = _plain(outputs).parent
         self.home = _plain(Path.home())
-        stated = recipe.model.path, recipe.model.adapter, *(data.path for data in recipe.datasets.values())
+        stated = (
+            recipe.model.path,
+            recipe.model.adapter,
+            recipe.model.weights,
+            *(data.path for data in recipe.datasets.values()),
+        )
         known = [path for path in stated if path]
         self._said = {str(path): self.path(str(path)) for path in known}
         for path, said in ((outputs, outputs.name), (Path.cwd(), "."), (Path.home(), "~")):
@@ -64,14 +69,18 @@ class Places:
         return {key: known.get(key, value) for key, value in resolved.items()}
 
     def _with_path(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        said = {key: self.path(value) if key == "path" else value for key, value in data.items()}
+        said = {key: self.path(value) if key in ("path", "weights") else value for key, value in data.items()}
         return said | ({"adapter": self._with_path(data["adapter"])} if "adapter" in data else {})
 
     def settings(self, value: Any, key: str = "") -> Any:
         """The settings of a sweep's point, whose paths may have any depth."""
         if isinstance(value, Mapping):
             return {name: self.settings(item, name) for name, item in value.items()}
-        return self.path(value) if isinstance(value, str) and key.rpartition(".")[2] == "path" else self.said(value)
+        return (
+            self.path(value)
+            if isinstance(value, str) and key.rpartition(".")[2] in ("path", "weights")
+            else self.said(value)
+        )
 
     def origins(self, origins: Mapping[str, str]) -> dict[str, str]:
         """Dotted key -> place; of the command line no more than that, of a file its path from the recipe's folder."""

@@ -31,6 +31,8 @@ class ModelRecord(TypedDict):
     sha256: NotRequired[str]
     adapter: NotRequired[str]
     adapter_sha256: NotRequired[str]
+    weights: NotRequired[str]
+    weights_sha256: NotRequired[str]
 
 
 class SweepRecord(TypedDict):

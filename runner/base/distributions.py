@@ -55,6 +55,24 @@ def head(distribution: str) -> str | None:
 
 
 @cache
+def owner(module: str) -> str | None:
+    """The distribution that a module at the top belongs to; None where pip installed none that has it."""
+    folders = _installed()
+    own = folders.get(_normal(module))
+    there = [*([own] if own else []), *(folder for folder in folders.values() if folder != own)]
+    return next((_name(folder) for folder in there if _holds(folder, module)), None)
+
+
+def _holds(folder: Path, module: str) -> bool:
+    """Whether what pip noted of a package names a module's folder or file."""
+    try:
+        record = (folder / "RECORD").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return re.search(rf"^{re.escape(module)}(/|\.[^/\n]*,)", record, re.MULTILINE) is not None
+
+
+@cache
 def _installed() -> dict[str, Path]:
     """Name as pip compares it -> folder of its metadata; of a package that is there twice, the first on the path."""
     found: dict[str, Path] = {}

@@ -13,15 +13,21 @@ _OPTIONAL = ("openvino-genai",)
 
 def environment(libraries: Iterable[str]) -> dict[str, str]:
     """Distribution -> version, for what ovrun requires and for `libraries`, with what these require in turn."""
+    found = closure([_SELF, *_OPTIONAL, *libraries])
+    found.pop(_SELF, None)
+    return found
+
+
+def closure(libraries: Iterable[str]) -> dict[str, str]:
+    """Distribution -> version, for those of some that are installed, and for what they require in turn."""
     found: dict[str, str] = {}
-    waiting = [_SELF, *_OPTIONAL, *sorted(libraries)]
+    waiting = sorted(libraries)
     while waiting:
         name = _normal(waiting.pop())
         if name in found or (known := _installed(name)) is None:
             continue
         found[name], required = known
         waiting += required
-    found.pop(_SELF, None)
     return dict(sorted(found.items()))
 
 

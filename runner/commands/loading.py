@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from runner.base.paths import is_file
 from runner.errors import Problem, RecipeError, UsageError
-from runner.recipe.permission import refuse_remote_code
+from runner.recipe.permission import refuse_code
 
 if TYPE_CHECKING:
     from runner.recipe import Recipe, Sweep
@@ -68,9 +68,13 @@ def _each(names: Sequence[str], load: Callable[[str], Loaded]) -> list[Loaded]:
 
 def permit_all(sweep: Sweep, arguments: Namespace) -> None:
     """Refuse a sweep if one of its points runs code that nobody allowed."""
-    refuse_remote_code([point.recipe for point in sweep.points], allowed=arguments.allow_remote_code)
+    _permit([point.recipe for point in sweep.points], arguments)
 
 
 def permit(recipe: Recipe, arguments: Namespace) -> None:
     """Refuse a recipe that runs code that nobody allowed."""
-    refuse_remote_code([recipe], allowed=arguments.allow_remote_code)
+    _permit([recipe], arguments)
+
+
+def _permit(recipes: list[Recipe], arguments: Namespace) -> None:
+    refuse_code(recipes, remote=arguments.allow_remote_code, own=arguments.allow_code)

@@ -21,7 +21,7 @@ def arguments(parser: ArgumentParser) -> None:
     options.recipe_words(parser)
     options.recipes(parser)
     options.outputs(parser)
-    options.remote_code(parser)
+    options.code(parser)
     options.quiet(parser, "only the folders of the versions")
     options.json(parser, "print one JSON document instead of text, a list of several recipes")
 
@@ -49,12 +49,13 @@ def _optimize_one(recipe: Recipe, arguments: Namespace, output: Output) -> tuple
     """The end of a recipe's run, and why nothing was published; after a missed gate there are both."""
     from runner import api
 
-    display, failure, allowed = None, None, arguments.allow_remote_code
+    display, failure = None, None
+    allowed = {"allow_remote_code": arguments.allow_remote_code, "allow_code": arguments.allow_code}
     try:
         permit(recipe, arguments)
         display = output.run(recipe)
         with contextlib.closing(display):
-            api.optimize(recipe, outputs=arguments.outputs, allow_remote_code=allowed, observer=display)
+            api.optimize(recipe, outputs=arguments.outputs, observer=display, **allowed)
     except OvrunError as error:
         failure = error
     return display.end if display else None, failure

@@ -43,12 +43,17 @@ def json(parser: argparse.ArgumentParser, text: str = "print one JSON document i
     parser.add_argument("--json", action="store_true", help=text)
 
 
-def remote_code(parser: argparse.ArgumentParser) -> None:
-    """For commands that may run what comes with a model."""
+def code(parser: argparse.ArgumentParser) -> None:
+    """For commands that may run what comes with a model, or is one."""
     parser.add_argument(
         "--allow-remote-code",
         action="store_true",
         help="let a recipe with model.trust_remote_code run the Python code that comes with its model",
+    )
+    parser.add_argument(
+        "--allow-code",
+        action="store_true",
+        help="let a recipe with `source: pytorch` run the code of its model's file",
     )
 
 

@@ -20,7 +20,7 @@ def arguments(parser: ArgumentParser) -> None:
     options.recipe_words(parser)
     options.recipes(parser)
     options.outputs(parser)
-    options.remote_code(parser)
+    options.code(parser)
     options.quiet(parser, "only the stages that are to do; of a sweep, how many of each kind")
     options.json(parser)
 

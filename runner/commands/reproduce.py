@@ -41,7 +41,7 @@ def arguments(parser: ArgumentParser) -> None:
         help="install the versions that the manifest names with pip first, and run with them; if you trust its maker",
     )
     options.outputs(parser)
-    options.remote_code(parser)
+    options.code(parser)
     options.quiet(parser, "only what differs first")
     options.json(parser)
 
@@ -134,6 +134,7 @@ def _in_environment(
     words += ["--model", str(arguments.model.absolute())] if arguments.model else []
     words += [word for name, path in arguments.data for word in ("--data", f"{name}={path.absolute()}")]
     words += ["--allow-remote-code"] if arguments.allow_remote_code else []
+    words += ["--allow-code"] if arguments.allow_code else []
     log = into / "install.log"
     output.say([f"installing {len(rebuild.requirements(manifest))} distributions in {into / 'venv'} …"])
     try:

@@ -21,7 +21,7 @@ def arguments(parser: ArgumentParser) -> None:
     options.recipe_words(parser, "value,value")
     options.recipes(parser)
     options.outputs(parser)
-    options.remote_code(parser)
+    options.code(parser)
     options.quiet(parser, "only the folders of the versions")
     options.json(parser, "print JSON instead of text, an event a line")
     where = parser.add_mutually_exclusive_group()
@@ -84,6 +84,7 @@ def _sweep_one(sweep: Sweep, execute: Execute, arguments: Namespace, output: Out
             outputs=arguments.outputs,
             fail_fast=arguments.fail_fast,
             allow_remote_code=arguments.allow_remote_code,
+            allow_code=arguments.allow_code,
             observer=display,
             execute=execute,
         )

@@ -19,6 +19,7 @@ from runner.plan.types import Stage
 from runner.recipe.types import Dataset, ModelSource
 from runner.sources import Located
 from runner.sources.adapter import Adapter, find
+from runner.sources.pytorch import Weights, find_weights
 from runner.store import Store
 
 _HINT = "Run again when nothing writes there any more; nothing of this stage was kept."
@@ -79,11 +80,13 @@ def _found(stage: Stage, store: Store) -> Seen:
     return seen
 
 
-def _model(role: str, model: ModelSource, store: Store) -> Located | Adapter:
-    """A model or, where that is the role, the adapter that is merged into it."""
+def _model(role: str, model: ModelSource, store: Store) -> Located | Adapter | Weights:
+    """A model or, where that is the role, the adapter that is merged into it or the weights that it gets."""
     if role == "adapter" and model.adapter:
         return find(model.adapter, store.digest_memory(str(model.adapter)))
-    return sources.locate(replace(model, adapter=None), store.digest_memory)
+    if role == "weights" and model.weights:
+        return find_weights(model.weights, store.digest_memory)
+    return sources.locate(replace(model, adapter=None, weights=None), store.digest_memory)
 
 
 def _dataset(dataset: Dataset) -> tuple[str, os.stat_result]:

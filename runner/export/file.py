@@ -40,7 +40,7 @@ def export(source: Path, out: Path, params: ExportParams, progress: Progress) ->
         alone = source.suffix != ".onnx" or len(found) == 1
         viewed = folder if source.is_dir() else folder / source.name
         model = _read_model(source, viewed if alone else source)  # OpenVINO follows no link of ONNX's external data
-        _reshape(model, params.shapes or ())
+        reshape(model, params.shapes or ())
         _refuse_huge_inputs(source, model)
         ir.refuse_nan(model, SourceError)
         ov.save_model(model, out / IR, compress_to_fp16=params.precision == "fp16")
@@ -77,7 +77,7 @@ def _refuse_huge_inputs(source: Path, model: ov.Model) -> None:
             raise SourceError(message, hint="It may be damaged; `input_info` can give the input another shape.")
 
 
-def _reshape(model: ov.Model, shapes: Sequence[Shape]) -> None:
+def reshape(model: ov.Model, shapes: Sequence[Shape]) -> None:
     """Give the inputs the shapes of NNCF's `input_info`, by keyword or in order."""
     if not shapes:
         return

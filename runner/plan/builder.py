@@ -16,6 +16,7 @@ from runner import stages
 from runner.base import keys
 from runner.errors import RecipeError
 from runner.model.parts import part_of
+from runner.plan import code_rules
 from runner.plan.input_rules import check_inputs
 from runner.plan.memo import Memo
 from runner.plan.model_rules import (
@@ -121,6 +122,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
     if config and task and located.reader == "transformers":
         problems += [*not_exportable(recipe, config, task), *quantized_before(recipe, config)]
         problems += [*no_processor(recipe, located.files, task), *no_tokenizer(recipe, located.files)]
+    problems += code_rules.misfits(recipe, located)
     if recipe.model.adapter:
         problems += no_adapter(recipe, config, task)
     if config:

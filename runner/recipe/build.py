@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from runner import embedded
 from runner.base.paths import expanded
-from runner.base.values import listing, made, mapping, numeric, section, text, whole
+from runner.base.values import listing, made, mapping, numeric, plain, section, text, whole
 from runner.recipe.conversion import Conversion, conversion_of
 from runner.recipe.judge import legacy
 from runner.recipe.origins import KeyPath, Origins, dotted, nearest
@@ -28,6 +29,7 @@ from runner.recipe.types import (
     Recipe,
     WeightCompression,
 )
+from runner.registry.exporters import Code, Example
 from runner.registry.gates import GateKind
 
 NONE = "none"
@@ -47,7 +49,7 @@ def build(config: Mapping[str, object], origins: Origins, path: Path) -> Recipe:
     return Recipe(
         name=text(resolved["name"]),
         path=path,
-        model=_model(mapping(resolved["model"])),
+        model=model_source(mapping(resolved["model"])),
         description=text(resolved["description"]),
         datasets=datasets,
         input_info=tuple(_input(mapping(one)) for one in as_list(resolved.get("input_info"))),
@@ -69,6 +71,8 @@ def complete(config: Mapping[str, object], origins: Origins, path: Path) -> dict
     model = _located(mapping(config["model"]), ("model",), origins)
     if "adapter" in model:
         model["adapter"] = _located(mapping(model["adapter"]), ("model", "adapter"), origins)
+    if "weights" in model:
+        model["weights"] = str(absolute(text(model["weights"]), ("model", "weights"), origins))
     stated = section(config, "datasets")
     datasets = {name: _located(mapping(data), ("datasets", name), origins) for name, data in stated.items()}
     whole_recipe = {
@@ -130,7 +134,7 @@ def filled(step: object) -> dict[str, object]:
 def dataset(name: str, data: Mapping[str, object]) -> Dataset:
     """A dataset; the suffix of its file tells the format."""
     path = embedded.DATASETS[text(data["id"])] if data["source"] == "embedded" else Path(text(data["path"]))
-    plain = {key: data[key] for key in ("source", "id", "column", "prompt", "reply", "labels") if key in data}
+    stated = {key: data[key] for key in ("source", "id", "column", "prompt", "reply", "labels") if key in data}
     inputs = data.get("inputs")
     made_of = {
         "name": name,
@@ -140,7 +144,7 @@ def dataset(name: str, data: Mapping[str, object]) -> Dataset:
         "limit": _integer(data.get("limit")),
         "preprocess": _preprocess(mapping(data["preprocess"])) if "preprocess" in data else None,
     }
-    return made(Dataset, {**made_of, **plain})
+    return made(Dataset, {**made_of, **stated})
 
 
 def _integer(value: object) -> int | None:
@@ -148,11 +152,29 @@ def _integer(value: object) -> int | None:
     return None if value is None else whole(value)
 
 
-def _model(data: Mapping[str, object]) -> ModelSource:
+def model_source(data: Mapping[str, object]) -> ModelSource:
+    """The section `model`, whose paths are absolute."""
     revision = {"revision": "main"} if data["source"] == "huggingface" else {}
-    path = {"path": Path(text(data["path"]))} if "path" in data else {}
+    paths = {key: Path(text(data[key])) for key in ("path", "weights") if key in data}
     adapter = {"adapter": Path(text(mapping(data["adapter"])["path"]))} if "adapter" in data else {}
-    return made(ModelSource, {**revision, **data, **path, **adapter})
+    code = {"code": _code(data)} if "object" in data else {}
+    rest = {key: value for key, value in data.items() if key not in _CODE}
+    return made(ModelSource, {**revision, **rest, **paths, **adapter, **code})
+
+
+_CODE = ("object", "arguments", "example")
+
+
+def _code(data: Mapping[str, object]) -> Code:
+    arguments = json.dumps(plain(section(data, "arguments")), sort_keys=True)
+    example = tuple(_example(name, mapping(one)) for name, one in section(data, "example").items())
+    return Code(text(data["object"]), arguments, example)
+
+
+def _example(name: str, data: Mapping[str, object]) -> Example:
+    """An input of forward(); a size of -1 or `?` is open."""
+    shape = tuple(None if size in (-1, "?") else whole(size) for size in listing(data["shape"]))
+    return Example(name, shape, text(data.get("type", "f32")))
 
 
 def _preprocess(data: Mapping[str, object]) -> Preprocess:

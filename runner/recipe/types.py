@@ -9,6 +9,7 @@ from typing import Literal
 
 from runner.recipe.conversion import Conversion
 from runner.recipe.origins import show_path
+from runner.registry.exporters import Code
 
 RUNTIME: Mapping[str, object] = {
     "INFERENCE_PRECISION_HINT": "f32",
@@ -22,7 +23,8 @@ RUNTIME: Mapping[str, object] = {
 class ModelSource:
     """Where the model comes from. Paths are absolute; `task` is an Optimum task name.
 
-    `adapter` is the folder of a PEFT adapter that is merged into the model.
+    `adapter` is the folder of a PEFT adapter that is merged into the model; `code` says what of a Python file makes
+    it, and `weights` is the file of the weights that it gets.
     """
 
     source: str
@@ -33,6 +35,8 @@ class ModelSource:
     trust_remote_code: bool = False
     allow_pickle: bool = False
     adapter: Path | None = None
+    weights: Path | None = None
+    code: Code | None = None
 
 
 @dataclass(frozen=True)

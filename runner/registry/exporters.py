@@ -25,6 +25,35 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class Example:
+    """An input of a PyTorch module's forward().
+
+    Attributes:
+        shape: None for a size that stays open.
+        type: OpenVINO's name of its element type, such as f32.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    type: str
+
+
+@dataclass(frozen=True)
+class Code:
+    """What makes a PyTorch module of a Python file.
+
+    Attributes:
+        object: the name of a class or function in it.
+        arguments: what that is called with: a mapping, as JSON.
+        example: the inputs that the module is traced with.
+    """
+
+    object: str
+    arguments: str
+    example: tuple[Example, ...]
+
+
+@dataclass(frozen=True)
 class ExportParams:
     """How a model is exported. What an exporter has no use for is None, so that it is in no key.
 
@@ -40,6 +69,8 @@ class ExportParams:
         shapes: of the inputs.
         check: which converted models are held against their originals: `small` ones, `any`, or none.
         adapter: PEFT's name of the method of an adapter that is merged into the model.
+        code: what makes the model of a Python file.
+        imports: distributions that this file imports from.
     """
 
     exporter: str
@@ -53,6 +84,8 @@ class ExportParams:
     shapes: tuple[Shape, ...] | None = None
     check: str | None = None
     adapter: str | None = None
+    code: Code | None = None
+    imports: tuple[str, ...] | None = None
 
 
 class Exporting(Protocol):
@@ -68,7 +101,8 @@ class Exporting(Protocol):
 
         Args:
             source: what the source found: a file or a folder. It is not to be changed.
-            more: `adapter`, the folder of one that is to be merged, if there is one and the exporter takes it.
+            more: what goes with the source, if there is such a thing and the exporter takes it: `adapter`, a folder,
+                and `weights`, a file.
 
         Returns:
             plain data to be kept with the result.

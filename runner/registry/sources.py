@@ -15,12 +15,14 @@ class Source(Declaration):
     Attributes:
         takes: whether a recipe names the model by `path` or by `id`; a path is taken relative to the recipe's file.
         task: whether `model.task` may be stated.
+        code: whether what a recipe names runs Python code, which needs the person's own word.
         module: dotted name of a module with `locate(model, memory) -> Located`, cheap, before any work: it finds the
             files, tells their digest, and raises SourceError for what can't be had.
     """
 
     takes: Literal["path", "id"] = "path"
     task: bool = False
+    code: bool = False
     module: str = ""
 
 

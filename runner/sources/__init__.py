@@ -10,12 +10,16 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from runner.errors import SourceError
 from runner.recipe.types import ModelSource
+from runner.registry.exporters import Example
 from runner.registry.sources import SOURCES
 from runner.sources.adapter import Adapter, find, refuse_misfit
+
+if TYPE_CHECKING:
+    from runner.sources.pytorch import Weights
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,9 @@ class Located:
         config: the model's config.json, or None where there is none yet.
         identity: what a manifest says of the model's origin.
         adapter: what is to be merged into it, or None.
+        weights: the file of weights that it gets, or None where it has its own.
+        imports: the distributions that the code which makes it imports from; None where no code does.
+        example: its inputs, where the recipe says them.
     """
 
     reader: str
@@ -59,6 +66,9 @@ class Located:
     task: str | None = None
     config: Mapping[str, object] | None = None
     adapter: Adapter | None = None
+    weights: Weights | None = None
+    imports: tuple[str, ...] | None = None
+    example: tuple[Example, ...] = ()
 
 
 Memory = Callable[[str], Path]

@@ -1,4 +1,4 @@
-"""The inputs of a model, as far as its files tell them without OpenVINO: of an IR, of ONNX, of a network of images."""
+"""The inputs of a model, as far as files or a recipe tell them without OpenVINO: of an IR, ONNX, images, an example."""
 
 from __future__ import annotations
 
@@ -30,6 +30,10 @@ def known_inputs(located: Located, config: Mapping[str, object] | None) -> list[
     """
     if located.reader == "transformers":
         return _of_images(located.task, config or {})
+    if located.example:
+        return [
+            Input(one.name, tuple(ANY if size is None else span(size) for size in one.shape)) for one in located.example
+        ]
     readers = {".xml": _of_ir, ".onnx": _of_onnx}
     read = readers.get(located.path.suffix) if located.path else None
     return read(located.path) if read and located.path and located.reader == "openvino" else []

@@ -30,13 +30,15 @@ def plan(build: Build) -> str:
         check=recipe.conversion.check.of,
         shapes=tuple(Shape(info.sample_size, info.keyword) for info in recipe.input_info),
         adapter=located.adapter.kind if located.adapter else None,
+        code=recipe.model.code,
+        imports=located.imports,
     )
     unused = {name: None for name in vars(whole) if name not in {"exporter", "revision", "precision"} | exporter.takes}
     params = replace(whole, **cast(dict[str, Any], unused))
     label = f"convert to {params.precision}"
-    adapter = located.adapter
-    files = {"adapter": (adapter.path, adapter.digest)} if adapter else {}
-    models = {"adapter": recipe.model} if adapter else {}
+    beside = {"adapter": located.adapter, "weights": located.weights}
+    files = {role: (one.path, one.digest) for role, one in beside.items() if one}
+    models = dict.fromkeys(files, recipe.model)
     if located.fetch is not None:
         after = {"source": fetch.plan(build, located.fetch)}
         return build.add("convert", label, "conversion", params, after=after, files=files, models=models)
@@ -46,8 +48,8 @@ def plan(build: Build) -> str:
 
 
 def libraries(params: Params) -> tuple[str, ...]:
-    """The exporter's own, and of what merges an adapter."""
-    return (*EXPORTERS[params.exporter].versions, *(("peft",) if params.adapter else ()))
+    """The exporter's own, and of what merges an adapter, and what a Python file imports."""
+    return (*EXPORTERS[params.exporter].versions, *(("peft",) if params.adapter else ()), *(params.imports or ()))
 
 
 def prepare(params: Params) -> None:
@@ -62,8 +64,8 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
 
     source = task.inputs["source"]
     with damage(source, task.out):
-        adapter = {"adapter": task.inputs["adapter"]} if "adapter" in task.inputs else {}
-        result = _exporting(task.params).export(source, task.out, task.params, progress, **adapter)
+        beside = {role: path for role, path in task.inputs.items() if role != "source"}
+        result = _exporting(task.params).export(source, task.out, task.params, progress, **beside)
         forget_paths(task.out)
         return dict(result)
 

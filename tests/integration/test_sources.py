@@ -45,7 +45,7 @@ kinds = pytest.mark.parametrize("kind", KINDS)
 
 
 def test_every_source_of_files_is_tried() -> None:
-    of_files = {name for name, one in SOURCES.items() if one.takes == "path" and not one.task}
+    of_files = {name for name, one in SOURCES.items() if one.takes == "path" and not one.task and not one.code}
     assert {source for source, _ in KINDS.values()} == of_files
 
 

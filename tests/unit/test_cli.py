@@ -37,7 +37,7 @@ def test_the_readme_says_which_command_takes_what() -> None:
         named = set(re.findall(r"`(\w+)`", who))
         assert named <= set(every)
         told[option] = set(every) - named if who.startswith("all but") else named
-    assert set(told) == {"--json", "--outputs", "--quiet", "--recipes", "--allow-remote-code"}
+    assert set(told) == {"--json", "--outputs", "--quiet", "--recipes", "--allow-remote-code", "--allow-code"}
     for option, names in told.items():
         assert names == {name for name, options in every.items() if option in options}, option
 

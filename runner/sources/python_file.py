@@ -1,0 +1,134 @@
+"""A Python file, looked at and not run: what it defines, and what it imports."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import runner.base.files as fs
+from runner.base import distributions
+from runner.base.environment import closure
+from runner.errors import SourceError
+
+LIMIT = 1 << 20
+"""Bytes of a file that is code."""
+_COUNTED = frozenset({"torch", "numpy", "openvino"})
+"""Distributions whose own version is enough: what they require does not shape what they compute."""
+ONE_FILE = (
+    "Only this file is in the key of the conversion, and installed packages are by their versions: "
+    "put what it needs into it, or install it."
+)
+Definition = ast.ClassDef | ast.FunctionDef
+
+
+def parsed(path: Path) -> ast.Module:
+    """The file's syntax tree.
+
+    Raises:
+        SourceError: it is no Python, with the line.
+    """
+    try:
+        return ast.parse(fs.read_limited(path, LIMIT), filename=str(path))
+    except SyntaxError as error:
+        message = f"{path}:{error.lineno or 1}: {error.msg}"
+        raise SourceError(message, hint="model.path names a file of Python code.") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        message = f"{path}: can't be read as Python: {error}"
+        raise SourceError(message) from error
+
+
+def names(tree: ast.Module) -> dict[str, Definition | None] | None:
+    """What a file binds at its top: a class or a function, or None for another thing. None where `*` is imported."""
+    found: dict[str, Definition | None] = {}
+    for statement in _statements(tree.body):
+        if isinstance(statement, ast.ImportFrom) and any(alias.name == "*" for alias in statement.names):
+            return None
+        found |= dict(_bound(statement))
+    return found
+
+
+def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """All statements that run in the file itself, those in its conditions and loops too."""
+    for one in body:
+        yield one
+        if not isinstance(one, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            inner = (getattr(one, field, []) for field in ("body", "orelse", "finalbody"))
+            handlers = [handler.body for handler in getattr(one, "handlers", [])]
+            for statements in (*inner, *handlers):
+                yield from _statements(statements)
+
+
+def _bound(statement: ast.stmt) -> Iterator[tuple[str, Definition | None]]:
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef):
+        yield statement.name, None if statement.decorator_list else statement
+    elif isinstance(statement, ast.Import | ast.ImportFrom):
+        yield from (((alias.asname or alias.name).partition(".")[0], None) for alias in statement.names)
+    else:
+        stored = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
+        yield from ((node.id, None) for node in stored if isinstance(node.ctx, ast.Store))
+
+
+def imports(path: Path, tree: ast.Module) -> tuple[str, ...]:
+    """The distributions that a file imports from, with what they require in turn; sorted.
+
+    One that is not installed, and whose import the file tries, is there by the module's name: it may come later.
+
+    Raises:
+        SourceError: it imports what no version tells of: a file beside it, or code that is not installed.
+    """
+    tried = {id(node) for outer in ast.walk(tree) if isinstance(outer, ast.Try) for node in ast.walk(outer)}
+    owners = {
+        _owner(path, line, name, id(node) in tried) for node in ast.walk(tree) for line, name in _modules(path, node)
+    }
+    direct = {one for one in owners if one}
+    return tuple(sorted({*direct, *closure(direct - _COUNTED)}))
+
+
+def modules(tree: ast.Module) -> frozenset[str]:
+    """The modules at the top that a file imports, as it writes them."""
+    return frozenset(name for node in ast.walk(tree) for _, name in _modules(Path(), node))
+
+
+def _modules(path: Path, node: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and name of each module at the top that a node imports."""
+    if isinstance(node, ast.ImportFrom) and node.level:
+        message = f"{path}:{node.lineno}: imports from the folder around it"
+        raise SourceError(message, hint=ONE_FILE)
+    if isinstance(node, ast.ImportFrom) and node.module:
+        yield node.lineno, node.module.partition(".")[0]
+    elif isinstance(node, ast.Import):
+        yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
+
+
+def _owner(path: Path, line: int, module: str, tried: bool) -> str | None:
+    """The distribution of a module; None for one of Python itself."""
+    if module in sys.stdlib_module_names:
+        return None
+    origin = _origin(module)
+    if origin is None and tried:
+        return module
+    if origin is None:
+        message = f"{path}:{line}: imports {module}, which is not installed"
+        raise SourceError(message, hint=ONE_FILE)
+    owner = distributions.owner(module) if is_installed(origin) else None
+    if owner is None:
+        message = f"{path}:{line}: imports {module}, and no version tells what is in {origin}"
+        raise SourceError(message, hint=ONE_FILE)
+    return owner
+
+
+def _origin(module: str) -> str | None:
+    """The file or folder of a module at the top, which is not imported for that."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return None
+    return next(iter([spec.origin, *(spec.submodule_search_locations or ())]), None) if spec else None
+
+
+def is_installed(path: str) -> bool:
+    """Whether a path lies in a folder of installed packages."""
+    return any(part in ("site-packages", "dist-packages") for part in Path(path).parts)
