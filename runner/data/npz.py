@@ -68,7 +68,7 @@ def check(dataset: Dataset) -> None:
         SourceError: not an npz file, no such array, pickled objects, no items, lengths that differ, or values of
             mean or std that don't match the channels.
     """
-    headers = _headers(dataset)
+    headers = array_headers(dataset)
     for name, header in headers.items():
         if header.other:
             message = f'dataset {dataset.name}: {dataset.path}: array "{name}" holds {header.other}'
@@ -107,8 +107,8 @@ def _names(dataset: Dataset) -> list[str]:
     return [*dict.fromkeys([*dataset.inputs.values(), *([dataset.labels] if dataset.labels else [])])]
 
 
-def _headers(dataset: Dataset) -> dict[str, Header]:
-    """The headers of the arrays in use, by array name."""
+def array_headers(dataset: Dataset) -> dict[str, Header]:
+    """The headers of the arrays in use, by array name. Raises as `check` does where one can't be read."""
     names = _names(dataset)
     with _archive(dataset) as archive:
         there = [name.removesuffix(".npy") for name in archive.namelist()]

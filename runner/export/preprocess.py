@@ -66,16 +66,19 @@ def _put(info: InputInfo, steps: InputSteps, one: Input) -> None:
 
 
 def _compute(wanted: PreProcessSteps, steps: InputSteps) -> None:
-    """Arithmetic in f32; what the model takes itself is made of that at the end."""
+    """Arithmetic in f32; what the model takes itself is made of that at the end. Pillow resizes bytes as bytes."""
     import openvino as ov
     from openvino.preprocess import ColorFormat, ResizeAlgorithm
 
-    if steps.color_format or steps.resize or steps.mean or steps.scale:
+    as_bytes = bool(steps.resize and steps.resize.algorithm.endswith("_pillow") and steps.element_type == "u8")
+    if not as_bytes and (steps.color_format or steps.resize or steps.mean or steps.scale):
         wanted.convert_element_type(ov.Type.f32)
     if steps.color_format:
         wanted.convert_color(getattr(ColorFormat, steps.color_format[1]))
     if steps.resize:
         wanted.resize(getattr(ResizeAlgorithm, f"RESIZE_{steps.resize.algorithm.upper()}"), *(steps.resize.to or ()))
+    if as_bytes:
+        wanted.convert_element_type(ov.Type.f32)
     for values, step in ((steps.mean, wanted.mean), (steps.scale, wanted.scale)):
         if values:
             step(list(values) if len(values) > 1 else values[0])

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from runner.base.words import enumerate_names, near, plural, shorten
-from runner.recipe.conversion import CHANNELS, InputSteps, Shape, shown
+from runner.recipe.conversion import ANY, CHANNELS, InputSteps, Shape, Span, shown
 
-_COLORS = (1, 3, 4)
-"""Sizes of an axis of channels, where nothing else says which axis that is."""
+_COLORS = ((1, 3), (4,))
+"""Sizes of an axis of channels, where nothing else says which axis that is; the likeliest first."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,11 @@ class Input:
             return None
         if "pixel_values" in self.names | {self.name}:
             return "NCHW"
-        first, last = self.shape[1] in _COLORS, self.shape[3] in _COLORS
-        return None if first == last else "NCHW" if first else "NHWC"
+        for counts in _COLORS:
+            first, last = self.shape[1] in counts, self.shape[3] in counts
+            if first or last:
+                return None if first and last else "NCHW" if first else "NHWC"
+        return None
 
 
 class Misfit(NamedTuple):
@@ -100,6 +103,24 @@ def preprocess_misfits(preprocess: Mapping[str, InputSteps], inputs: Sequence[In
 def model_layout(steps: InputSteps, one: Input) -> str | None:
     """The layout of an input itself: as the recipe says, else as the model tells."""
     return steps.model_layout or one.layout
+
+
+def taken_by(steps: InputSteps, one: Input) -> Input:
+    """The input that is there once the steps are built in before another."""
+    layout = model_layout(steps, one)
+    if one.sizes is None or layout is None or not needs_layout(steps):
+        return one
+    sizes = dict(zip(layout, one.sizes, strict=True))
+    if steps.resize:
+        height, width = steps.resize.source or (None, None)
+        sizes |= {"H": _exactly(height), "W": _exactly(width)}
+    if steps.color_format:
+        sizes["C"] = _exactly(CHANNELS[steps.color_format[0]])
+    return replace(one, sizes=tuple(sizes[axis] for axis in steps.layout or layout))
+
+
+def _exactly(size: int | None) -> Span:
+    return ANY if size is None else (size, size)
 
 
 def needs_layout(steps: InputSteps) -> bool:

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from runner.data.npy import Header
+from runner.data.npz import array_headers
 from runner.errors import Problem
-from runner.model.inputs import Input, Misfit, model_layout, named, preprocess_misfits, reshaped, shape_misfits
-from runner.recipe.conversion import InputSteps
+from runner.model.inputs import (
+    Input,
+    Misfit,
+    model_layout,
+    named,
+    preprocess_misfits,
+    reshaped,
+    shape_misfits,
+    taken_by,
+)
+from runner.recipe.conversion import InputSteps, within
 from runner.recipe.types import Dataset, Recipe
 from runner.registry.tasks import family_of
 from runner.sources import Located
@@ -31,11 +42,18 @@ def check_inputs(
         yield from (_problem(recipe, name, Misfit("", *refusal)) for name in sections)
         return
     inputs = known_inputs(located, config)
-    if inputs:
-        yield from (_problem(recipe, "shapes", one) for one in shape_misfits(said.shapes, inputs))
-        inputs = reshaped(said.shapes, inputs)
-        yield from (_problem(recipe, "preprocess", one) for one in preprocess_misfits(said.preprocess, inputs))
-    yield from _data(recipe, [recipe.datasets[name] for name in used], inputs)
+    problems = list(_misfits(recipe, inputs)) if inputs else []
+    inputs = reshaped(said.shapes, inputs)
+    datasets = [recipe.datasets[name] for name in used]
+    problems += _data(recipe, datasets, inputs)
+    yield from problems or _arrays(recipe, datasets, inputs)
+
+
+def _misfits(recipe: Recipe, inputs: Sequence[Input]) -> Iterator[Problem]:
+    said = recipe.conversion
+    yield from (_problem(recipe, "shapes", one) for one in shape_misfits(said.shapes, inputs))
+    inputs = reshaped(said.shapes, inputs)
+    yield from (_problem(recipe, "preprocess", one) for one in preprocess_misfits(said.preprocess, inputs))
 
 
 def _refusal(located: Located, parts: Collection[str]) -> tuple[str, str] | None:
@@ -74,3 +92,29 @@ def _dataset(recipe: Recipe, dataset: Dataset, steps: InputSteps, layout: str | 
         at = f"{key}.dtype"
         what = f"it makes {dtype}, and the model takes {steps.element_type} since conversion.preprocess"
         yield Problem(recipe.where(at), at, what, "give the data as they are before these steps")
+
+
+def _arrays(recipe: Recipe, datasets: Sequence[Dataset], inputs: Sequence[Input]) -> Iterator[Problem]:
+    """Arrays of another shape or type than the inputs take in the end."""
+    steps = {id(named(name, inputs)): steps for name, steps in recipe.conversion.preprocess.items()}
+    for dataset in (one for one in datasets if one.format == "npz"):
+        headers = array_headers(dataset)
+        for name, array in dataset.inputs.items():
+            one = inputs[0] if not name and len(inputs) == 1 else named(name, inputs)
+            if one and (what := _unfit(dataset, headers[array], one, steps.get(id(one), InputSteps()))):
+                key = f"datasets.{dataset.name}.inputs"
+                yield Problem(recipe.where(key), key, f'the array "{array}" {what}')
+
+
+def _unfit(dataset: Dataset, header: Header, one: Input, steps: InputSteps) -> str | None:
+    """Why an array can't feed an input; None if it can, as far as its header tells."""
+    shape, given, made = header.shape, header.dtype, dataset.preprocess
+    if made and made.layout:
+        stored, wanted = made.layout
+        shape = tuple(shape[stored.index(axis)] for axis in wanted)
+    if not made and steps.element_type and steps.element_type[0] in "ui" and "f" in given:
+        return f"holds floats, and the model takes {steps.element_type}"
+    taken = taken_by(steps, one)
+    if taken.sizes is None or (len(taken.sizes) == len(shape) and all(map(within, shape[1:], taken.sizes[1:]))):
+        return None
+    return f"has items of shape {list(shape[1:])}, and the model takes {taken}"

@@ -119,6 +119,12 @@ def span(size: object) -> Span:
     return int(least or 0), int(most) if most else None
 
 
+def within(size: int, allowed: Span) -> bool:
+    """Whether a size lies in a span."""
+    least, most = allowed
+    return least <= size and (most is None or size <= most)
+
+
 def shown(shape: Shape) -> str:
     """`[1, 3, 224..640, ?]`."""
     return f"[{', '.join(_shown(one) for one in shape)}]"

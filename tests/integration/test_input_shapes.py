@@ -123,6 +123,10 @@ def test_a_file_becomes_a_version_of_a_shape_and_is_measured_in_it(ovrun: Ovrun,
     write(tmp_path, "onnx", path, "shapes: {x: [1..4, 3, 8..32, 6]}, preprocess: {x: {mean: 0.5, resize: cubic}}", more)
     told = ovrun("plan", "mine.yaml", code=2).stderr
     assert "preprocess.x.resize: the model's input x [1..4, 3, 8..32, 6] leaves height and width open" in told
+    write(tmp_path, "onnx", path, "shapes: {x: [1..4, 3, 9..32, 6]}", more)
+    told = ovrun("plan", "mine.yaml", code=2).stderr
+    what = 'the array "pixels" has items of shape [3, 8, 6], and the model takes x [1..4, 3, 9..32, 6]'
+    assert f"datasets.pixels.inputs: {what}" in told
     write(tmp_path, "onnx", path, "shapes: {x: [1..4, 3, 8..32, 6]}", more)
     version = tmp_path / json.loads(ovrun("optimize", "mine.yaml", "--json").stdout)["path"]
     assert stage_result(version, "convert")["conversion"]["outputs"]
@@ -170,3 +174,19 @@ def test_a_hugging_face_model_gets_a_range_of_tokens(ovrun: Ovrun, tmp_path: Pat
 def test_an_input_says_what_is_known_of_it() -> None:
     assert str(Input("x")) == "x of any shape" and Input("x").shape is None
     assert Input("x", shape_of([1, "2..3", -1])).shape == (1, None, None)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "layout"),
+    [
+        ([-1, 3, -1, -1], "NCHW"),
+        ([-1, 8, 8, 1], "NHWC"),
+        ([-1, 4, 64, 64], "NCHW"),
+        ([-1, 4, 6, 3], "NHWC"),
+        ([-1, 3, 8, 3], None),
+        ([-1, -1, -1, -1], None),
+        ([-1, 3, 8], None),
+    ],
+)
+def test_sizes_tell_where_channels_are_if_they_can(sizes: list[object], layout: str | None) -> None:
+    assert Input("x", shape_of(sizes)).layout == layout

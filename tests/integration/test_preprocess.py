@@ -107,6 +107,21 @@ def test_images_of_any_size_are_resized_as_by_the_operation(algorithm: str, own:
         np.testing.assert_allclose(computed(found, pixels)[0], wanted / 2, rtol=1e-5, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "wanted"),
+    [
+        ("bilinear_pillow", [[20, 78, 146, 204], [25, 83, 151, 209], [30, 88, 156, 214]]),
+        ("bicubic_pillow", [[16, 78, 146, 208], [21, 83, 151, 213], [26, 88, 156, 218]]),
+    ],
+)
+def test_pillows_algorithms_give_what_pillow_gives(algorithm: str, wanted: list[list[int]]) -> None:
+    """Pillow 13.0.0 made `wanted` of the same bytes."""
+    pixels = (np.arange(35) * 37 % 256).astype(np.uint8).reshape(1, 5, 7, 1)
+    steps = {"element_type": "u8", "layout": "NHWC", "resize": algorithm, "scale": 2}
+    found = build_in(model([-1, 1, 3, 4]), {"x": steps_of(steps)})
+    np.testing.assert_array_equal(computed(found, pixels)[0][0, 0], np.array(wanted, np.float32) / 2)
+
+
 def test_inputs_keep_their_names_their_order_and_what_is_not_asked_for() -> None:
     steps = {"element_type": "u8", "layout": "NHWC", "resize": {"from": [40, 30]}, "scale": 2}
     found = build_in(model([-1, 3, 4, 6], beside=True), {"x:0": steps_of(steps)})
@@ -169,8 +184,14 @@ def test_a_version_takes_images_as_they_are(ovrun: Ovrun, tmp_path: Path) -> Non
         "compression: {algorithm: quantization, dataset: pixels}\n"
         "accuracy: {checks: [{metric: relative_l2, dataset: pixels, max: 0.1}]}\n"
     )
-    told = json.loads(ovrun("optimize", "mine.yaml", "--json").stdout)
-    version = tmp_path / told["path"]
+    wrong = "conversion.preprocess.x.color_format='RGBX->RGB'"
+    told = ovrun("plan", "mine.yaml", wrong, code=2).stderr
+    assert 'the array "pixels" has items of shape [5, 9, 3], and the model takes x [?, ?, ?, 4]' in told
+    floats = np.load(tmp_path / "images.npz")["pixels"].astype(np.float32)
+    np.savez(tmp_path / "floats.npz", pixels=floats)
+    told = ovrun("plan", "mine.yaml", "datasets.pixels.path=floats.npz", code=2).stderr
+    assert 'the array "pixels" holds floats, and the model takes u8' in told
+    version = tmp_path / json.loads(ovrun("optimize", "mine.yaml", "--json").stdout)["path"]
     assert stage_result(version, "convert")["conversion"]["original"].startswith("ONNX Runtime")
     assert "takes u8, layout NHWC; the model itself does color_format, resize, mean, scale" in (
         (version / "README.md").read_text()
