@@ -17,7 +17,7 @@ from runner.model.inputs import (
     shape_misfits,
     taken_by,
 )
-from runner.recipe.conversion import InputSteps, within
+from runner.recipe.conversion import InputSteps, shape_of, within
 from runner.recipe.types import Dataset, Recipe
 from runner.registry.tasks import family_of
 from runner.sources import Located
@@ -41,12 +41,18 @@ def check_inputs(
     if refusal := _refusal(located, parts):
         yield from (_problem(recipe, name, Misfit("", *refusal)) for name in sections)
         return
-    inputs = known_inputs(located, config)
+    inputs = _of_code(recipe) or known_inputs(located, config)
     problems = list(_misfits(recipe, inputs)) if inputs else []
     inputs = reshaped(said.shapes, inputs)
     datasets = [recipe.datasets[name] for name in used]
     problems += _data(recipe, datasets, inputs)
     yield from problems or _arrays(recipe, datasets, inputs)
+
+
+def _of_code(recipe: Recipe) -> list[Input]:
+    """The inputs of a PyTorch module of a file, which the recipe itself tells."""
+    example = recipe.model.code.example if recipe.model.code else ()
+    return [Input(one.name, shape_of([-1 if size is None else size for size in one.shape])) for one in example]
 
 
 def _misfits(recipe: Recipe, inputs: Sequence[Input]) -> Iterator[Problem]:
@@ -61,7 +67,10 @@ def _refusal(located: Located, parts: Collection[str]) -> tuple[str, str] | None
     if len(parts) > 1:
         return f"it is for models of one part, and this one has {' and '.join(parts)}", "remove it"
     if family_of(located.task).gives == "next tokens":
-        return f"a model for {located.task} is fed by tokenizers, which know nothing of it", "remove it"
+        return (
+            f"tokenizers feed a model for {located.task}, with texts of any length, and know nothing of it",
+            "remove it",
+        )
     return None
 
 

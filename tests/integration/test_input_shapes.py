@@ -24,6 +24,7 @@ from tests.conftest import Ovrun
 from tests.foreign import conv, onnx_file, tflite_file
 from tests.outputs import stage_result
 from tests.tiny_models import MODELS
+from tests.tiny_modules import FILE, RECIPE
 
 pytestmark = pytest.mark.libraries
 INT8 = "compression: {algorithm: weight_compression, mode: int8_asym}\n"
@@ -144,6 +145,16 @@ def test_a_file_becomes_a_version_of_a_shape_and_is_measured_in_it(ovrun: Ovrun,
 def test_the_plan_tells_names_and_ranks(sizes: str, told: str, ovrun: Ovrun, tmp_path: Path) -> None:
     write(tmp_path, "onnx", onnx_file(tmp_path / "net.onnx", conv()), f"shapes: {{{sizes}}}")
     assert told in ovrun("plan", "mine.yaml", code=2).stderr
+
+
+def test_the_recipe_of_a_module_tells_its_inputs(ovrun: Ovrun, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(FILE)
+    (tmp_path / "mine.yaml").write_text(
+        f"{RECIPE}conversion: {{preprocess: {{y: {{mean: 1}}}}, shapes: {{x: [1, 3]}}}}\n"
+    )
+    told = ovrun("plan", "mine.yaml", "--allow-code", code=2).stderr
+    assert 'conversion.preprocess.y: the model has no input "y"; its inputs are: x' in told
+    assert "conversion.shapes.x: [1, 3] has 2 sizes, and the model's input x [" in told
 
 
 def test_what_the_files_do_not_show_is_told_after_the_conversion(ovrun: Ovrun, tmp_path: Path) -> None:

@@ -261,7 +261,7 @@ def test_generators_and_models_of_several_parts_are_refused(ovrun: Ovrun, tmp_pa
     model = "model: {source: embedded, id: dialogpt-mini}\n"
     (tmp_path / "mine.yaml").write_text(f"{model}conversion: {{preprocess: {{input_ids: {{mean: 3}}}}}}\n{INT8}")
     told = ovrun("plan", "mine.yaml", code=2).stderr
-    assert "conversion.preprocess: a model for text-generation-with-past is fed by tokenizers" in told
+    assert "conversion.preprocess: tokenizers feed a model for text-generation-with-past" in told
 
     recipe = load_recipe(str(tmp_path / "mine.yaml"))
     located = locate(recipe.model, lambda name: tmp_path / "digests")
