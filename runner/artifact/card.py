@@ -48,14 +48,13 @@ def write_card(path: Path, manifest: Manifest) -> None:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
     environment.filters |= {"text": lambda text: markdown(str(text)), "cell": lambda text: markdown_cell(str(text))}
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    inputs = _inputs(manifest)
     text = template.render(
         m=manifest,
         metadata=yaml.safe_dump(_one_line(_metadata(manifest)), sort_keys=False, allow_unicode=True),
         origin=_origin(manifest["model"]),
         size=_size(manifest["size"]),
-        usage=_usage(manifest, inputs),
-        inputs=inputs,
+        usage=_usage(manifest),
+        inputs=_inputs(manifest),
         conversion=_conversion(manifest),
         number=number,
         gate_text=gate_text,
@@ -64,14 +63,14 @@ def write_card(path: Path, manifest: Manifest) -> None:
 
 
 def _inputs(manifest: Manifest) -> list[str]:
-    """What inputs take that have steps before them."""
+    """What inputs take that the recipe changed."""
     told = (stage.get("result", {}).get("notes", []) for stage in manifest["stages"] if stage["stage"] == "inputs")
     return [str(note) for notes in told for note in notes]
 
 
-def _usage(manifest: Manifest, inputs: list[str]) -> str:
+def _usage(manifest: Manifest) -> str:
     """How the folder is loaded; a processor would do again what is part of the model."""
-    if inputs:
+    if manifest["recipe"].get("conversion", {}).get("preprocess"):
         return TASKS[ARRAYS].usage
     return _SENTENCES if "modules.json" in manifest["files"] else usage(family_of(manifest["model"]["task"]))
 

@@ -178,6 +178,8 @@ def test_a_hugging_face_model_gets_a_range_of_tokens(ovrun: Ovrun, tmp_path: Pat
     write(tmp_path, "local", tmp_path / "bert", f"shapes: {{{ids}}}", more)
     version = tmp_path / json.loads(ovrun("optimize", "mine.yaml", "--json").stdout)["path"]
     assert "[1, 18]" in stage_result(version, "verify")["ran"]
+    card = (version / "README.md").read_text()
+    assert card.count(" takes i64.") == 3 and "OVModelForSequenceClassification" in card
     read = ov.Core().read_model(version / "openvino_model.xml")
     assert {one.sizes for one in inputs_of(read)} == {shape_of([1, "18..24"])}
 

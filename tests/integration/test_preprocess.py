@@ -222,6 +222,8 @@ def test_digits_come_as_they_are_stored(ovrun: Ovrun, tmp_path: Path, published:
     version = tmp_path / json.loads(ovrun("optimize", "mine.yaml", *plain, "--json").stdout)["path"]
     (inside,), (outside,) = (manifest_of(one)["checks"] for one in (version, published("digits-int8")))
     assert inside["reference_value"] == outside["reference_value"] and inside["passed"]
+    card = (version / "README.md").read_text()
+    assert "takes u8, layout NHWC; the model itself does scale" in card and "ImageProcessor" not in card
     ovrun("optimize", version / "recipe.yaml")
     assert model_digests(tmp_path / "outputs" / "mine" / "1") == model_digests(version)
 
