@@ -10,6 +10,7 @@ from runner.artifact.checks import gate_text
 from runner.base.figures import megabytes, number
 from runner.base.safe import code, line, markdown, markdown_cell
 from runner.recipe.conversion import CONVERSION_TOLERANCE
+from runner.registry.sources import SOURCES
 from runner.registry.tasks import ARRAYS, PAST, TASKS, TaskFamily, family_of
 
 if TYPE_CHECKING:
@@ -56,10 +57,17 @@ def write_card(path: Path, manifest: Manifest) -> None:
         usage=_usage(manifest),
         inputs=_inputs(manifest),
         conversion=_conversion(manifest),
+        allowed=_allowed(manifest["model"]["source"]),
         number=number,
         gate_text=gate_text,
     )
     path.write_text(text, encoding="utf-8")
+
+
+def _allowed(source: str) -> str:
+    """The word that a run needs where the model is code."""
+    known = SOURCES.get(source)
+    return " --allow-code" if known and known.code else ""
 
 
 def _inputs(manifest: Manifest) -> list[str]:

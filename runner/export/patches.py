@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from os import O_RDONLY, PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +55,15 @@ CODE_FOLDER = Patch(
     "transformers copies the code that comes with a model into the stage's folder, not into the user's cache.",
     "transformers' own function has to read the folder's name where it is set, or the stage fails.",
 )
-PATCHES = (COMPILER, UNUSED, TRACED_ONCE, INITIAL_VALUES, CODE_FOLDER)
+OPENED = Patch(
+    "Weights that code opens",
+    "safetensors",
+    ("0.5", "0.8"),
+    "results",
+    "Python's audit hooks are told of files that a user's code opens with safetensors, as of those that Python opens.",
+    "safetensors' own function has to open files by the patched name, or the stage fails.",
+)
+PATCHES = (COMPILER, UNUSED, TRACED_ONCE, INITIAL_VALUES, CODE_FOLDER, OPENED)
 
 
 def keep_code_in(folder: Path) -> None:
@@ -115,3 +126,31 @@ def no_initial_values() -> Iterator[None]:
     finally:
         for name, original in originals.items():
             setattr(init, name, original)
+
+
+@contextmanager
+def tell_opened() -> Iterator[None]:
+    """Let Python's audit hooks know of the files that safetensors opens, which is native code.
+
+    Raises:
+        StageError: safetensors opens them otherwise.
+    """
+    import safetensors
+
+    modules = [safetensors, *(importlib.import_module(f"safetensors.{name}") for name in ("torch", "numpy"))]
+    if "safe_open" not in OPENED.part("safetensors.torch", "load_file").__code__.co_names:
+        why = "it opens files by another name than `safe_open`"
+        raise OPENED.broken(why)
+    opening: Callable[..., object] = safetensors.safe_open
+
+    def telling(filename: str | PathLike[str], *more: object, **options: object) -> object:
+        sys.audit("open", fspath(filename), "rb", O_RDONLY)
+        return opening(filename, *more, **options)
+
+    for module in modules:
+        vars(module)["safe_open"] = telling
+    try:
+        yield
+    finally:
+        for module in modules:
+            vars(module)["safe_open"] = opening

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from runner.base.progress import Progress
 from runner.errors import OvrunError, Problem, RecipeError, SourceError
 from runner.export.comparing import Compared, Converted, shapes, too_large, trials
 from runner.export.damage import reason_of
 from runner.export.file import reshape
-from runner.export.torch_inputs import Original, feeds, fitted, flat, flattened, refuse_misfit, tensors
+from runner.export.torch_convert import converted
+from runner.export.torch_inputs import Original, feeds, fitted, refuse_misfit
 from runner.export.torch_program import program
-from runner.export.user_code import copied, failing, fill, make, place
+from runner.export.user_code import copied, fill, make, place
 from runner.export.watched import watched
 from runner.model import ir
 from runner.model.feed import Feed, ports
 from runner.model.parts import IR, Model
 from runner.registry.exporters import Code, ExportParams
 from runner.sources.python_file import modules, parsed
-
-if TYPE_CHECKING:
-    import openvino as ov
 
 
 def prepare() -> None:
@@ -40,15 +38,14 @@ def export(
 ) -> Mapping[str, object]:
     """Make the module, let OpenVINO convert it, and hold the IR against the module."""
     import openvino as ov
-    import torch
 
     start = time.monotonic()
-    torch.manual_seed(0)  # a module that draws weights draws the same ones each time
+    _seed()
     source, out = source.absolute(), out.absolute()
     with _running(source, out, params) as folder:
         original = _module(source, params.code, weights, folder) if params.code else program(source)
         loaded = time.monotonic()
-        model = _converted(source, original)
+        model, notes = converted(source, original)
         if params.shapes:
             reshape(model, params.shapes)
             _try(source, original, fitted(original.feeds, ports(model))[0], "input_info")
@@ -56,10 +53,21 @@ def export(
         ov.save_model(model, out / IR, compress_to_fp16=params.precision == "fp16")
         steps = {"load": loaded - start, "convert": time.monotonic() - loaded}
         if not params.check:
-            return {"steps": steps}
+            return {"steps": steps, "notes": notes}
         start = time.monotonic()
         found = _compared(original, out, params.precision, params.check)
-    return {"steps": {**steps, "compare": time.monotonic() - start}, "conversion": asdict(found)}
+    steps["compare"] = time.monotonic() - start
+    return {"steps": steps, "notes": notes, "conversion": asdict(found)}
+
+
+def _seed() -> None:
+    """Let code draw the same numbers each time, whatever the recipe's seed, which is not in the key."""
+    import numpy as np
+    import torch
+
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
 
 
 @contextlib.contextmanager
@@ -103,46 +111,6 @@ def _try(source: Path, original: Original, feed: Feed, key: str) -> None:
         raise SourceError(message)
 
 
-def _converted(source: Path, original: Original) -> ov.Model:
-    """The module as OpenVINO converts it, with the shapes that its inputs are to have and names for its outputs."""
-    import openvino as ov
-    import torch
-
-    fed = tensors(original.feeds[0])
-    with torch.no_grad(), failing(source, "can't be converted"):
-        names = list(flat(original.call(tensors(original.feeds[0]))))
-        if original.traced:
-            model = ov.convert_model(flattened(original), example_input=tuple(fed.values()))
-        else:
-            model = ov.convert_model(original.model)
-    for index in reversed(original.fixed):
-        model.remove_parameter(model.inputs[index].get_node())
-    _refuse_others(source, model, len(fed), len(names))
-    _name([*zip(fed, model.inputs, strict=True), *zip(names, model.outputs, strict=True)])
-    for name, port in zip(fed, model.inputs, strict=True):
-        port.get_node().set_friendly_name(name)
-    shapes = {name: [-1 if size is None else size for size in shape] for name, shape in original.shapes.items()}
-    model.reshape({name: ov.PartialShape(shape) for name, shape in shapes.items()})
-    return model
-
-
-def _refuse_others(source: Path, model: ov.Model, inputs: int, outputs: int) -> None:
-    """Refuse an IR that has other inputs or outputs than the module: nothing would say which is which."""
-    if (len(model.inputs), len(model.outputs)) != (inputs, outputs):
-        has = f"{len(model.inputs)} inputs and {len(model.outputs)} outputs"
-        message = f"{source}: OpenVINO converts it to {has}, and the module has {inputs} and {outputs}"
-        raise SourceError(message)
-
-
-def _name(named: Iterable[tuple[str, ov.Output]]) -> None:
-    """Give ports their names, and no others; what is an output twice, or an input too, has them all."""
-    ours: set[str] = set()
-    for name, port in named:
-        tensor = port.get_tensor()
-        tensor.set_names({name} | (tensor.get_names() & ours))
-        ours.add(name)
-
-
 def _compared(original: Original, out: Path, precision: str, check: str) -> Compared:
     """Feed both alike, and compare what they give; what can't be compared is told in `unchecked`."""
     import torch
@@ -151,10 +119,10 @@ def _compared(original: Original, out: Path, precision: str, check: str) -> Comp
     if large := too_large(out, precision, check):
         found.unchecked.append(large)
         return found
-    converted = Converted(Model.of(out).only)
-    told = list(trials(original.run, fitted(original.feeds, ports(converted.model)), found))
+    made = Converted(Model.of(out).only)
+    told = list(trials(original.run, fitted(original.feeds, ports(made.model)), found))
     for feed, wanted in told:
-        found.note(shapes(feed), wanted, converted.run([feed]))
+        found.note(shapes(feed), wanted, made.run([feed]))
     if told:
-        found.tell_rest(converted.names)
+        found.tell_rest(made.names)
     return found

@@ -132,12 +132,12 @@ def failing(source: Path, what: str) -> Iterator[None]:
     except (OvrunError, KeyboardInterrupt, MemoryError):
         raise
     except BaseException as error:  # SystemExit too: it is the file that ends, not this process
-        message = f"{place(source, error)}: {what}: {_reason(error)}"
+        message = f"{place(source, error)}: {what}: {reason_behind(error)}"
         missing = isinstance(error, ImportError | FileNotFoundError)
         raise SourceError(message, hint=ONE_FILE if missing else None) from error
 
 
-def _reason(error: BaseException) -> str:
+def reason_behind(error: BaseException) -> str:
     """What is behind an error; of operations that OpenVINO lacks, their names."""
     while error.__cause__ is not None:
         error = error.__cause__

@@ -1,11 +1,13 @@
 """Watches what a user's code reads while it runs: what is in no key of the store is refused, and no stale result kept.
 
 Python tells an audit hook of each file that it opens, each module that it looks for, each connection and each process.
-What installed packages do while they are imported is theirs; what native code opens by itself is not told.
+What installed packages do while they are imported is theirs, and so are lines of code for tracebacks; what native code
+opens by itself is not told, but for safetensors.
 """
 
 from __future__ import annotations
 
+import linecache
 import os
 import sys
 import sysconfig
@@ -15,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from runner.errors import SourceError
+from runner.export.patches import tell_opened
 from runner.sources.python_file import is_installed
 
 _OUTSIDE = frozenset(
@@ -75,7 +78,7 @@ class _Watch:
             self.made.add(path)
             return None
         loading = bool(between) and between[0].startswith(_IMPORTING)
-        theirs = not loading and any(name.startswith(_IMPORTING) for name in between)
+        theirs = not loading and any(name.startswith(_IMPORTING) or name == linecache.__file__ for name in between)
         if theirs or path in self.made or self._is_known(path):
             return None
         return f"{'imports' if loading else 'reads'} {path}"
@@ -111,7 +114,8 @@ def watched(source: Path, modules: Collection[str], folder: Path) -> Iterator[No
         _hooked = True
     watch = _active = _Watch(source, modules, folder)
     try:
-        yield
+        with tell_opened():
+            yield
     except BaseException as error:
         _active = None
         _refuse(watch, error)

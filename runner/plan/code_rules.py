@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from runner.registry.exporters import Code
 from runner.sources import Located
 from runner.sources.python_file import Definition, names, parsed
 
+_LARGEST = 1 << 28
+"""Values of an input; a picture of eight million pixels has 1 << 25."""
 _PLAIN = {"nn.Module", "torch.nn.Module", "Module", "object"}
 """Classes whose `__init__` takes nothing."""
 
@@ -41,6 +44,7 @@ def misfits(recipe: Recipe, located: Located) -> Iterator[Problem]:
     code = recipe.model.code
     if code is None or located.path is None:
         return
+    yield from _huge(recipe, code)
     there = names(parsed(located.path))
     if there is None:
         return
@@ -52,6 +56,14 @@ def misfits(recipe: Recipe, located: Located) -> Iterator[Problem]:
     elif made := there[code.object]:
         yield from _called(recipe, made, code)
         yield from _fed(recipe, made, code)
+
+
+def _huge(recipe: Recipe, code: Code) -> Iterator[Problem]:
+    """Inputs that nobody could fill."""
+    for one in code.example:
+        if (count := math.prod(size or 1 for size in one.shape)) > _LARGEST:
+            key = f"model.example.{one.name}.shape"
+            yield Problem(recipe.where(key), key, f"{count} values are too many for an input", f"at most {_LARGEST}")
 
 
 def _called(recipe: Recipe, made: Definition, code: Code) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runner.errors import OvrunError, RecipeError, SourceError
+from runner.errors import OvrunError, RecipeError, SourceError, StageError
 from runner.registry.exporters import Code, Example, Shape
 from runner.stages import Task, convert
 from tests.conftest import Ovrun
@@ -68,6 +68,7 @@ def test_a_module_of_a_file_goes_the_whole_way(ovrun: Ovrun, tmp_path: Path) -> 
     outputs = given(version, DATA[:5])
     assert 0 < distance(made(torch.from_numpy(DATA[:5]))["logits"], outputs["logits"]) < 0.2
     assert manifest_of(version)["model"]["weights"] == "../../../net.safetensors"
+    assert "ovrun optimize recipe.yaml --allow-code" in (version / "README.md").read_text()
 
     ovrun("verify", "mine/1")
     assert "the same" in ovrun("reproduce", "mine/1", "--allow-code").stdout
@@ -148,6 +149,9 @@ X = Example("x", (None, 3, 8, 8), "f32")
 BUILD = Code("build", "{}", (X,))
 
 
+_OPENING = "from safetensors.numpy import load_file\n"
+
+
 def with_forward(line: str) -> str:
     return FILE.replace("        found =", f"        {line}\n        found =")
 
@@ -177,6 +181,7 @@ def with_forward(line: str) -> str:
             "net.py:3: imports more in a way that only running shows",
         ),
         ("try:\n    open('/{folder}/more.txt')\nexcept OSError:\n    pass\n" + FILE, BUILD, "net.py:2: reads /"),
+        (_OPENING + "load_file('/{folder}/more.safetensors')\n" + FILE, BUILD, "net.py:2: reads /"),
         ("import os\nos.system('true')\n" + FILE, BUILD, "starts a program (os.system)"),
         ("import socket\nsocket.create_connection(('127.0.0.1', 9))\n" + FILE, BUILD, "connects to the network"),
         ("open('more.txt').close()\n" + FILE, BUILD, "net.py:1: fails: FileNotFoundError"),
@@ -228,3 +233,28 @@ def test_weights_run_no_code(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="can't be read as weights alone"):
         converted(tmp_path, FILE, BUILD, state=tmp_path / "net.pth")
     assert not ran.exists()
+
+
+def test_safetensors_has_to_open_files_where_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    import safetensors.torch
+
+    from runner.export.patches import tell_opened
+
+    kept = safetensors.safe_open
+    with tell_opened():
+        assert safetensors.safe_open is not kept
+    assert safetensors.safe_open is safetensors.torch.safe_open is kept
+    monkeypatch.setattr(safetensors.torch, "load_file", lambda filename: {})
+    with pytest.raises(StageError, match=r"safetensors .* doesn't work with ovrun"), tell_opened():
+        pass
+
+
+@pytest.mark.libraries
+def test_what_can_not_be_traced_is_exported(tmp_path: Path) -> None:
+    refusing = "if torch.jit.is_tracing():\n            raise TypeError('a shape is no number here')"
+    result = converted(tmp_path, with_forward(refusing), BUILD)
+    (note,) = result["notes"]
+    assert note == "converted by torch.export, for it can't be traced: TypeError: a shape is no number here"
+    found = result["conversion"]
+    assert found["inputs"] == ["x [2, 3, 8, 8]", "x [3, 3, 8, 8]"]
+    assert max(found["outputs"].values()) < 1e-5 and not found["faults"] and not found["unchecked"]

@@ -62,6 +62,7 @@ _WIDTH = "+model.arguments.width=3"
         ([_NET], "model.object: Net needs the argument width; give them in model.arguments"),
         (["+model.arguments.widht=3"], "model.arguments.widht: build takes no argument widht; it takes width"),
         ([_NET, _WIDTH, "+model.example.y.shape=[1]"], "model.example.y: forward() has no input y; it takes x, scale"),
+        (["model.example.x.shape=[1,90000,90000,9]"], "x.shape: 72900000000 values are too many for an input"),
         ([_NET, _WIDTH, "~model.example.x", "+model.example.scale.shape=[1]"], "model.example: forward() needs x"),
     ],
 )
