@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,28 @@ def write_wordpiece(folder: Path, size: int) -> None:
     tokens = [*special, *islice(words, size - len(special))]
     (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "model_max_length": 128})
+
+
+def write_characters(folder: Path, kind: str) -> None:
+    """A SentencePiece tokenizer of letters, by its class of transformers; none where the package is not installed."""
+    if find_spec("sentencepiece") is None:
+        return
+    import transformers
+    from transformers.convert_slow_tokenizer import import_protobuf
+
+    protobuf = import_protobuf()
+    model = protobuf.ModelProto()
+    special = ("<s>", "<pad>", "</s>", "<unk>")
+    for piece, score in pieces(*special, size=len(special) + len(_LETTERS) + 1):
+        what = protobuf.ModelProto.SentencePiece
+        type_ = what.UNKNOWN if piece == "<unk>" else what.CONTROL if piece in special else what.NORMAL
+        model.pieces.add(piece=piece, score=score, type=type_)
+    model.trainer_spec.MergeFrom(
+        protobuf.TrainerSpec(model_type=protobuf.TrainerSpec.CHAR, unk_id=3, bos_id=0, eos_id=2, pad_id=1)
+    )
+    model.normalizer_spec.name = "identity"
+    (folder / "spm_char.model").write_bytes(model.SerializeToString())
+    getattr(transformers, kind)(str(folder / "spm_char.model")).save_pretrained(folder)
 
 
 def pieces(*special: str, size: int) -> list[tuple[str, float]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.geometry_tokenizers import pieces, write_json, write_tokenizer_json, write_wordpiece
+from tests.geometry_tokenizers import pieces, write_characters, write_json, write_tokenizer_json, write_wordpiece
 
 VOCABULARY = 400
 _TEXT = {"vocab_size": VOCABULARY, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
@@ -146,6 +146,27 @@ def _whisper(folder: Path) -> None:
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
 
 
+def _speecht5(folder: Path) -> None:
+    from transformers import SpeechT5Config, SpeechT5ForTextToSpeech, SpeechT5HifiGan, SpeechT5HifiGanConfig
+
+    sizes = {
+        "hidden_size": 64,
+        "speech_decoder_prenet_units": 32,
+        "speech_decoder_postnet_units": 32,
+        "conv_dim": [32] * 7,
+        "num_conv_pos_embeddings": 16,
+        "num_conv_pos_embedding_groups": 4,
+        "max_text_positions": 64,
+        "max_speech_positions": 128,
+    }
+    config = SpeechT5Config(**_HALVES, **sizes, vocab_size=81)
+    save(folder, SpeechT5ForTextToSpeech(config))
+    blocks = {"resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3]]}
+    rates = {"upsample_initial_channel": 64, "upsample_rates": [4, 4], "upsample_kernel_sizes": [8, 8]}
+    write_characters(folder, "SpeechT5Tokenizer")
+    save(folder / "vocoder", SpeechT5HifiGan(SpeechT5HifiGanConfig(**rates, **blocks)))
+
+
 def _llava(folder: Path) -> None:
     from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 
@@ -181,6 +202,7 @@ MODELS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "segformer": ("semantic-segmentation", _segformer),
     "clip": ("zero-shot-image-classification", _clip),
     "siglip": ("zero-shot-image-classification", _siglip),
+    "speecht5": ("text-to-audio", _speecht5),
     "llava": ("image-text-to-text", _llava),
     "wav2vec2": ("audio-classification", _wav2vec2("Wav2Vec2ForSequenceClassification")),
     "wav2vec2-ctc": ("automatic-speech-recognition", _wav2vec2("Wav2Vec2ForCTC")),

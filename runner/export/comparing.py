@@ -149,11 +149,13 @@ def trials(run: Run, feeds: Iterable[Feed], found: Compared) -> Iterator[tuple[F
 class Converted:
     """A part of the converted model, compiled with nothing rounded on the way."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, change: Callable[[ov.Model], None] = lambda _: None) -> None:
         import openvino as ov
 
         core = ov.Core()
-        self.model: ov.CompiledModel = core.compile_model(core.read_model(path), "CPU", dict(RUNTIME))
+        read = core.read_model(path)
+        change(read)
+        self.model: ov.CompiledModel = core.compile_model(read, "CPU", dict(RUNTIME))
         self.request = self.model.create_infer_request()
 
     def run(self, feeds: Iterable[Feed]) -> Outputs | str:

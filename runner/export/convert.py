@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.export.model import Precision, Request
 from runner.export.patches import trace_once
+from runner.model import vocoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -34,6 +35,7 @@ def convert_by_main_export(request: Request) -> None:
     """Let Optimum load and convert a model that needs its special handling."""
     from optimum.exporters.openvino import main_export
 
+    speaks = request.source / vocoder.FOLDER
     main_export(
         str(request.source),
         request.out,
@@ -44,6 +46,7 @@ def convert_by_main_export(request: Request) -> None:
         stateful=request.stateful,
         convert_tokenizer=request.tokenizer,
         library_name="transformers",
+        model_kwargs={"vocoder": str(speaks)} if speaks.is_dir() else None,
         model_loading_kwargs={"use_safetensors": None if request.allow_pickle else True},
     )
 

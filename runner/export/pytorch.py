@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from runner.errors import SourceError
 from runner.export.comparing import Compared, Converted, Outputs, give_back, shapes, too_large, trials
 from runner.export.model import Request, load_model
+from runner.export.voice import compare_voice
 from runner.model.feed import Feed, Port, ports
 from runner.model.parts import WHOLE, Model
 from runner.model.varied import PAST, TOKENS, varied
+from runner.model.vocoder import FOLDER as VOCODER
 
 if TYPE_CHECKING:
     import torch
@@ -110,6 +112,8 @@ def _compare(request: Request, config: PretrainedConfig, whole: Model, found: Co
         return
     if WHOLE in whole.parts:
         _compare_whole(original, whole, found)
+    elif VOCODER in whole.parts:
+        compare_voice(request, original.model, whole, found)
     else:
         _compare_halves(original, whole, found)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from runner.errors import SourceError
-from runner.model import claims, listing, sentences
+from runner.model import claims, listing, sentences, vocoder
 from runner.model.safetensors import check_safetensors
 
 _FOREIGN = ("tf_model.h5", "flax_model.msgpack")
@@ -34,6 +34,9 @@ def check_folder(source: Path, allow_pickle: bool, *, code: bool = False) -> dic
     if claims.TOKENIZER in there:
         claims.refuse_files_elsewhere(source, read(claims.TOKENIZER))
     claims.refuse_counts(source, config, _check_weights(source, there, read, allow_pickle))
+    inside, told = vocoder.of(there, read)
+    if inside:
+        _check_weights(source / vocoder.FOLDER, inside, told, allow_pickle)
     if code:
         _refuse_foreign_code(source, there, read)
     return config

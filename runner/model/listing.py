@@ -18,7 +18,7 @@ from typing import Any
 import runner.base.files as fs
 from runner.base import links
 from runner.errors import SourceError
-from runner.model import sentences
+from runner.model import sentences, vocoder
 
 CONFIG = "config.json"
 SAFETENSORS = "model.safetensors"
@@ -73,7 +73,11 @@ def needed(
     Raises:
         SourceError: a name leads out of the folder.
     """
-    return sorted({*without_weights(there, code=code), *_weights(there, read, allow_pickle)})
+    found = {*without_weights(there, code=code), *_weights(there, read, allow_pickle)}
+    inside, told = vocoder.of(there, read)
+    if inside:
+        found |= {f"{vocoder.FOLDER}/{name}" for name in (CONFIG, *_weights(inside, told, allow_pickle))}
+    return sorted(found)
 
 
 def without_weights(there: Iterable[str], *, code: bool = False) -> list[str]:
@@ -152,14 +156,14 @@ def is_inner(name: str) -> bool:
 
 
 def names(root: Path, *, deep: bool = False) -> list[str]:
-    """The names of what lies in a folder and is no folder itself; of folders inside, only chat templates and what
-    sentence-transformers does after the network.
+    """The names of what lies in a folder and is no folder itself; of folders inside, only chat templates, a vocoder and
+    what sentence-transformers does after the network.
 
     With `deep`, all below it. A link to a folder elsewhere is named itself, and so refused where it is needed. Names
     that are no text are left out: no loader can ask for them.
     """
     steps = (name for name, is_folder in _entries(root, "") if is_folder and sentences.is_step(name))
-    folders = ["", *_folders(root, "")] if deep else ["", TEMPLATES, *steps]
+    folders = ["", *_folders(root, "")] if deep else ["", TEMPLATES, vocoder.FOLDER, *steps]
     return sorted(name for folder in folders for name in _below(root, folder))
 
 

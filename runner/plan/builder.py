@@ -25,6 +25,7 @@ from runner.plan.model_rules import (
     no_adapter,
     no_processor,
     no_tokenizer,
+    no_vocoder,
     not_exportable,
     quantized_before,
     unknown_parts,
@@ -122,6 +123,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
     if config and task and located.reader == "transformers":
         problems += [*not_exportable(recipe, config, task), *quantized_before(recipe, config)]
         problems += [*no_processor(recipe, located.files, task), *no_tokenizer(recipe, located.files)]
+        problems += no_vocoder(recipe, config, located.files, task)
     problems += code_rules.misfits(recipe, located)
     if recipe.model.adapter:
         problems += no_adapter(recipe, config, task)

@@ -11,7 +11,7 @@ from runner.base.values import whole
 from runner.base.words import near
 from runner.errors import Problem
 from runner.export import adapter, exportable, pieces, quantized
-from runner.model import architecture
+from runner.model import architecture, vocoder
 from runner.recipe.judge import quantization_rules, weight_rules
 from runner.recipe.types import Quantization, Recipe, WeightCompression
 from runner.registry.tasks import family_of
@@ -20,6 +20,8 @@ _FIXED = ("mxfp4", "mxfp8_e4m3", "nvfp4")
 """Modes that have one group size only."""
 _SEES = "vision_embeddings"
 """The part that takes images, of a model that takes texts too."""
+_SOUNDS = "vocoder"
+"""The part that gives sound, of a model that speaks."""
 _PROCESSOR = {"preprocessor_config.json", "processor_config.json"}
 """Files that say how images become inputs; either will do."""
 _USUAL = (16, 32, 64, 128, 256)
@@ -81,6 +83,25 @@ def no_tokenizer(recipe: Recipe, files: Mapping[str, Path]) -> Iterator[Problem]
         told = f"its tokenizer ({what}) is read with the package sentencepiece, which is not installed"
         allowed = f"{pieces.INSTALL}, or set conversion.tokenizer: false to go without"
         yield Problem(recipe.where("model"), "model", told, allowed)
+
+
+def no_vocoder(recipe: Recipe, config: Mapping[str, object], files: Collection[str], task: str) -> Iterator[Problem]:
+    """A model that speaks, and has nothing that makes sound of its spectrograms, or is of another kind than SpeechT5.
+
+    Args:
+        files: names of those that are there; none if nobody knows yet.
+        task: Optimum's name.
+    """
+    if _SOUNDS not in family_of(task).parts:
+        return
+    kind = config.get("model_type")
+    if kind != vocoder.SPEAKING:
+        what = f"{task}: ovrun knows the parts of SpeechT5 alone, and this is a model of type {kind}"
+        yield Problem(recipe.where("model"), "model", what, "convert it with Optimum Intel")
+    elif files and vocoder.CONFIG not in files:
+        what = f"nothing makes sound of its spectrograms: it has no {vocoder.CONFIG}"
+        allowed = f"put a vocoder's folder, such as that of microsoft/speecht5_hifigan, into it as {vocoder.FOLDER}"
+        yield Problem(recipe.where("model"), "model", what, allowed)
 
 
 def unknown_parts(recipe: Recipe, parts: Collection[str]) -> Iterator[Problem]:

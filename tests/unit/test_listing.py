@@ -325,6 +325,26 @@ def test_code_of_another_repository_is_refused(name: str, content: Any, model: P
         found(model, trust_remote_code=True)
 
 
+def test_a_vocoder_counts_where_a_model_speaks(model: Path, outside: Path) -> None:
+    write(model, "vocoder/config.json", {"model_type": "hifigan"})
+    write(model, "vocoder/notes.txt", "unread")
+    tensors(model / "vocoder" / "model.safetensors")
+    vocoder = {"vocoder/config.json", "vocoder/model.safetensors"}
+    assert vocoder.isdisjoint(files(model, False, False))
+    write(model, "config.json", {"model_type": "speecht5"})
+    assert {name for name in files(model, False, False) if "/" in name} == vocoder
+    before = found(model).digest
+    tensors(model / "vocoder" / "model.safetensors", 2)
+    assert found(model).digest != before
+    tensors(model / "vocoder" / "model.safetensors", header=b"{")
+    with pytest.raises(SourceError, match=r"vocoder/model\.safetensors"):
+        found(model)
+    (model / "vocoder" / "model.safetensors").unlink()
+    link(model / "vocoder" / "model.safetensors", f"{outside}/model.safetensors")
+    with pytest.raises(SourceError, match="outside of the model's folder"):
+        found(model)
+
+
 def test_an_adapter_is_no_model(model: Path) -> None:
     write(model, "adapter_config.json", {})
     with pytest.raises(SourceError, match="holds a PEFT adapter"):
