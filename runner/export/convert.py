@@ -23,7 +23,7 @@ def convert(request: Request, model: PreTrainedModel, preprocessors: list[object
             model,
             request.out,
             task=request.task,
-            ov_config=_ov_config(request.precision),
+            ov_config=ov_config(request.precision),
             stateful=request.stateful,
             preprocessors=preprocessors,
             trust_remote_code=request.trust_remote_code,
@@ -42,7 +42,7 @@ def convert_by_main_export(request: Request) -> None:
         task=request.task,
         trust_remote_code=request.trust_remote_code,
         local_files_only=True,
-        ov_config=_ov_config(request.precision),
+        ov_config=ov_config(request.precision),
         stateful=request.stateful,
         convert_tokenizer=request.tokenizer,
         library_name="transformers",
@@ -51,7 +51,7 @@ def convert_by_main_export(request: Request) -> None:
     )
 
 
-def _ov_config(precision: Precision) -> SimpleNamespace:
+def ov_config(precision: Precision) -> SimpleNamespace:
     """What the exporter reads of an OVConfig, without importing NNCF for the class.
 
     Given at all, it keeps the exporter from quantizing models of 1e9 parameters and more to 8 bits unasked.

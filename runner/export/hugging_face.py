@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import asdict, replace
@@ -16,6 +15,7 @@ from runner.export.imports import import_exporter
 from runner.export.model import Request, load_config, load_model, supported_task, uses_main_export
 from runner.export.patches import keep_code_in
 from runner.export.pytorch import compare
+from runner.export.steps import Steps
 from runner.export.tokenizer import convert_tokenizer, copy_unread, load_preprocessors, refuse_unread
 from runner.model.check import check_folder
 from runner.model.listing import view
@@ -26,21 +26,6 @@ __all__ = ["check_folder", "export_folder"]
 
 
 Exported = tuple[dict[str, float], dict[str, object] | None]
-
-
-class _Steps:
-    """Reports each step by name and keeps its wall-clock seconds."""
-
-    def __init__(self, progress: Callable[[str], None]) -> None:
-        self._progress = progress
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        self._progress(name)
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - start
 
 
 def export_folder(
@@ -119,7 +104,7 @@ def _reading(source: Path, out: Path, allow_pickle: bool, code: bool) -> Iterato
 
 
 def _export(request: Request, check: str | None, progress: Callable[[str], None]) -> Exported:
-    steps = _Steps(progress)
+    steps = Steps(progress)
     with steps("load"):
         config = load_config(request)
         request = replace(request, task=supported_task(config, request.task))

@@ -24,15 +24,18 @@ _UNUSED = ("sklearn", "scipy")
 _NEVER = ("kernels",)
 # Optimum imports it for a class of its own where it is installed; the folders of it are exported without.
 _UNCALLED = ("sentence_transformers",)
+# So it does with this one, which pipelines alone need.
+_OF_PIPELINES = "diffusers"
 _COMPILER = "torch._dynamo"
 # The one submodule that transformers needs for its attention masks; it stands on its own.
 _LIGHT = f"{_COMPILER}._trace_wrapped_higher_order_op"
 
 
-def import_exporter() -> None:
+def import_exporter(*, pipelines: bool = False) -> None:
     """Import torch, transformers and Optimum's exporter, offline, without telemetry and without a hub's cache.
 
-    A model that needs another one's files can't have them: they would be in no digest.
+    A model that needs another one's files can't have them: they would be in no digest. Without `pipelines`, diffusers
+    looks as if it were not installed.
 
     Sets environment variables and module state of the whole process: call it in a process of its own, before
     anything else has imported these libraries. Garbage collection stays off.
@@ -40,7 +43,8 @@ def import_exporter() -> None:
     os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
     os.environ.update(dict.fromkeys(("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"), f"{os.devnull}/none"))
     without_telemetry()
-    sys.modules.update(dict.fromkeys((*_NEVER, *_UNCALLED)))  # type: ignore[arg-type]
+    never = (*_NEVER, *_UNCALLED, *(() if pipelines else (_OF_PIPELINES,)))
+    sys.modules.update(dict.fromkeys(never))
     gc.disable()  # nothing that an import makes is garbage: collecting finds none, and takes a tenth of the time
     tell_left_out(patches.PATCHES)
     if patches.COMPILER.fits:

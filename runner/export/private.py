@@ -11,7 +11,7 @@ _KEY = re.compile(r"(path|file|dir|folder)$", re.IGNORECASE)
 _ABSOLUTE = r"(?:/|~[^/\\\"]*/|[A-Za-z]:[/\\]|\\\\)[^\"]*[/\\]"
 _VALUE = re.compile(rf'(value|name)="{_ABSOLUTE}'.encode())
 _PATH = re.compile(_ABSOLUTE)
-_JSON = ("*config*.json", "special_tokens_map.json")
+_JSON = ("*config*.json", "model_index.json", "special_tokens_map.json")
 
 
 def forget_paths(folder: Path) -> None:

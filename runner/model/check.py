@@ -59,7 +59,6 @@ def read_config(source: Path, read: Read) -> dict[str, object]:
 
 
 _OTHERS = {
-    "model_index.json": "It is a pipeline of diffusers, which ovrun does not convert.",
     "adapter_config.json": "It is an adapter: give its base as model.path, and this folder as model.adapter.path.",
     "*.gguf": "GGUF is not read; give the model's folder with config.json and safetensors.",
     "*": "Give the folder that holds config.json and the weights; a hub cache has it at snapshots/<revision>.",

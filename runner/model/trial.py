@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import math
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -130,11 +131,16 @@ def check_finite(folder: Path, name: str, values: Array) -> None:
 
 
 def import_for(libraries: Iterable[str]) -> None:
-    """Import what loads a model, ahead of its use."""
+    """Import what loads a model, ahead of its use, in a process that loads nothing else.
+
+    Optimum Intel imports diffusers wherever that is installed; it looks as if it were not, but for pipelines.
+    """
     from runner.model.runtime import import_runtimes
 
     import_runtimes()
     if "optimum-intel" in libraries:
+        if "diffusers" not in libraries:
+            sys.modules.setdefault("diffusers", None)  # type: ignore[arg-type]
         _prepare_optimum()
         importlib.import_module("optimum.intel")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import runner.base.files as fs
 from runner.errors import SourceError
-from runner.model import listing
+from runner.model import listing, pipeline
 from runner.model.check import safetensors_files
 from runner.model.safetensors import shapes
 
@@ -55,10 +55,17 @@ def _files(path: Path) -> Iterator[Path]:
     loaded: list[Path] = []
     if path.is_dir():
         with contextlib.suppress(SourceError):  # it is told where the folder is read
-            loaded = safetensors_files(path, listing.reader(path))
+            loaded = _loaded(path)
     for file in loaded or (fs.walk(path) if path.is_dir() else [path]):
         if file.is_file():
             yield file
+
+
+def _loaded(folder: Path) -> list[Path]:
+    read = listing.reader(folder)
+    if (folder / pipeline.INDEX).is_file():
+        return pipeline.weight_files(folder, pipeline.read_index(folder, read))
+    return safetensors_files(folder, read)
 
 
 def _of_file(path: Path) -> Weights:

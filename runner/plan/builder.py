@@ -15,6 +15,7 @@ from typing import Any
 from runner import stages
 from runner.base import keys
 from runner.errors import RecipeError
+from runner.model import pipeline
 from runner.model.parts import part_of
 from runner.plan import code_rules
 from runner.plan.input_rules import check_inputs
@@ -30,6 +31,7 @@ from runner.plan.model_rules import (
     quantized_before,
     unknown_parts,
 )
+from runner.plan.pipeline_rules import check_pipeline
 from runner.plan.types import Measurement, Plan, Stage
 from runner.recipe.judge.weight_rules import INT8
 from runner.recipe.types import Check, Dataset, ModelSource, Quantization, Recipe, WeightCompression
@@ -119,7 +121,8 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
     Raises:
         RecipeError: with every such problem.
     """
-    task, problems = located.task, list(unknown_parts(recipe, _parts_of(located)))
+    parts = _parts_of(located)
+    task, problems = located.task, list(unknown_parts(recipe, parts))
     if config and task and located.reader == "transformers":
         problems += [*not_exportable(recipe, config, task), *quantized_before(recipe, config)]
         problems += [*no_processor(recipe, located.files, task), *no_tokenizer(recipe, located.files)]
@@ -127,9 +130,11 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
     problems += code_rules.misfits(recipe, located)
     if recipe.model.adapter:
         problems += no_adapter(recipe, config, task)
+    if config and located.reader == pipeline.READER:
+        problems += check_pipeline(recipe, config, task, located.files)
     if config:
-        problems += [*check_against_config(recipe, config), *check_against_parts(recipe, task)]
-    problems += check_inputs(recipe, located, config, _used_datasets(recipe), _parts_of(located))
+        problems += [*check_against_config(recipe, config), *check_against_parts(recipe, task, parts)]
+    problems += check_inputs(recipe, located, config, _used_datasets(recipe), parts)
     if problems:
         raise RecipeError(problems)
 
@@ -138,6 +143,8 @@ def _parts_of(located: Located) -> Collection[str]:
     """The parts of a model that is converted already, or those that its task gives one that is to be."""
     if located.reader == "openvino":
         return list(dict.fromkeys(part for name in located.files if (part := part_of(name))))
+    if located.reader == pipeline.READER and located.config:
+        return pipeline.parts(located.config)
     return family_of(located.task).parts if located.task else ()
 
 
@@ -162,7 +169,8 @@ def _own_settings(recipe: Recipe, located: Located) -> Mapping[str, WeightCompre
     """The parts that `compression` is not for: those of the recipe, and those that its task wants in 8 bits."""
     fewer = [one for one in recipe.compression if isinstance(one, WeightCompression) and one.mode not in INT8]
     mild = family_of(located.task).mild if fewer and located.reader != "openvino" else ()
-    return {**{part: WeightCompression(mode="int8_sym") for part in mild}, **recipe.parts}
+    there = _parts_of(located)
+    return {**{part: WeightCompression(mode="int8_sym") for part in mild if part in there}, **recipe.parts}
 
 
 def _step(

@@ -120,21 +120,21 @@ def unknown_parts(recipe: Recipe, parts: Collection[str]) -> Iterator[Problem]:
         yield Problem(recipe.where("compression"), "compression", what, f"remove it; the parts are {', '.join(parts)}")
 
 
-def check_against_parts(recipe: Recipe, task: str | None) -> Iterator[Problem]:
-    """What needs a model of one part, of a recipe whose task has several.
+def check_against_parts(recipe: Recipe, task: str | None, parts: Collection[str]) -> Iterator[Problem]:
+    """What needs a model of one part, of a recipe whose model has several.
 
     Args:
         task: Optimum's name.
+        parts: the names of those that the model may have.
     """
-    family = family_of(task)
-    if len(family.parts) == 1:
+    if len(parts) < 2:
         return
-    told = f"and a model for {family.name} has the parts {' and '.join(family.parts)}"
+    told = f"and a model for {family_of(task).name} has the parts {' and '.join(parts)}"
     listed = isinstance(recipe.resolved.get("compression"), list)
     for index, step in enumerate(recipe.compression):
         key = f"compression.{index}" if listed else "compression"
         for name, what in (("dataset", "calibration data are"), ("ignored_scope", "names of operations are")):
-            if getattr(step, name) is not None and len(family.parts.keys() - recipe.parts.keys()) > 1:
+            if getattr(step, name) is not None and len(set(parts) - recipe.parts.keys()) > 1:
                 at, use = f"{key}.{name}", "compress its weights without it"
                 yield Problem(recipe.where(at), at, f"{what} of one network, {told}", use)
     for index, _ in enumerate(recipe.accuracy.checks):
@@ -166,11 +166,20 @@ def _compression(recipe: Recipe, config: Mapping[str, Any]) -> Iterator[Problem]
 
 
 def _group_size(recipe: Recipe, step: WeightCompression, key: str, config: Mapping[str, Any]) -> Iterator[Problem]:
+    found = list(undivided(recipe, step, key, channel_counts(config)))
+    yield from found or _backup(recipe, step, key, config)
+
+
+def undivided(recipe: Recipe, step: WeightCompression, key: str, channels: Mapping[str, int]) -> Iterator[Problem]:
+    """A group size that does not divide the channels of all layers.
+
+    Args:
+        key: of the step in the recipe.
+        channels: name -> input channels of linear layers.
+    """
     size = weight_rules.group_size(asdict(step))
-    channels = channel_counts(config)
     wrong = {name: count for name, count in channels.items() if size > 0 and count % size}
     if not wrong or step.group_size_fallback_mode in ("ignore", "adjust"):
-        yield from _backup(recipe, step, key, config)
         return
     told = " and ".join(f"{name} = {count}" for name, count in wrong.items())
     if step.mode in _FIXED:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import runner.base.files as fs
 from runner.errors import SourceError
-from runner.model import listing
+from runner.model import listing, pipeline
 from runner.recipe.types import ModelSource
 from runner.registry.tasks import task_of
 from runner.sources import Located, Memory
@@ -24,6 +24,8 @@ def locate(model: ModelSource, memory: Memory) -> Located:
 
 def describe(path: Path, model: ModelSource, memory: Memory, identity: dict[str, str]) -> Located:
     """What is known of the Hugging Face folder at `path`."""
+    if (path / pipeline.INDEX).is_file():
+        return _describe_pipeline(path, model, memory, identity)
     from runner.model.check import check_folder
 
     config = check_folder(path, model.allow_pickle, code=model.trust_remote_code)
@@ -38,6 +40,31 @@ def describe(path: Path, model: ModelSource, memory: Memory, identity: dict[str,
         task=model.task or inferred_task(config),
         config=config,
     )
+
+
+def _describe_pipeline(path: Path, model: ModelSource, memory: Memory, identity: dict[str, str]) -> Located:
+    index = pipeline.check(path)
+    read = pipeline_files(path, index)
+    digest = fs.digest_paths(read, memory(str(path)))
+    return Located(
+        reader=pipeline.READER,
+        identity={**identity, "sha256": digest},
+        path=path,
+        digest=digest,
+        files=read,
+        task=model.task or pipeline.tasks(index)[0],
+        config=index,
+    )
+
+
+def pipeline_files(path: Path, index: Mapping[str, object]) -> dict[str, Path]:
+    """Name -> file of all that an export reads of a pipeline's folder.
+
+    Raises:
+        SourceError: one of them is not there, is no file, or lies outside of the folder.
+    """
+    wanted = pipeline.needed(listing.names(path, deep=True), listing.reader(path), index)
+    return listing.real_files(path, wanted)
 
 
 def files(path: Path, allow_pickle: bool, code: bool) -> dict[str, Path]:

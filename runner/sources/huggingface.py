@@ -10,21 +10,24 @@ import contextlib
 import io
 import os
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import runner.base.files as fs
 from runner.base.progress import Progress
 from runner.errors import SourceError
-from runner.model import listing
+from runner.model import listing, pipeline
+from runner.model.check import check_folder
 from runner.recipe.types import ModelSource
-from runner.sources import Fetch, Located, Memory
+from runner.sources import Fetch, Located, Memory, wanted_files
 from runner.sources.blobs import refuse_damaged
 from runner.sources.folder import inferred_task
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+_CLASS = "_class_name"
+"""What model_index.json has and config.json has not."""
 _FALLBACK = "The recipe dialogpt-mini-int4 needs no network at all: its model travels with ovrun."
 
 
@@ -43,7 +46,7 @@ def locate(model: ModelSource, memory: Memory) -> Located:
     config = _config(model.id, commit)
     files = _names(model, commit, memory(f"files of {model.id} at {commit}"))
     return Located(
-        reader="transformers",
+        reader=pipeline.READER if config and _CLASS in config else "transformers",
         identity={"source": "huggingface", "id": model.id, "revision": commit, "requested_revision": revision},
         fetch=Fetch(model.id, commit, model.allow_pickle, model.trust_remote_code, tuple(files or ())),
         task=model.task or _task(model.id, config),
@@ -55,18 +58,29 @@ def _task(repo: str, config: Mapping[str, object] | None) -> str:
     if config is None:
         message = f"model.task is not stated, and the config.json of {repo}, which may tell it, can't be had"
         raise SourceError(message, hint="State model.task as Optimum names it, such as text-generation-with-past.")
-    return inferred_task(config)
+    return pipeline.tasks(config)[0] if _CLASS in config else inferred_task(config)
 
 
 def _config(repo: str, commit: str) -> dict[str, object] | None:
-    """A model's config.json, from the cache or from the hub; None where neither has it."""
-    path = _snapshot(repo, commit) / listing.CONFIG
-    if not path.is_file() and not _offline():
-        with contextlib.suppress(Exception):  # the fetch stage will say why
-            from huggingface_hub import hf_hub_download
+    """A model's config.json, or a pipeline's model_index.json, from the cache or the hub; None where neither has it.
 
-            hf_hub_download(repo, listing.CONFIG, revision=commit)
-    config = fs.read_object(path)
+    Raises:
+        SourceError: it is of a pipeline that can't be converted.
+    """
+    snapshot = _snapshot(repo, commit)
+    for name, key in ((listing.CONFIG, "model_type"), (pipeline.INDEX, _CLASS)):
+        if not (snapshot / name).is_file() and not _offline():
+            with contextlib.suppress(Exception):  # the fetch stage will say why
+                from huggingface_hub import hf_hub_download
+
+                hf_hub_download(repo, name, revision=commit)
+        config = fs.read_object(snapshot / name)
+        if key in config:
+            return _typed(config) if key != _CLASS else pipeline.read_index(snapshot, listing.reader(snapshot))
+    return None
+
+
+def _typed(config: dict[str, object]) -> dict[str, object] | None:
     return config if isinstance(config.get("model_type"), str) else None
 
 
@@ -79,15 +93,10 @@ def _names(model: ModelSource, commit: str, memory: Path) -> list[str] | None:
     snapshot = _snapshot(model.id, commit)
     there: Collection[str] | None = _listed(model.id, commit, memory)
     if there is None:
-        there = _cached(snapshot)
-        if listing.CONFIG not in there or not _has_weights(snapshot, there, model):
+        there = wanted_files.cached(snapshot)
+        if not wanted_files.has_weights(snapshot, there, model):
             return None
-    return _without_shards(snapshot, there, model)
-
-
-def _without_shards(snapshot: Path, there: Collection[str], model: ModelSource) -> list[str]:
-    main = listing.main_weights(there, _reader(snapshot), model.allow_pickle)
-    return sorted({*listing.without_weights(there, code=model.trust_remote_code), *([main] if main else [])})
+    return wanted_files.without_shards(snapshot, there, model)
 
 
 def _listed(repo: str, commit: str, memory: Path) -> list[str] | None:
@@ -113,24 +122,6 @@ def _offline() -> bool:
     return any(os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in _OFFLINE)
 
 
-def _cached(snapshot: Path) -> list[str]:
-    """The files of a commit that the cache has."""
-    return [name for name in listing.names(snapshot, deep=True) if (snapshot / name).exists()]
-
-
-def _reader(snapshot: Path) -> Callable[[str], object]:
-    """What gives the content of a snapshot's JSON file, or None where the cache does not have it."""
-    read = listing.reader(snapshot)
-    return lambda name: read(name) if (snapshot / name).exists() else None
-
-
-def _has_weights(snapshot: Path, there: Collection[str], model: ModelSource) -> bool:
-    main = listing.main_weights(there, _reader(snapshot), model.allow_pickle)
-    if main is None:
-        return False
-    return not main.endswith(".index.json") or set(listing.shards(main, _reader(snapshot)(main))) <= {*there}
-
-
 def fetch(wanted: Fetch, out: Path, progress: Progress) -> dict[str, object]:
     """Bring one commit's needed files into `out`.
 
@@ -150,21 +141,21 @@ def fetch(wanted: Fetch, out: Path, progress: Progress) -> dict[str, object]:
     snapshot = _snapshot(wanted.id, wanted.commit)
     names: Sequence[str] = wanted.files
     _bring(model, snapshot, names or [listing.CONFIG], progress)
-    names = names or _without_shards(snapshot, _repository(model), model)
-    main = listing.main_weights(names, listing.reader(snapshot), model.allow_pickle)
-    if main is None:
+    names = names or wanted_files.without_shards(snapshot, _repository(model), model)
+    read = listing.reader(snapshot)
+    if not wanted_files.is_pipeline(names) and listing.main_weights(names, read, model.allow_pickle) is None:
         raise _no_weights(model)
     _bring(model, snapshot, names, progress)
-    if main.endswith(".index.json"):
-        names = sorted({*names, *listing.shards(main, listing.reader(snapshot)(main))})
-        _bring(model, snapshot, names, progress)
+    names = sorted({*names, *wanted_files.shards_of(names, read)})
+    _bring(model, snapshot, names, progress)
     for name, path in listing.real_files(snapshot, names).items():
         bring = fs.link_file if name.endswith((".safetensors", ".bin")) else fs.copy_file
         bring(path, out / name)
         refuse_damaged(path, out / name)
-    from runner.model.check import check_folder
-
-    check_folder(out, model.allow_pickle, code=model.trust_remote_code)
+    if wanted_files.is_pipeline(names):
+        pipeline.check(out)
+    else:
+        check_folder(out, model.allow_pickle, code=model.trust_remote_code)
     return {"id": wanted.id, "commit": wanted.commit, "files": list(names)}
 
 

@@ -137,7 +137,7 @@ accuracy: {{checks: [{{metric: perplexity, dataset: mine, max: 100}}]}}
 @pytest.mark.parametrize(
     ("file", "content", "told"),
     [
-        ("model_index.json", {}, "a pipeline of diffusers"),
+        ("model_index.json", {}, "names no _class_name"),
         (
             "adapter_config.json",
             {"peft_type": "LORA"},
