@@ -24,6 +24,8 @@ from runner.sources.folder import pipeline_files
 if TYPE_CHECKING:
     from torch import nn
 
+Network = Any
+"""A class of diffusers, which tells no types: a pipeline, or one of its networks."""
 _STEPS = ("load", "convert", "tokenizers", "compare", "check")
 
 
@@ -73,7 +75,7 @@ def _reading(source: Path, out: Path, index: Mapping[str, object]) -> Iterator[P
             raise SourceError(error.message.replace(str(viewed), str(source)), hint=error.hint) from error
 
 
-def _load(folder: Path, index: Mapping[str, object], precision: str) -> Any:
+def _load(folder: Path, index: Mapping[str, object], precision: str) -> Network:
     """The pipeline in PyTorch: in 16 bits if it is stored so and is to be, else in 32.
 
     Raises:
@@ -101,7 +103,7 @@ def _load(folder: Path, index: Mapping[str, object], precision: str) -> Any:
     return loaded
 
 
-def networks(loaded: Any) -> dict[str, nn.Module]:
+def networks(loaded: Network) -> dict[str, nn.Module]:
     """Name -> component, of those that have weights."""
     from torch import nn
 
@@ -122,7 +124,7 @@ def _refuse_missing(folder: Path, network: nn.Module) -> None:
             raise SourceError(message, hint="Set `conversion.precision: fp32`.")
 
 
-def _convert(loaded: Any, out: Path, task: str, precision: str) -> None:
+def _convert(loaded: Network, out: Path, task: str, precision: str) -> None:
     import torch
     from optimum.exporters.openvino import export_from_model
 
@@ -137,7 +139,7 @@ def _convert(loaded: Any, out: Path, task: str, precision: str) -> None:
         )
 
 
-def _convert_tokenizers(loaded: Any, out: Path) -> None:
+def _convert_tokenizers(loaded: Network, out: Path) -> None:
     """Write the tokenizers as OpenVINO models too, for OpenVINO GenAI."""
     from optimum.exporters.openvino.__main__ import maybe_convert_tokenizers
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.export.comparing import Compared, Converted, Outputs, give_back, shapes, too_large, trials
 from runner.model.feed import Feed, Port, ports
 from runner.model.parts import Model
 
 if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
     from runner.base.values import Array
+    from runner.export.pipeline import Network
 
 _SIZES = ((1, 8, 8), (2, 16, 13))
 """Of two trials: images, the height and width of their latents, tokens."""
@@ -19,7 +23,7 @@ _SCALE = 8
 """Pixels of an image in both directions to one of its latents."""
 
 
-def compare(loaded: Any, out: Path, precision: str, check: str) -> Compared:
+def compare(loaded: Network, out: Path, precision: str, check: str) -> Compared:
     """Feed each part and its original with images of two sizes and texts of two lengths, and compare what they give.
 
     Args:
@@ -53,7 +57,7 @@ def _compare(part: str, converted: Converted, original: Callable[[Feed], Outputs
         found.tell_rest(f"{part}.{name}" for name in converted.names)
 
 
-def _original(part: str, loaded: Any) -> Callable[[Feed], Outputs] | None:
+def _original(part: str, loaded: Network) -> Callable[[Feed], Outputs] | None:
     """What a part was converted from, as a function from its inputs to its outputs under the same names."""
     network = getattr(loaded, "vae" if part.startswith("vae_") else part, None)
     if network is None:
@@ -63,31 +67,31 @@ def _original(part: str, loaded: Any) -> Callable[[Feed], Outputs] | None:
     return lambda feed: run(network, _tensors(feed))
 
 
-def _encode(vae: Any, fed: Mapping[str, Any]) -> Outputs:
+def _encode(vae: Network, fed: Mapping[str, torch.Tensor]) -> Outputs:
     return {"latent_parameters": vae.encode(fed["sample"], return_dict=False)[0].parameters.numpy()}
 
 
-def _decode(vae: Any, fed: Mapping[str, Any]) -> Outputs:
+def _decode(vae: Network, fed: Mapping[str, torch.Tensor]) -> Outputs:
     return {"sample": vae.decode(fed["latent_sample"], return_dict=False)[0].numpy()}
 
 
-def _denoise(unet: Any, fed: Mapping[str, Any]) -> Outputs:
+def _denoise(unet: Network, fed: Mapping[str, torch.Tensor]) -> Outputs:
     added = {name: fed[name] for name in ("text_embeds", "time_ids") if name in fed}
     own = {name: value for name, value in fed.items() if name not in added}
     return {"out_sample": unet(**own, added_cond_kwargs=added or None, return_dict=False)[0].numpy()}
 
 
-def _transform(transformer: Any, fed: Mapping[str, Any]) -> Outputs:
+def _transform(transformer: Network, fed: Mapping[str, torch.Tensor]) -> Outputs:
     return {"out_sample": transformer(**fed, return_dict=False)[0].numpy()}
 
 
-def _read(encoder: Any, fed: Mapping[str, Any]) -> Outputs:
+def _read(encoder: Network, fed: Mapping[str, torch.Tensor]) -> Outputs:
     given = encoder(**fed, output_hidden_states=True, return_dict=True)
     states = {f"hidden_states.{index}": state.numpy() for index, state in enumerate(given.get("hidden_states") or ())}
     return {**{name: value.numpy() for name, value in given.items() if name != "hidden_states"}, **states}
 
 
-def _tensors(feed: Feed) -> dict[str, Any]:
+def _tensors(feed: Feed) -> dict[str, torch.Tensor]:
     import torch
 
     return {name: torch.from_numpy(array) for name, array in feed.items()}
@@ -101,7 +105,7 @@ def _feeds(inputs: Collection[Port]) -> Iterator[Feed]:
         yield {port.name: _values(port, images, side, tokens, drawn) for port in inputs}
 
 
-def _values(port: Port, images: int, side: int, tokens: int, drawn: Any) -> Array:
+def _values(port: Port, images: int, side: int, tokens: int, drawn: np.random.Generator) -> Array:
     """Values of one input: random ones, but for those that are places, times and sizes."""
     import numpy as np
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from runner.base.values import Array
 from runner.model.trial import by_optimum, check_finite, load, tried
 from runner.registry.tasks import Used
 
@@ -24,7 +24,7 @@ def drawn(folder: Path, loaded_by: str, *, image: bool = False, mask: bool = Fal
     import numpy as np
 
     given = np.random.default_rng(0).random((1, _SIDE, _SIDE, 3), np.float32)
-    more: dict[str, Any] = {"image": given, "strength": 1.0} if image else {}
+    more: dict[str, object] = {"image": given, "strength": 1.0} if image else {}
     if mask:
         more["mask_image"] = np.ones((1, _SIDE, _SIDE, 1), np.float32)
     if mask or not image:
@@ -37,6 +37,6 @@ def drawn(folder: Path, loaded_by: str, *, image: bool = False, mask: bool = Fal
     return Used((*by_optimum(), "diffusers"), f"drew {told(made)}{from_image} in {_STEPS} steps with {loaded_by}")
 
 
-def told(made: Any) -> str:
+def told(made: Array) -> str:
     """`an image of 64 x 64`."""
     return f"an image of {made.shape[-2]} x {made.shape[-3]}"

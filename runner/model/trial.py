@@ -20,7 +20,7 @@ from runner.model.runtime import compile_folder, logits
 from runner.registry.tasks import Used
 
 if TYPE_CHECKING:
-    pass
+    import torch
 
 
 def inferred(folder: Path) -> Used:
@@ -67,9 +67,9 @@ def generated(folder: Path) -> Used:
 def written(folder: Path, loaded_by: str) -> Used:
     """One token by a class of Optimum Intel whose encoder reads an example. Raises as `inferred` does."""
     feed, told = _tensors(folder, "encoder")
-    heard: list[Any] = []
+    heard: list[torch.Tensor] = []
 
-    def listen(_: Any, scores: Any) -> Any:
+    def listen(_: object, scores: torch.Tensor) -> torch.Tensor:
         heard.append(scores)
         return scores
 
