@@ -16,9 +16,9 @@ from runner.artifact.published import Version
 from runner.model import pipeline
 from runner.model.parts import Model
 from tests.conftest import Ovrun
-from tests.integration.test_hub import COMMIT, ID
 from tests.tiny_pipelines import PIPELINES
 
+ID, COMMIT = "someone/some-pipeline", "0123456789abcdef" * 2 + "01234567"
 IN_F32 = 1e-4
 """Relative L2 distance of an image."""
 STEP = "compression: {algorithm: weight_compression, mode: int8_asym}\n"
