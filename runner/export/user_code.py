@@ -86,7 +86,14 @@ def fill(module: torch.nn.Module, weights: Path) -> None:
     """
     state = _read(weights)
     own = module.state_dict()
-    wrong = [f"{name} is missing" for name in own if name not in state]
+    there = {
+        (value.data_ptr(), value.shape) for name, value in own.items() if name in state
+    }  # tied ones lie there once
+    wrong = [
+        f"{name} is missing"
+        for name, value in own.items()
+        if name not in state and (value.data_ptr(), value.shape) not in there
+    ]
     wrong += [f"the module has no {name}" for name in state if name not in own]
     wrong += [
         f"{name} has the shape {list(state[name].shape)}, and the module's {list(own[name].shape)}"
@@ -97,7 +104,7 @@ def fill(module: torch.nn.Module, weights: Path) -> None:
         more = f", and {len(wrong) - _FEW} more" if len(wrong) > _FEW else ""
         message = f"{weights}: these are not the weights of this module: {'; '.join(wrong[:_FEW])}{more}"
         raise SourceError(message, hint="It has to be what module.state_dict() gives; save that.")
-    module.load_state_dict(state)
+    module.load_state_dict(state, strict=False)
 
 
 def _read(weights: Path) -> dict[str, torch.Tensor]:

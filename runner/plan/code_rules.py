@@ -104,8 +104,17 @@ def _made_with(made: Definition) -> _Takes | None:
         return _takes(made, skip=0)
     if init := _method(made, "__init__"):
         return _takes(init, skip=1)
-    plain = not made.keywords and all(ast.unparse(base) in _PLAIN for base in made.bases)
+    plain = not made.keywords and all(_dotted(base) in _PLAIN for base in made.bases)
     return _Takes((), (), more=False) if plain else None
+
+
+def _dotted(base: ast.expr) -> str:
+    """`nn.Module`; nothing for what is no such name."""
+    parts: list[str] = []
+    while isinstance(base, ast.Attribute):
+        parts.append(base.attr)
+        base = base.value
+    return ".".join([base.id, *reversed(parts)]) if isinstance(base, ast.Name) else ""
 
 
 def _method(made: Definition, name: str) -> ast.FunctionDef | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import runner.base.files as fs
@@ -13,7 +14,7 @@ from runner.base import distributions
 from runner.base.environment import closure
 from runner.errors import SourceError
 
-LIMIT = 1 << 20
+LIMIT = 1 << 17
 """Bytes of a file that is code."""
 _COUNTED = frozenset({"torch", "numpy", "openvino"})
 """Distributions whose own version is enough: what they require does not shape what they compute."""
@@ -21,6 +22,7 @@ ONE_FILE = (
     "Only this file is in the key of the conversion, and installed packages are by their versions: "
     "put what it needs into it, or install it."
 )
+_OWN_NAMES = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 Definition = ast.ClassDef | ast.FunctionDef
 
 
@@ -31,7 +33,9 @@ def parsed(path: Path) -> ast.Module:
         SourceError: it is no Python, with the line.
     """
     try:
-        return ast.parse(fs.read_limited(path, LIMIT), filename=str(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(fs.read_limited(path, LIMIT), filename=str(path))
     except SyntaxError as error:
         message = f"{path}:{error.lineno or 1}: {error.msg}"
         raise SourceError(message, hint="model.path names a file of Python code.") from error
@@ -43,32 +47,26 @@ def parsed(path: Path) -> ast.Module:
 def names(tree: ast.Module) -> dict[str, Definition | None] | None:
     """What a file binds at its top: a class or a function, or None for another thing. None where `*` is imported."""
     found: dict[str, Definition | None] = {}
-    for statement in _statements(tree.body):
-        if isinstance(statement, ast.ImportFrom) and any(alias.name == "*" for alias in statement.names):
+    waiting: list[ast.AST] = [*reversed(tree.body)]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, ast.ImportFrom) and any(alias.name == "*" for alias in one.names):
             return None
-        found |= dict(_bound(statement))
+        found |= dict(_bound(one))
+        if not isinstance(one, _OWN_NAMES):
+            waiting += reversed(list(ast.iter_child_nodes(one)))
     return found
 
 
-def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """All statements that run in the file itself, those in its conditions and loops too."""
-    for one in body:
-        yield one
-        if not isinstance(one, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            inner = (getattr(one, field, []) for field in ("body", "orelse", "finalbody"))
-            handlers = [handler.body for handler in getattr(one, "handlers", [])]
-            for statements in (*inner, *handlers):
-                yield from _statements(statements)
-
-
-def _bound(statement: ast.stmt) -> Iterator[tuple[str, Definition | None]]:
-    if isinstance(statement, ast.ClassDef | ast.FunctionDef):
-        yield statement.name, None if statement.decorator_list else statement
-    elif isinstance(statement, ast.Import | ast.ImportFrom):
-        yield from (((alias.asname or alias.name).partition(".")[0], None) for alias in statement.names)
-    else:
-        stored = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
-        yield from ((node.id, None) for node in stored if isinstance(node.ctx, ast.Store))
+def _bound(node: ast.AST) -> Iterator[tuple[str, Definition | None]]:
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        yield node.name, None if node.decorator_list else node
+    elif isinstance(node, ast.AsyncFunctionDef):
+        yield node.name, None
+    elif isinstance(node, ast.Import | ast.ImportFrom):
+        yield from (((alias.asname or alias.name).partition(".")[0], None) for alias in node.names)
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id, None
 
 
 def imports(path: Path, tree: ast.Module) -> tuple[str, ...]:
@@ -79,12 +77,19 @@ def imports(path: Path, tree: ast.Module) -> tuple[str, ...]:
     Raises:
         SourceError: it imports what no version tells of: a file beside it, or code that is not installed.
     """
-    tried = {id(node) for outer in ast.walk(tree) if isinstance(outer, ast.Try) for node in ast.walk(outer)}
-    owners = {
-        _owner(path, line, name, id(node) in tried) for node in ast.walk(tree) for line, name in _modules(path, node)
-    }
+    owners = {_owner(path, line, name, tried) for node, tried in _nodes(tree) for line, name in _modules(path, node)}
     direct = {one for one in owners if one}
     return tuple(sorted({*direct, *closure(direct - _COUNTED)}))
+
+
+def _nodes(tree: ast.Module) -> Iterator[tuple[ast.AST, bool]]:
+    """All nodes, and whether a `try` is around each."""
+    waiting: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while waiting:
+        node, tried = waiting.pop()
+        yield node, tried
+        tried = tried or isinstance(node, ast.Try)
+        waiting += [(child, tried) for child in ast.iter_child_nodes(node)]
 
 
 def modules(tree: ast.Module) -> frozenset[str]:
@@ -126,7 +131,8 @@ def _origin(module: str) -> str | None:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):
         return None
-    return next(iter([spec.origin, *(spec.submodule_search_locations or ())]), None) if spec else None
+    places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
+    return next((place for place in places if place), None)
 
 
 def is_installed(path: str) -> bool:

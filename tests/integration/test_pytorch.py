@@ -220,6 +220,18 @@ def test_weights_are_those_of_the_module(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.libraries
+def test_tied_weights_lie_in_the_file_once(tmp_path: Path) -> None:
+    import torch
+
+    text = FILE + "\n\ndef tied():\n    made = build()\n    made.again = made.head\n    return made\n"
+    made = weights(tmp_path / "net.safetensors", seed=6)
+
+    converted(tmp_path, text, Code("tied", "{}", (X,)), state=tmp_path / "net.safetensors")
+    outputs = given(tmp_path / "stage" / "out", DATA[:2])
+    assert distance(made(torch.from_numpy(DATA[:2]))["logits"], outputs["logits"]) < 1e-5
+
+
+@pytest.mark.libraries
 def test_weights_run_no_code(tmp_path: Path) -> None:
     import pickle
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from runner import api
 from runner.cli import main
-from runner.errors import RecipeError, SourceError
+from runner.errors import OvrunError, RecipeError, SourceError
 from runner.export import watched
 from runner.recipe.types import ModelSource
 from runner.sources import Located, locate
@@ -83,7 +84,7 @@ def test_names_that_only_running_shows_are_left_to_the_run(tmp_path: Path) -> No
         ("import torch\nimport helper\n", "net.py:2: imports helper, which is not installed"),
         ("from . import helper\n", "net.py:1: imports from the folder around it"),
         ("def f(:\n", "net.py:1: invalid syntax"),
-        ("x = '" + "a" * (1 << 20), "larger than"),
+        ("x = '" + "a" * (1 << 17), "larger than"),
     ],
 )
 def test_a_file_that_can_not_count_alone_is_refused(text: str, told: str, tmp_path: Path) -> None:
@@ -123,6 +124,26 @@ def test_a_key_follows_file_weights_and_settings(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(FILE + "# more\n")
     keys.append(key())
     assert len(set(keys)) == 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if a: b\n" + "elif a: b\n" * 900,
+        "a = " + "(" * 150 + ")" * 150,
+        "class build(" + "a." * 900 + "b): pass",
+        "a = '\\d'\n",
+        "".join(" " * deep + "try:\n" for deep in range(90)) + " " * 90 + "import json\n",
+        "\0",
+        "# coding: none\n",
+        "lambda: " * 3000 + "1",
+        "a = 1 " + "+ 1" * 20000,
+    ],
+    ids=range(9),
+)
+def test_any_text_is_answered(text: str, tmp_path: Path) -> None:
+    with contextlib.suppress(OvrunError):
+        api.plan(write(tmp_path, text + "\n" if text[-1] != "\n" else text), outputs=tmp_path)
 
 
 def test_a_program_is_an_archive_of_one(tmp_path: Path) -> None:
