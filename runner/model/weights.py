@@ -17,7 +17,7 @@ from runner.model.safetensors import shapes
 
 _EMBEDDING = re.compile(r"embed|wte|wpe|shared\.weight|lm_head|codebook")
 """In the names of embeddings and last layers."""
-_WIDE = (".onnx", ".onnx_data", ".tflite", ".pb", ".pdmodel", ".pdiparams")
+_WIDE = (".onnx", ".onnx_data", ".tflite", ".pb", ".pdmodel", ".pdiparams", ".pt2", ".pt", ".pth")
 """Suffixes of files whose weights are float32 as a rule; of others they are taken to have 16 bits."""
 __all__ = ["Weights", "weights_of"]
 

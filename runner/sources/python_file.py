@@ -106,6 +106,17 @@ def _modules(path: Path, node: ast.AST) -> Iterator[tuple[int, str]]:
         yield node.lineno, node.module.partition(".")[0]
     elif isinstance(node, ast.Import):
         yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
+    elif isinstance(node, ast.Call) and (named := _named(node)):
+        yield node.lineno, named.partition(".")[0]
+
+
+def _named(call: ast.Call) -> str | None:
+    """The module that `importlib.import_module("name")` or `__import__("name")` names."""
+    called = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    first = call.args[0] if call.args else None
+    if called not in ("import_module", "__import__") or not isinstance(first, ast.Constant):
+        return None
+    return first.value if isinstance(first.value, str) and not first.value.startswith(".") else None
 
 
 def _owner(path: Path, line: int, module: str, tried: bool) -> str | None:

@@ -176,7 +176,7 @@ def with_forward(line: str) -> str:
         ("open('/{folder}/more.txt').close()\n" + FILE, BUILD, "net.py:1: reads /"),
         (with_forward("open('/{folder}/more.txt').close()"), BUILD, "net.py:12: reads /"),
         (
-            "import sys\nsys.path.insert(0, '/{folder}')\nX = __import__('more')\n" + FILE,
+            "import sys\nsys.path.insert(0, '/{folder}')\nX = __import__('mo' + 're')\n" + FILE,
             BUILD,
             "net.py:3: imports more in a way that only running shows",
         ),

@@ -82,6 +82,7 @@ def test_names_that_only_running_shows_are_left_to_the_run(tmp_path: Path) -> No
     ("text", "told"),
     [
         ("import torch\nimport helper\n", "net.py:2: imports helper, which is not installed"),
+        ("import importlib\nx = importlib.import_module('helper.more')\n", "net.py:2: imports helper, which is not"),
         ("from . import helper\n", "net.py:1: imports from the folder around it"),
         ("def f(:\n", "net.py:1: invalid syntax"),
         ("x = '" + "a" * (1 << 17), "larger than"),
