@@ -52,7 +52,7 @@ def _of_ir(path: Path) -> list[Input]:
     try:
         with fs.open_regular(path) as stream:
             return [_parameter(layer) for layer in _parameters(stream)]
-    except (ParseError, ValueError, OSError):  # what is wrong with it is OpenVINO's to tell
+    except (ParseError, ValueError, LookupError, OSError):  # what is wrong with it is OpenVINO's to tell
         return []
 
 

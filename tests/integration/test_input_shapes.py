@@ -184,6 +184,22 @@ def test_a_hugging_face_model_gets_a_range_of_tokens(ovrun: Ovrun, tmp_path: Pat
     assert {one.sizes for one in inputs_of(read)} == {shape_of([1, "18..24"])}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<net",
+        '<?xml version="1.0" encoding="foo"?><net/>',
+        '<net><layers><layer type="Parameter" name="x"><data shape="1,²"/></layer></layers></net>',
+        '<net><layers><layer type="Parameter" name="x"><data shape="1..b,3"/></layer></layers></net>',
+    ],
+)
+def test_a_damaged_ir_tells_nothing(text: str, tmp_path: Path) -> None:
+    """What is wrong with it is OpenVINO's to say."""
+    (tmp_path / "m.xml").write_text(text, encoding="utf-8")
+    assert known_inputs(Located("openvino", {}, path=tmp_path / "m.xml"), None) == []
+
+
 def test_an_input_says_what_is_known_of_it() -> None:
     assert str(Input("x")) == "x of any shape" and Input("x").shape is None
     assert Input("x", shape_of([1, "2..3", -1])).shape == (1, None, None)
