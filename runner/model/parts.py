@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import runner.base.files as fs
-from runner.errors import SourceError
+from runner.base.words import near
+from runner.errors import Problem, RecipeError, SourceError
 from runner.model import ir
 
 if TYPE_CHECKING:
@@ -76,6 +77,16 @@ class Model:
             message = f"{self.folder}: a model of one part is expected; this one has {', '.join(self.parts)}"
             raise SourceError(message)
         return self.folder / next(iter(self.parts.values()))
+
+    def require(self, part: str) -> None:
+        """Look whether the model has a part of this name.
+
+        Raises:
+            RecipeError: it has none.
+        """
+        if part not in self.parts:
+            there = f"its parts are {', '.join(self.parts)}"
+            raise RecipeError([Problem("", "", f"the model has no part {part}", there, near(part, self.parts))])
 
     def read(self, part: str | None = None) -> ov.Model:
         """The `ov.Model` of a part, by default of the only one; its weights are mapped and not loaded."""

@@ -158,6 +158,7 @@ def _foreign(datasets: Iterable[Dataset], models: Iterable[ModelSource]) -> Iter
 def _used_datasets(recipe: Recipe) -> list[str]:
     controls = [step.accuracy_control for step in recipe.compression if isinstance(step, Quantization)]
     wanted: Iterable[str | None] = [
+        *(own.dataset for own in recipe.parts.values() if own),
         *(algorithm.dataset for algorithm in recipe.compression),
         *(control.dataset for control in controls if control),
         *(check.dataset for check in recipe.accuracy.checks),
@@ -165,7 +166,7 @@ def _used_datasets(recipe: Recipe) -> list[str]:
     return list(dict.fromkeys(name for name in wanted if name))
 
 
-def _own_settings(recipe: Recipe, located: Located) -> Mapping[str, WeightCompression | None]:
+def _own_settings(recipe: Recipe, located: Located) -> Mapping[str, WeightCompression | Quantization | None]:
     """The parts that `compression` is not for: those of the recipe, and those that its task wants in 8 bits."""
     fewer = [one for one in recipe.compression if isinstance(one, WeightCompression) and one.mode not in INT8]
     mild = family_of(located.task).mild if fewer and located.reader != "openvino" else ()
@@ -184,11 +185,18 @@ def _step(
     return quantize.plan(builder, step, section, position, model)
 
 
-def _parts(builder: _Builder, converted: str, model: str, own: Mapping[str, WeightCompression | None]) -> str:
+def _parts(
+    builder: _Builder, converted: str, model: str, own: Mapping[str, WeightCompression | Quantization | None]
+) -> str:
     """The stages of parts with settings of their own, put together with what `compression` made of the rest."""
-    steps = {part: step for part, step in own.items() if step is not None}
-    made = {part: compress.plan_part(builder, step, part, converted) for part, step in steps.items()}
+    made = {part: _part(builder, step, part, converted) for part, step in own.items() if step is not None}
     return assemble.plan(builder, model, made) if made else model
+
+
+def _part(builder: _Builder, step: WeightCompression | Quantization, part: str, converted: str) -> str:
+    if isinstance(step, WeightCompression):
+        return compress.plan_part(builder, step, part, converted)
+    return quantize.plan_part(builder, step, part, converted)
 
 
 def _measure(builder: _Builder, check: Check, position: int, converted: str, model: str) -> Measurement:

@@ -55,7 +55,7 @@ def build(config: Mapping[str, object], origins: Origins, path: Path) -> Recipe:
         input_info=tuple(_input(mapping(one)) for one in as_list(resolved.get("input_info"))),
         conversion=conversion_of(mapping(resolved["conversion"])),
         compression=tuple(step for step, _ in steps),
-        parts={name: None if step == NONE else _weights(mapping(step)) for name, step in parts.items()},
+        parts={name: None if step == NONE else _algorithm(mapping(step)) for name, step in parts.items()},
         accuracy=_accuracy(resolved.get("accuracy")),
         target_device=text(resolved["target_device"]),
         seed=whole(resolved["seed"]),
@@ -127,7 +127,7 @@ def parts_of(config: Mapping[str, object]) -> list[tuple[KeyPath, Mapping[str, o
 
 
 def filled(step: object) -> dict[str, object]:
-    """The settings of a part with the only algorithm that a part can have."""
+    """The settings of a part with its algorithm, which need not be stated for weights."""
     return {"algorithm": "weight_compression", **mapping(step)}
 
 
@@ -203,7 +203,11 @@ def _step(
         converted = legacy.convert(data, datasets)
         data = converted.step
         notes = [f"{dotted((*at, *key))}: {text}" for key, text in converted.notes]
-    return _quantization(data) if data["algorithm"] == "quantization" else _weights(data), notes
+    return _algorithm(data), notes
+
+
+def _algorithm(data: Mapping[str, object]) -> WeightCompression | Quantization:
+    return _quantization(data) if data["algorithm"] == "quantization" else _weights(data)
 
 
 def _weights(data: Mapping[str, object]) -> WeightCompression:

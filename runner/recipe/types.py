@@ -227,7 +227,7 @@ class Recipe:
     input_info: tuple[InputInfo, ...] = ()
     conversion: Conversion = field(default_factory=Conversion)
     compression: tuple[WeightCompression | Quantization, ...] = ()
-    parts: Mapping[str, WeightCompression | None] = field(default_factory=dict)
+    parts: Mapping[str, WeightCompression | Quantization | None] = field(default_factory=dict)
     accuracy: Accuracy = field(default_factory=Accuracy)
     target_device: str = "ANY"
     seed: int = 0

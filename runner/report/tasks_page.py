@@ -24,10 +24,13 @@ Weights are compressed in all parts as `compression` says, but for the parts tha
     parts:
       decoder: {{mode: int4_sym, group_size: 64}}   # complete in itself: nothing comes from `compression`
       encoder: none                               # as it was converted
+      vision_embeddings: {{algorithm: quantization, dataset: images}}   # weights and activations in 8 bits
 
 Each such part is compressed by a stage of its own: what changes one runs no other again, and a sweep varies it like any
-other key (`parts.decoder.ratio=0.6,0.8`). A dataset for compression and checks are for models of one part; an ignored
-scope is of one network, so it stands in the settings of a part. Where `compression` has fewer than 8 bits, the parts
+other key (`parts.decoder.ratio=0.6,0.8`). A dataset for `compression` and checks are for models of one part; an ignored
+scope is of one network, so it stands in the settings of a part. The dataset of a part feeds that part itself: arrays by
+the names of its own inputs (`input_features` of Whisper's encoder, `pixel_values` of vision embeddings), or texts for a
+part that takes tokens. Where `compression` has fewer than 8 bits, the parts
 marked * get int8_sym unless they have settings of their own.
 
 | `model.task` | what for | parts | loaded by | architectures |

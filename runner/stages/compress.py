@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from runner.base.progress import Progress
-from runner.base.words import near
 from runner.errors import Problem, RecipeError
 from runner.model import ir
 from runner.model.layout import outputs_first
@@ -131,16 +130,14 @@ def _chosen(whole: Model, params: Params) -> list[str]:
     Raises:
         RecipeError: the model lacks one that the recipe names, or the recipe has its own settings for all.
     """
-    there = f"its parts are {', '.join(whole.parts)}"
     for name in (params.part,) if params.part else params.without:
-        if name not in whole.parts:
-            raise RecipeError([Problem("", "", f"the model has no part {name}", there, near(name, whole.parts))])
+        whole.require(name)
     if params.part:
         return [params.part]
     chosen = [part for part in whole.parts if part not in params.without]
     if not chosen:
         what = "all parts have settings of their own in `parts`, and nothing is left"
-        raise RecipeError([Problem("", "", what, f"remove compression; {there}")])
+        raise RecipeError([Problem("", "", what, f"remove compression; its parts are {', '.join(whole.parts)}")])
     return chosen
 
 

@@ -43,6 +43,7 @@ class Params:
         target_device: as the recipe names it.
         sequence_length: tokens of a calibration sample, where the recipe states it.
         after_weight_compression: whether a step of the recipe compressed weights before.
+        part: the only one that is quantized, and written; None for a model of one part.
     """
 
     step: Quantization
@@ -50,6 +51,7 @@ class Params:
     target_device: str
     sequence_length: int | None
     after_weight_compression: bool
+    part: str | None = None
 
 
 def plan(build: Build, step: Quantization, section: str, position: int, model: str) -> str:
@@ -77,6 +79,18 @@ def plan(build: Build, step: Quantization, section: str, position: int, model: s
     return build.add("quantize", label, section, params, after={"model": model}, datasets=datasets)
 
 
+def plan_part(build: Build, step: Quantization, part: str, model: str) -> str:
+    """The stage that quantizes one part of the model of key `model`, and gives nothing but this part."""
+    recipe = build.recipe
+    datasets = {"calibration": calibrating(recipe.datasets[step.dataset])}
+    own = replace(step, dataset="calibration")
+    params = Params(
+        own, None, recipe.target_device, recipe.calibration_length, after_weight_compression=False, part=part
+    )
+    label = f"quantize {part} to {step.mode or 'int8'}"
+    return build.add("quantize", label, f"parts.{part}", params, after={"model": model}, datasets=datasets)
+
+
 def _control(settings: AccuracyControl, runtime: Mapping[str, object]) -> Control:
     """Accuracy control's own part; its dataset's digest is in the key besides."""
     family = family_of(settings.metric)
@@ -101,7 +115,9 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     nncf = nncf_process.load(progress)
     params, step, source = task.params, task.params.step, task.inputs["model"]
     whole = Model.of(source)
-    model = whole.read()
+    if params.part:
+        whole.require(params.part)
+    model = whole.read(params.part)
     _refuse_compressed(model, params)
     nncf_process.refuse_unmatched(step.ignored_scope, model)
     model_type = _model_type(step, source, model)
@@ -126,8 +142,9 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
         "calibration_items": len(items),
         "model_type": model_type,
     }
-    whole.write(model, task.out)
-    whole.take_rest(task.out)
+    whole.write(model, task.out, params.part)
+    if params.part is None:
+        whole.take_rest(task.out)
     if search:
         result["accuracy_control"], sentence = search.finish()
         notes.append(sentence)

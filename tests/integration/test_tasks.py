@@ -148,7 +148,9 @@ def is_weight(node: Any) -> bool:
 @pytest.mark.libraries
 def test_parts_have_settings_of_their_own_and_stages_of_their_own(models: Path, ovrun: Ovrun, tmp_path: Path) -> None:
     parts = "parts: {decoder: {mode: int4_sym, group_size: 16}}"
-    write(tmp_path, models / "t5", "text2text-generation-with-past", parts)
+    (tmp_path / "texts.txt").write_text("A boat lies in the harbour, and nobody is there to see it.\n" * 40)
+    data = "datasets: {texts: {source: file, path: texts.txt}}"
+    write(tmp_path, models / "t5", "text2text-generation-with-past", f"{parts}\n{data}")
     ovrun("optimize", "mine.yaml")
     whole = Model.of(tmp_path / "outputs" / "mine" / "1")
     assert {part: weight_types(whole, part) for part in whole.parts} == {"encoder": {"u8"}, "decoder": {"i4", "u8"}}
@@ -159,6 +161,12 @@ def test_parts_have_settings_of_their_own_and_stages_of_their_own(models: Path, 
     whole = Model.of(tmp_path / "outputs" / "mine" / "2")
     assert {part: weight_types(whole, part) for part in whole.parts} == {"encoder": {"u8"}, "decoder": set()}
     assert (whole.folder / whole.parts["encoder"]).read_bytes() == untouched.read_bytes()
+    own = "parts.encoder={algorithm: quantization, dataset: texts, subset_size: 4}"
+    ovrun("optimize", "mine.yaml", own, "~compression")
+    whole = Model.of(tmp_path / "outputs" / "mine" / "3")
+    assert {part: weight_types(whole, part) for part in whole.parts} == {"encoder": {"i8"}, "decoder": {"i4", "u8"}}
+    kinds = {part: [node.get_type_name() for node in whole.read(part).get_ops()] for part in whole.parts}
+    assert "FakeQuantize" in kinds["encoder"] and "FakeQuantize" not in kinds["decoder"]
 
 
 @pytest.mark.libraries

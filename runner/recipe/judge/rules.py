@@ -100,10 +100,12 @@ def _compression(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iter
 
 
 def _parts(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[Finding]:
-    """A part's settings are those of weight compression, without data."""
+    """A part's settings are those of weight compression, without data, or those of quantization."""
     for at, step in build.parts_of(config):
-        if "dataset" in step:
-            what = "a dataset feeds a model of one part, and this is one of several"
+        if step["algorithm"] == "quantization":
+            yield from _quantized_part(at, step, config, bad)
+        elif "dataset" in step:
+            what = "a dataset of weight compression feeds a model of one part, and this is one of several"
             yield Finding((*at, "dataset"), what, "compress its weights without it")
         elif _ok(at, bad):
             yield from weight_rules.check(at, step)
@@ -111,6 +113,20 @@ def _parts(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[F
         if isinstance(whole, dict) and whole.get("algorithm") == "quantization":
             what = "quantization is for models of one part, and `parts` is for models of several"
             yield Finding((*at, "algorithm"), what, "use weight_compression, or remove `parts`")
+
+
+def _quantized_part(
+    at: KeyPath, step: Mapping[str, object], config: Mapping[str, object], bad: Collection[KeyPath]
+) -> Iterator[Finding]:
+    datasets, name = _mapping(config, "datasets"), step.get("dataset")
+    if _ok((*at, "dataset"), bad):
+        yield from _reference(at, name, datasets)
+    yield from _calibration(at, name, datasets, bad)
+    if "accuracy_control" in step:
+        what = "metrics are measured on one network, and this is one of several"
+        yield Finding((*at, "accuracy_control"), what, "remove it")
+    elif _ok(at, bad):
+        yield from quantization_rules.check(at, step, config.get("target_device"), None)
 
 
 def _calibration(
