@@ -55,6 +55,11 @@ def misfit(config: Mapping[str, object], task: str) -> tuple[str, str, str | Non
     return _wrong_version(kind, *tasks[name])
 
 
+def types_for(task: str) -> list[str]:
+    """The model types that are converted for a task, by Optimum's name."""
+    return [kind for kind, tasks in _table()["types"].items() if task in tasks]
+
+
 def _wrong_version(kind: str, lowest: str | None, highest: str | None) -> tuple[str, str, None] | None:
     from packaging.version import Version
 

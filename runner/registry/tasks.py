@@ -10,6 +10,11 @@ from typing import Literal
 from runner.registry.declared import Declaration, Declared
 
 Gives = Literal["next tokens", "text", "class scores", "embeddings", "arrays"]
+WEIGHTS = """compression:
+  algorithm: weight_compression
+  mode: int8_asym
+"""
+"""What a recipe has beside its model, for 8-bit weights everywhere."""
 PAST = "-with-past"
 """How Optimum's names of tasks end where a decoder keeps the keys and values of past tokens."""
 
@@ -41,6 +46,7 @@ class TaskFamily(Declaration):
         mild: parts whose weights get int8_sym where `compression` has fewer bits for the others, as Optimum Intel does.
         users_load: the class of `optimum.intel` that users load a folder with; empty where there is none.
         processor: the class of `transformers` that makes its inputs; empty where arrays are given.
+        example: what a recipe for such a model may have beside the model, in YAML.
         usage: Python for the model card; by default, how `users_load` and `processor` are loaded.
         revision: goes up when the same folder may fare otherwise in the trial.
         libraries: distributions whose versions shape the trial.
@@ -54,6 +60,7 @@ class TaskFamily(Declaration):
     mild: tuple[str, ...] = ()
     users_load: str = ""
     processor: str = ""
+    example: str = WEIGHTS
     usage: str = ""
     revision: int = 1
     libraries: tuple[str, ...] = ("openvino",)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from runner.base import streams
+from runner.export import exportable
+from runner.model import pipeline
 from runner.registry.tasks import ARRAYS, OF_SEVERAL_PARTS, TASKS, TaskFamily, family_of
 
 _HEAD = """\
@@ -38,10 +42,42 @@ marked * get int8_sym unless they have settings of their own.
 """
 
 
+_RECIPES = """
+## A recipe for each
+
+The folder stands for any model: `source: huggingface` with `id` and `revision` takes one of a hub. `arrays` are
+for files of other frameworks (`source: onnx`, `tflite`, `tensorflow`, `paddle`, `openvino`) and for `source: pytorch`.
+{without}
+"""
+
+
 def page() -> str:
     """The whole page; ends in a newline."""
     refused = ", ".join(f"`{name}`" for name in sorted(OF_SEVERAL_PARTS) if family_of(name) is TASKS[ARRAYS])
-    return _HEAD.format(refused=refused) + "".join(f"{_row(family)}\n" for family in TASKS.values())
+    rows = "".join(f"{_row(family)}\n" for family in TASKS.values())
+    there = [family for family in TASKS.values() if _convertible(family)]
+    without = ", ".join(f"`{family.name}`" for family in TASKS.values() if family not in there)
+    said = f"Optimum Intel converts no model for {without}; save such a one as ONNX, or give it as\n`source: pytorch`.\n"
+    recipes = _RECIPES.format(without=said if without else "")
+    return _HEAD.format(refused=refused) + rows + recipes + "\n".join(_example(family) for family in there)
+
+
+def _convertible(family: TaskFamily) -> bool:
+    """Whether there are models that are converted for a task."""
+    return family.name in (ARRAYS, *pipeline.TASKS) or any(exportable.types_for(name) for name in family.names)
+
+
+def recipe(family: TaskFamily) -> str:
+    """A recipe for a model of a task, in YAML."""
+    source = "onnx" if family.name == ARRAYS else "local"
+    path = f"../models/mine{'.onnx' if family.name == ARRAYS else ''}"
+    task = "" if family.name == ARRAYS else f"\n  task: {family.names[0]}"
+    return f"model:\n  source: {source}\n  path: {path}{task}\n{family.example}"
+
+
+def _example(family: TaskFamily) -> str:
+    text = textwrap.indent(recipe(family), "    ")
+    return f"### {family.names[0]}\n\n{text}"
 
 
 def _row(family: TaskFamily) -> str:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from runner.registry.tasks import TaskFamily, Used
+from runner.registry.tasks import WEIGHTS, TaskFamily, Used
 
 _LIBRARIES = ("diffusers", "openvino", "optimum-intel", "transformers")
 _PARTS = {
@@ -15,6 +15,9 @@ _PARTS = {
     "vae_decoder": "turns latents into the image",
 }
 _MILD = ("text_encoder", "text_encoder_2", "text_encoder_3", "vae_encoder", "vae_decoder")
+_EXAMPLE = f"""{WEIGHTS}parts:
+  vae_decoder: none   # stays as it was converted
+"""
 _TEXT, _IMAGE, _MASK = "OVPipelineForText2Image", "OVPipelineForImage2Image", "OVPipelineForInpainting"
 _FROM_TEXT = """import openvino_genai
 from PIL import Image
@@ -56,6 +59,7 @@ TEXT_TO_IMAGE = TaskFamily(
     mild=_MILD,
     users_load=_TEXT,
     libraries=_LIBRARIES,
+    example=_EXAMPLE,
     usage=_FROM_TEXT,
 )
 IMAGE_TO_IMAGE = TaskFamily(
@@ -66,6 +70,7 @@ IMAGE_TO_IMAGE = TaskFamily(
     mild=_MILD,
     users_load=_IMAGE,
     libraries=_LIBRARIES,
+    example=_EXAMPLE,
     usage=_FROM_IMAGE.format(kind=_IMAGE, more=""),
 )
 INPAINTING = TaskFamily(
@@ -76,5 +81,6 @@ INPAINTING = TaskFamily(
     mild=_MILD,
     users_load=_MASK,
     libraries=_LIBRARIES,
+    example=_EXAMPLE,
     usage=_FROM_IMAGE.format(kind=_MASK, more=', mask_image=load_image("mask.png")'),
 )

@@ -1,11 +1,17 @@
 """Models that look at an image."""
 
-from runner.registry.tasks import Gives, TaskFamily
+from runner.registry.tasks import WEIGHTS, Gives, TaskFamily
 from runner.tasks import infer
 
 
 def _sees(
-    name: str, help: str, *architectures: str, loaded_by: str = "", processor: str = "", gives: Gives = "arrays"
+    name: str,
+    help: str,
+    *architectures: str,
+    loaded_by: str = "",
+    processor: str = "",
+    gives: Gives = "arrays",
+    example: str = WEIGHTS,
 ) -> TaskFamily:
     return TaskFamily(
         name,
@@ -15,6 +21,7 @@ def _sees(
         architectures=architectures,
         users_load=loaded_by,
         processor=processor or "AutoImageProcessor",
+        example=example,
     )
 
 
@@ -24,6 +31,12 @@ IMAGE_CLASSIFICATION = _sees(
     "ForImageClassification",
     loaded_by="OVModelForImageClassification",
     gives="class scores",
+    example="""datasets:
+  images: {source: file, path: images.npz, inputs: pixel_values}  # [count, 3, height, width]
+compression: {algorithm: quantization, model_type: transformer, dataset: images}
+accuracy:
+  checks: [{metric: cosine_similarity, dataset: images, min: 0.9}]
+""",
 )
 ZERO_SHOT = _sees(
     "zero-shot-image-classification",

@@ -27,6 +27,11 @@ IMAGE_TEXT_TO_TEXT = TaskFamily(
     mild=("text_embeddings", "vision_embeddings"),
     users_load=_LOADED_BY,
     processor="AutoProcessor",
+    example="""compression:
+  algorithm: weight_compression
+  mode: int4_sym    # of the language model; images and embeddings get int8_sym
+  group_size: 64
+""",
     libraries=WRITING,
     usage="""import numpy as np
 import openvino as ov

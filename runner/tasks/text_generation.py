@@ -12,6 +12,12 @@ TEXT_GENERATION = TaskFamily(
     architectures=("ForCausalLM", "LMHeadModel"),
     users_load="OVModelForCausalLM",
     processor="AutoTokenizer",
+    example="""datasets:
+  texts: {source: file, path: texts.txt}  # a text a line
+compression: {algorithm: weight_compression, mode: int4_sym, group_size: 64, scale_estimation: true, dataset: texts}
+accuracy:
+  checks: [{metric: kl_divergence, dataset: texts, max: 0.1}]
+""",
     usage="""import openvino_genai
 
 pipe = openvino_genai.LLMPipeline("path/to/this/folder", "CPU")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from runner.registry.tasks import WRITING, TaskFamily, Used
+from runner.registry.tasks import WEIGHTS, WRITING, TaskFamily, Used
 
 LOADED_BY = "OVModelForSeq2SeqLM"
 
@@ -28,5 +28,8 @@ TEXT_TO_TEXT = TaskFamily(
     parts={"encoder": "reads the text", "decoder": "writes the other, token by token"},
     users_load=LOADED_BY,
     processor="AutoTokenizer",
+    example=f"""{WEIGHTS}parts:
+  encoder: none     # stays as it was converted
+""",
     libraries=WRITING,
 )
