@@ -51,13 +51,18 @@ for files of other frameworks (`source: onnx`, `tflite`, `tensorflow`, `paddle`,
 """
 
 
+_WITHOUT = "Optimum Intel converts no model for {}; save such a one as ONNX, or give it as\n`source: pytorch`.\n"
+
+
 def page() -> str:
     """The whole page; ends in a newline."""
     refused = ", ".join(f"`{name}`" for name in sorted(OF_SEVERAL_PARTS) if family_of(name) is TASKS[ARRAYS])
     rows = "".join(f"{_row(family)}\n" for family in TASKS.values())
     there = [family for family in TASKS.values() if _convertible(family)]
     without = ", ".join(f"`{family.name}`" for family in TASKS.values() if family not in there)
-    said = f"Optimum Intel converts no model for {without}; save such a one as ONNX, or give it as\n`source: pytorch`.\n"
+    said = (
+        f"Optimum Intel converts no model for {without}; save such a one as ONNX, or give it as\n`source: pytorch`.\n"
+    )
     recipes = _RECIPES.format(without=said if without else "")
     return _HEAD.format(refused=refused) + rows + recipes + "\n".join(_example(family) for family in there)
 
