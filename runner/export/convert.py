@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from runner.export.model import Precision, Request
-from runner.export.patches import trace_once
+from runner.export.model import Precision, Request, refuse_missing
+from runner.export.patches import telling_missing, trace_once
 from runner.model import vocoder
 
 if TYPE_CHECKING:
@@ -36,19 +37,20 @@ def convert_by_main_export(request: Request) -> None:
     from optimum.exporters.openvino import main_export
 
     speaks = request.source / vocoder.FOLDER
-    main_export(
-        str(request.source),
-        request.out,
-        task=request.task,
-        trust_remote_code=request.trust_remote_code,
-        local_files_only=True,
-        ov_config=ov_config(request.precision),
-        stateful=request.stateful,
-        convert_tokenizer=request.tokenizer,
-        library_name="transformers",
-        model_kwargs={"vocoder": str(speaks)} if speaks.is_dir() else None,
-        model_loading_kwargs={"use_safetensors": None if request.allow_pickle else True},
-    )
+    with telling_missing(partial(refuse_missing, request)):
+        main_export(
+            str(request.source),
+            request.out,
+            task=request.task,
+            trust_remote_code=request.trust_remote_code,
+            local_files_only=True,
+            ov_config=ov_config(request.precision),
+            stateful=request.stateful,
+            convert_tokenizer=request.tokenizer,
+            library_name="transformers",
+            model_kwargs={"vocoder": str(speaks)} if speaks.is_dir() else None,
+            model_loading_kwargs={"use_safetensors": None if request.allow_pickle else True},
+        )
 
 
 def ov_config(precision: Precision) -> SimpleNamespace:

@@ -140,7 +140,7 @@ def load_model(request: Request, config: PretrainedConfig) -> PreTrainedModel:
     except (ValueError, OSError, RuntimeError, KeyError, ImportError) as error:
         message = f"{request.source}: cannot be loaded for the task {task}: {_first_line(error)}"
         raise SourceError(message) from error
-    _refuse_missing(request.source, task, report["missing_keys"])
+    refuse_missing(request, model, report["missing_keys"])
     if request.adapter:
         model = merge(model, request.adapter)  # in 32 bits: the sum is rounded once
         if half:
@@ -172,13 +172,23 @@ def _wants_half(request: Request, stored: frozenset[str]) -> bool:
     return request.task in _TEXT_GENERATION or (bool(stored) and stored <= {"F16", "BF16"})
 
 
-def _refuse_missing(source: Path, task: str, missing: Iterable[str]) -> None:
-    """transformers fills absent weights with random values and only logs it: such a model is not worth converting."""
-    absent = sorted(name for name in missing if not any(part in name for part in _EXPENDABLE))
+def refuse_missing(request: Request, model: PreTrainedModel, missing: Iterable[str]) -> None:
+    """transformers fills absent weights with random values and only logs it: such a model is not worth converting.
+
+    Raises:
+        SourceError: naming some of them.
+    """
+    absent = sorted(name for name in missing if not _is_expendable(model, name))
     if absent:
         shown = ", ".join(absent[:3]) + (", …" if len(absent) > 3 else "")
-        message = f"{source}: its weights lack {len(absent)} that the task {task} needs: {shown}"
+        message = f"{request.source}: its weights lack {len(absent)} that the task {request.task} needs: {shown}"
         raise SourceError(message, hint="Take the task that the model was trained for, or the complete weights.")
+
+
+def _is_expendable(model: PreTrainedModel, name: str) -> bool:
+    """Whether a weight is not used, or is computed, as the sinusoidal positions that Pegasus' files leave out."""
+    layer = type(model.get_submodule(name.rpartition(".")[0])).__name__
+    return "Sinusoidal" in layer or any(part in name for part in _EXPENDABLE)
 
 
 def _refuse_overflow(source: Path, model: PreTrainedModel) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from os import O_RDONLY, PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.base.patches import Patch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _LEFT_OUT = "Left out with other versions."
 _MODULES = "transformers.dynamic_module_utils"
@@ -63,7 +66,15 @@ OPENED = Patch(
     "Python's audit hooks are told of files that a user's code opens with safetensors, as of those that Python opens.",
     "safetensors' own function has to open files by the patched name, or the stage fails.",
 )
-PATCHES = (COMPILER, UNUSED, TRACED_ONCE, INITIAL_VALUES, CODE_FOLDER, OPENED)
+MISSING = Patch(
+    "Weights that are missing",
+    "transformers",
+    ("5.5", "5.6"),
+    "results",
+    "Loaded models tell which of their weights were not there; transformers fills those at random and only logs it.",
+    "A model has to have been loaded this way, or the stage fails.",
+)
+PATCHES = (COMPILER, UNUSED, TRACED_ONCE, INITIAL_VALUES, CODE_FOLDER, OPENED, MISSING)
 
 
 def keep_code_in(folder: Path) -> None:
@@ -78,6 +89,32 @@ def keep_code_in(folder: Path) -> None:
         why = "it copies a model's code to another folder than `HF_MODULES_CACHE`"
         raise CODE_FOLDER.broken(why)
     copying.__globals__["HF_MODULES_CACHE"] = str(folder)
+
+
+@contextmanager
+def telling_missing(hear: Callable[[PreTrainedModel, Iterable[str]], None]) -> Iterator[None]:
+    """Have `hear` told of each model that is loaded meanwhile, and of the names of the weights that it lacked.
+
+    Raises:
+        StageError: none was loaded in the known way.
+    """
+    kind = MISSING.part("transformers", "PreTrainedModel")
+    original, heard = MISSING.part("transformers", "PreTrainedModel.from_pretrained").__func__, []
+
+    def loading(cls: type, /, *args: object, **options: object) -> object:
+        model, report = original(cls, *args, **{**options, "output_loading_info": True})
+        heard.append(cls)
+        hear(model, report["missing_keys"])
+        return (model, report) if options.get("output_loading_info") else model
+
+    kind.from_pretrained = classmethod(loading)
+    try:
+        yield
+    finally:
+        kind.from_pretrained = classmethod(original)
+    if not heard:
+        why = "no model was loaded by `PreTrainedModel.from_pretrained`"
+        raise MISSING.broken(why)
 
 
 @contextmanager

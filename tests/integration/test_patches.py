@@ -178,3 +178,21 @@ modules.get_cached_module_file.__code__ = code.replace(co_names=names)
     call = f"patches.keep_code_in(Path({str(tmp_path)!r}))"
     assert told("", call, before) == "went on"
     assert "to another folder than `HF_MODULES_CACHE`" in told(change, call, before)
+
+
+@pytest.mark.newest
+def test_a_loading_that_transformers_moved_is_told(tmp_path: Path) -> None:
+    before = f"""
+from runner.errors import StageError
+from runner.export import patches
+from transformers import BertConfig, BertModel
+folder = {str(tmp_path)!r}
+sizes = dict(num_hidden_layers=1, hidden_size=8, num_attention_heads=1, intermediate_size=8, vocab_size=9)
+BertModel(BertConfig(**sizes)).save_pretrained(folder)
+def load():
+    with patches.telling_missing(lambda model, missing: None):
+        BertModel.from_pretrained(folder)
+"""
+    assert told("", "load()", before) == "went on"
+    elsewhere = "BertModel.from_pretrained = classmethod(lambda kind, folder: None)"
+    assert "no model was loaded by `PreTrainedModel.from_pretrained`" in told(elsewhere, "load()", before)

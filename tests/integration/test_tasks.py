@@ -221,6 +221,28 @@ def test_a_model_that_speaks_without_a_vocoder_is_refused_by_the_plan(
 
 
 @pytest.mark.libraries
+def test_a_model_that_lacks_a_weight_is_not_converted(models: Path, ovrun: Ovrun, tmp_path: Path) -> None:
+    """Optimum fills it at random; positions that Pegasus computes are no such weight."""
+    shutil.copytree(models / "pegasus", tmp_path / "model")
+    lost, computed = "model.decoder.layers.0.fc1.weight", "model.encoder.embed_positions.weight"
+    without_weights(tmp_path / "model" / "model.safetensors", lost, computed)
+    write(tmp_path, tmp_path / "model", "text2text-generation-with-past")
+    told = ovrun("optimize", "mine.yaml", "conversion.check=false", code=4).stderr
+    assert f"its weights lack 1 that the task text2text-generation-with-past needs: {lost}\n" in told
+
+
+def without_weights(path: Path, *names: str) -> None:
+    """Take weights out of a file."""
+    from safetensors.numpy import load_file, save_file
+
+    kept = load_file(path)
+    for name in names:
+        del kept[name]
+    save_file(kept, path, metadata={"format": "pt"})
+
+
+@pytest.mark.libraries
+@pytest.mark.newest
 def test_a_tokenizer_that_cannot_be_loaded_ends_the_conversion(models: Path, ovrun: Ovrun, tmp_path: Path) -> None:
     """Optimum says no word of it; without it, the folder keeps the files as they came."""
     shutil.copytree(models / "pegasus", tmp_path / "model")
