@@ -242,7 +242,6 @@ def without_weights(path: Path, *names: str) -> None:
 
 
 @pytest.mark.libraries
-@pytest.mark.newest
 def test_a_tokenizer_that_cannot_be_loaded_ends_the_conversion(models: Path, ovrun: Ovrun, tmp_path: Path) -> None:
     """Optimum says no word of it; without it, the folder keeps the files as they came."""
     shutil.copytree(models / "pegasus", tmp_path / "model")
