@@ -42,7 +42,7 @@ class Campaign:
         case: makes one case, runs it and complains; must use no random numbers but `trial.random`.
         prepare: fills `trial.shared` once, before all cases.
         warm: modules that a worker imports first, so that no case pays for them.
-        seconds: what one `trial.run` may take; a case that was slower is tried once more before that counts.
+        seconds: of computing that one `trial.run` may take; a slower case is tried once more before that counts.
         megabytes: how much a worker and what it started may grow while a case runs.
         patience: what a whole case may take, with all that it prepares.
         jobs: how many run side by side, where that matters.
