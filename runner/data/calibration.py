@@ -50,7 +50,7 @@ def _array_items(dataset: Dataset, inputs: tuple[Port, ...], subset_size: int, s
     if len(arrays) < size:
         message = f"dataset {dataset.name} has {len(arrays)} items; the model takes {size} at a time"
         raise SourceError(message)
-    chosen = _draw(len(arrays) // size, subset_size, seed)
+    chosen = draw(len(arrays) // size, subset_size, seed)
     return [array_feed(bound, arrays.batch(index * size, (index + 1) * size), dataset.name) for index in chosen]
 
 
@@ -64,7 +64,7 @@ def _text_items(
 ) -> list[Feed]:
     length = min(sequence_length or _DEFAULT_LENGTH, tokenizer.positions or sequence_length or _DEFAULT_LENGTH)
     pieces = text_pieces(inputs, tokenizer, text_rows(dataset), length, dataset.name)
-    return [piece_feed(inputs, pieces[index], tokenizer.pad) for index in _draw(len(pieces), subset_size, seed)]
+    return [piece_feed(inputs, pieces[index], tokenizer.pad) for index in draw(len(pieces), subset_size, seed)]
 
 
 def text_rows(dataset: Dataset) -> list[str]:
@@ -74,7 +74,8 @@ def text_rows(dataset: Dataset) -> list[str]:
     return [prompt + reply for prompt, reply in read_pairs(dataset)]
 
 
-def _draw(items: int, subset_size: int, seed: int) -> list[int]:
+def draw(items: int, subset_size: int, seed: int) -> list[int]:
+    """The places of a sample, in order: of all items where there are no more than wanted."""
     if items <= subset_size:
         return list(range(items))
     chosen = np.random.default_rng(seed).choice(items, subset_size, replace=False)

@@ -29,6 +29,7 @@ from runner.plan.model_rules import (
     no_vocoder,
     not_exportable,
     quantized_before,
+    unfed_parts,
     unknown_parts,
 )
 from runner.plan.pipeline_rules import check_pipeline
@@ -122,7 +123,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
         RecipeError: with every such problem.
     """
     parts = _parts_of(located)
-    task, problems = located.task, list(unknown_parts(recipe, parts))
+    task, problems = located.task, [*unknown_parts(recipe, parts), *unfed_parts(recipe, located.task)]
     if config and task and located.reader == "transformers":
         problems += [*not_exportable(recipe, config, task), *quantized_before(recipe, config)]
         problems += [*no_processor(recipe, located.files, task), *no_tokenizer(recipe, located.files)]

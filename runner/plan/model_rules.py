@@ -12,6 +12,7 @@ from runner.base.words import near
 from runner.errors import Problem
 from runner.export import adapter, exportable, pieces, quantized
 from runner.model import architecture, vocoder
+from runner.recipe.datasets import kinds
 from runner.recipe.judge import quantization_rules, weight_rules
 from runner.recipe.types import Quantization, Recipe, WeightCompression
 from runner.registry.tasks import family_of
@@ -140,6 +141,27 @@ def check_against_parts(recipe: Recipe, task: str | None, parts: Collection[str]
     for index, _ in enumerate(recipe.accuracy.checks):
         key = f"accuracy.checks.{index}.metric"
         yield Problem(recipe.where(key), key, f"metrics are measured on one network, {told}", "remove the check")
+
+
+def unfed_parts(recipe: Recipe, task: str | None) -> Iterator[Problem]:
+    """Parts that are to be quantized, and that nothing can calibrate, or not the texts that are to.
+
+    Args:
+        task: Optimum's name.
+    """
+    family = family_of(task)
+    for part, step in recipe.parts.items():
+        if not isinstance(step, Quantization) or part not in family.parts or part in family.text_parts:
+            continue
+        if part in family.cached:
+            key = f"parts.{part}.algorithm"
+            what = f"OpenVINO can't run {part}, which keeps what an encoder gave, with the outputs of calibration"
+            yield Problem(recipe.where(key), key, what, "use weight_compression")
+        elif "arrays" not in kinds(recipe.datasets[step.dataset]):
+            key = f"parts.{part}.dataset"
+            what = f"no text feeds {part}, which takes arrays"
+            usable = f"; texts feed {' and '.join(family.text_parts)}" if family.text_parts else ""
+            yield Problem(recipe.where(key), key, what, f"use an npz dataset{usable}")
 
 
 def _smoothing(recipe: Recipe, config: Mapping[str, Any]) -> Iterator[Problem]:

@@ -34,7 +34,9 @@ Each such part is compressed by a stage of its own: what changes one runs no oth
 other key (`parts.decoder.ratio=0.6,0.8`). A dataset for `compression` and checks are for models of one part; an ignored
 scope is of one network, so it stands in the settings of a part. The dataset of a part feeds that part itself: arrays by
 the names of its own inputs (`input_features` of Whisper's encoder, `pixel_values` of vision embeddings), or texts for a
-part that takes tokens. Where `compression` has fewer than 8 bits, the parts
+part that takes tokens. In a pipeline of diffusers each line of a text is drawn by the whole, in 4 steps, and what each
+part gets is recorded, once for all settings. A decoder that keeps what its encoder gave (of T5 or Whisper) can't be
+calibrated by OpenVINO: compress its weights. Where `compression` has fewer than 8 bits, the parts
 marked * get int8_sym unless they have settings of their own.
 
 | `model.task` | what for | parts | loaded by | architectures |

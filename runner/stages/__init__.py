@@ -32,6 +32,7 @@ STAGES = {
     "inputs": "runner.stages.inputs",
     "statistics": "runner.stages.statistics",
     "compress": "runner.stages.compress",
+    "record": "runner.stages.record",
     "quantize": "runner.stages.quantize",
     "assemble": "runner.stages.assemble",
     "verify": "runner.stages.verify",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,10 +21,14 @@ from runner.recipe.datasets import calibrating, narrowed
 from runner.recipe.judge.quantization_rules import NO_SLOW_CORRECTION, smooths
 from runner.recipe.types import AccuracyControl, Quantization, WeightCompression
 from runner.registry.metrics import METRICS, family_of
-from runner.stages import Build, Task
+from runner.registry.tasks import family_of as task_family
+from runner.stages import Build, Task, record
 
 if TYPE_CHECKING:
     import openvino as ov
+
+    from runner.data.recorded import Written
+    from runner.model.feed import Feed
 
 REVISION = 2
 PREPARE_ONCE = True
@@ -81,14 +85,15 @@ def plan(build: Build, step: Quantization, section: str, position: int, model: s
 
 def plan_part(build: Build, step: Quantization, part: str, model: str) -> str:
     """The stage that quantizes one part of the model of key `model`, and gives nothing but this part."""
-    recipe = build.recipe
-    datasets = {"calibration": calibrating(recipe.datasets[step.dataset])}
-    own = replace(step, dataset="calibration")
-    params = Params(
-        own, None, recipe.target_device, recipe.calibration_length, after_weight_compression=False, part=part
-    )
+    recipe, family = build.recipe, task_family(build.located.task)
+    dataset, after = recipe.datasets[step.dataset], {"model": model}
+    datasets = {"calibration": calibrating(dataset)}
+    if record.needed(family, part, dataset):
+        after["recorded"], datasets = record.plan(build, family, step, part, model), {}
+    own, length = replace(step, dataset="calibration"), recipe.calibration_length
+    params = Params(own, None, recipe.target_device, length, after_weight_compression=False, part=part)
     label = f"quantize {part} to {step.mode or 'int8'}"
-    return build.add("quantize", label, f"parts.{part}", params, after={"model": model}, datasets=datasets)
+    return build.add("quantize", label, f"parts.{part}", params, after=after, datasets=datasets)
 
 
 def _control(settings: AccuracyControl, runtime: Mapping[str, object]) -> Control:
@@ -110,8 +115,6 @@ def prepare(params: Params) -> None:
 
 def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Fill `task.out` with the quantized model and everything else of its input's folder."""
-    from runner.data.calibration import calibration_items
-
     nncf = nncf_process.load(progress)
     params, step, source = task.params, task.params.step, task.inputs["model"]
     whole = Model.of(source)
@@ -122,9 +125,7 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     nncf_process.refuse_unmatched(step.ignored_scope, model)
     model_type = _model_type(step, source, model)
     _refuse_in_vain(model, step, model_type)
-    items = calibration_items(
-        task.datasets["calibration"], model, source, step.subset_size, task.seed, params.sequence_length
-    )
+    items = _items(task, model)
     arguments = nncf_quantization.arguments(nncf, step, params.target_device, model_type)
     notes = _advice(model, step, model_type)
     search = None
@@ -149,6 +150,17 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
         result["accuracy_control"], sentence = search.finish()
         notes.append(sentence)
     return result | {"notes": notes}
+
+
+def _items(task: Task[Params], model: ov.Model) -> Sequence[Feed] | Written:
+    """What calibrates the model."""
+    from runner.data.calibration import calibration_items
+    from runner.data.recorded import Written
+
+    if "recorded" in task.inputs:
+        return Written(task.inputs["recorded"])
+    count, length = task.params.step.subset_size, task.params.sequence_length
+    return calibration_items(task.datasets["calibration"], model, task.inputs["model"], count, task.seed, length)
 
 
 def _refuse_compressed(model: ov.Model, params: Params) -> None:

@@ -1,8 +1,16 @@
 """Pipelines that make images by diffusion: from a text, from a text and an image, into a part of an image."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.registry.tasks import WEIGHTS, TaskFamily, Used
+
+if TYPE_CHECKING:
+    from runner.data.recorded import Wanted
+    from runner.model.feed import Feed
 
 _LIBRARIES = ("diffusers", "openvino", "optimum-intel", "transformers")
 _PARTS = {
@@ -18,6 +26,7 @@ _MILD = ("text_encoder", "text_encoder_2", "text_encoder_3", "vae_encoder", "vae
 _EXAMPLE = f"""{WEIGHTS}parts:
   vae_decoder: none   # stays as it was converted
 """
+_READS = tuple(part for part in _PARTS if part != "vae_encoder")
 _TEXT, _IMAGE, _MASK = "OVPipelineForText2Image", "OVPipelineForImage2Image", "OVPipelineForInpainting"
 _FROM_TEXT = """import openvino_genai
 from PIL import Image
@@ -51,12 +60,21 @@ def _fill(folder: Path) -> Used:
     return diffused.drawn(folder, _MASK, image=True, mask=True)
 
 
+def _record(folder: Path, part: str, wanted: Wanted) -> Iterator[Feed]:
+    from runner.data import recorded
+
+    return recorded.of_pipeline(folder, _TEXT, part, wanted)
+
+
 TEXT_TO_IMAGE = TaskFamily(
     "text-to-image",
     "an image is made from a text: Stable Diffusion, Stable Diffusion XL, Stable Diffusion 3, Flux",
     use=_draw,
     parts=_PARTS,
     mild=_MILD,
+    inner=_READS,
+    record=_record,
+    text_parts=_READS,
     users_load=_TEXT,
     libraries=_LIBRARIES,
     example=_EXAMPLE,
@@ -68,6 +86,9 @@ IMAGE_TO_IMAGE = TaskFamily(
     use=_change,
     parts=_PARTS,
     mild=_MILD,
+    inner=_READS,
+    record=_record,
+    text_parts=_READS,
     users_load=_IMAGE,
     libraries=_LIBRARIES,
     example=_EXAMPLE,
@@ -79,6 +100,9 @@ INPAINTING = TaskFamily(
     use=_fill,
     parts=_PARTS,
     mild=_MILD,
+    inner=_READS,
+    record=_record,
+    text_parts=_READS,
     users_load=_MASK,
     libraries=_LIBRARIES,
     example=_EXAMPLE,

@@ -23,6 +23,7 @@ WHISPER = TaskFamily(
     gives="text",
     architectures=("WhisperForConditionalGeneration", "ForSpeechSeq2Seq"),
     parts={"encoder": "reads the recording", "decoder": "writes the text, token by token"},
+    cached=("decoder",),
     users_load=_WRITES,
     processor="AutoProcessor",
     libraries=WRITING,

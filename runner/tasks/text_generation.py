@@ -13,7 +13,7 @@ TEXT_GENERATION = TaskFamily(
     users_load="OVModelForCausalLM",
     processor="AutoTokenizer",
     example="""datasets:
-  texts: {source: file, path: texts.txt}  # a text a line
+  texts: {source: file, path: texts.txt}
 compression: {algorithm: weight_compression, mode: int4_sym, group_size: 64, scale_estimation: true, dataset: texts}
 accuracy:
   checks: [{metric: kl_divergence, dataset: texts, max: 0.1}]

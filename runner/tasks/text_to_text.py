@@ -26,6 +26,8 @@ TEXT_TO_TEXT = TaskFamily(
         "MarianMTModel",
     ),
     parts={"encoder": "reads the text", "decoder": "writes the other, token by token"},
+    text_parts=("encoder",),
+    cached=("decoder",),
     users_load=LOADED_BY,
     processor="AutoTokenizer",
     example=f"""{WEIGHTS}parts:

@@ -112,6 +112,31 @@ def test_a_masked_part_is_drawn(pipelines: Callable[[str], Path], ovrun: Ovrun, 
     assert verified["ran"].startswith("drew an image of 64 x 64 from a text and an image")
 
 
+@pytest.mark.libraries
+@pytest.mark.newest
+def test_parts_are_quantized_on_what_goes_into_them(
+    pipelines: Callable[[str], Path], ovrun: Ovrun, tmp_path: Path
+) -> None:
+    """Texts are drawn by the whole pipeline, and what the parts get is recorded, once for all settings."""
+    (tmp_path / "texts.txt").write_text("a boat\na light\na tree\n")
+    data = "datasets: {texts: {source: file, path: texts.txt}}\n"
+    own = "parts: {unet: {algorithm: quantization, dataset: texts, subset_size: 6}, vae_encoder: none}\n"
+    name = recipe(tmp_path, pipelines("stable-diffusion"), STEP + data + own)
+    ovrun("optimize", name)
+    version = Version(tmp_path / "outputs" / "mine" / "1")
+    recorded: dict[str, Any] = next(stage for stage in version.manifest["stages"] if stage["stage"] == "record")
+    assert recorded["result"] == {"items": 6}
+    quantized: dict[str, Any] = next(stage for stage in version.manifest["stages"] if stage["stage"] == "quantize")
+    assert quantized["result"]["quantizers"] > 0 and quantized["result"]["calibration_items"] == 6
+    assert kinds(Model.of(version.path), "unet") == {"i8"}
+    told = json.loads(ovrun("plan", name, "parts.unet.preset=mixed", "--json").stdout)
+    needed = [stage["label"] for stage in told["stages"] if stage["state"] != "cached"]
+    assert needed == ["quantize unet to int8", "assemble", "verify"]
+    other = "parts: {vae_encoder: {algorithm: quantization, dataset: texts}}\n"
+    recipe(tmp_path, pipelines("stable-diffusion"), data + other)
+    assert "parts.vae_encoder.dataset: no text feeds vae_encoder" in ovrun("plan", name, code=2).stderr
+
+
 def test_a_pipeline_of_a_hub_is_fetched_as_it_is_read(
     pipelines: Callable[[str], Path], ovrun: Ovrun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
