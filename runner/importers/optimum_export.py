@@ -27,6 +27,10 @@ _LARGEST_HEADER = 100_000_000
 """Bytes of a safetensors header, as the format has it."""
 _ONLY_FORMAT = (*COMPRESSION, "group_size_fallback", "quantization_statistics_path", "smooth_quant_alpha")
 
+_LIBRARIES = ("transformers", "diffusers", "sentence_transformers")
+_OF_PIPELINES = ("fp16", "fp32", "int8")
+"""Formats that mean the same for all parts of a pipeline."""
+
 SYNONYMS: Mapping[str, str] = {
     "audio-ctc": "automatic-speech-recognition",
     "causal-lm": "text-generation",
@@ -64,13 +68,17 @@ _HEADS = {
 
 def fill(draft: Draft, settings: Settings) -> None:
     """State what the options ask for."""
-    if settings["library"] not in (None, "transformers"):
-        wrong(
-            draft, settings, "library", f"models of {settings['library']} are not for recipes", "allowed: transformers"
-        )
+    if settings["library"] not in (None, *_LIBRARIES):
+        what = f"models of {settings['library']} are not for recipes"
+        wrong(draft, settings, "library", what, f"allowed: {', '.join(_LIBRARIES)}")
         return
     model(draft, settings)
     kind, mode = settings["weight_format"], settings["quant_mode"]
+    if settings["library"] == "diffusers" and (mode or kind not in _OF_PIPELINES):
+        what = (
+            "Optimum Intel gives all parts of a pipeline what it says, or all above a size; a recipe says it by `parts`"
+        )
+        wrong(draft, settings, "library", what, f"give --weight-format {' or '.join(_OF_PIPELINES)}, and write `parts`")
     conversion(draft, settings)
     if kind is not None and mode is not None:
         what = "not together with a weight format: one is for weights alone, the other for weights and activations"
@@ -116,7 +124,8 @@ def _task(draft: Draft, settings: Settings, *, local: bool) -> None:
     elif local:
         stated = optimum_defaults.hf_config(str(settings["model"])).get("architectures")
         first = str(stated[0]) if isinstance(stated, list) and stated else ""
-        head = next((task for end, task in _HEADS.items() if first.endswith(end)), PLACEHOLDER)
+        usual = "text-to-image" if settings["library"] == "diffusers" else PLACEHOLDER
+        head = next((task for end, task in _HEADS.items() if first.endswith(end)), usual)
         draft.put(("model", "task"), head, "not stated there; from config.json", settings.origin("model"))
 
 
@@ -184,7 +193,7 @@ def _rest(draft: Draft, settings: Settings) -> None:
     """Options about the export that recipes have no need of, or no counterpart."""
     dropped = {
         "framework": "models are exported from PyTorch",
-        "library": "recipes export with Transformers",
+        "library": "the model's files tell it",
         "cache_dir": "HF_HUB_CACHE says where the hub's files are kept",
         "device": "the export runs on the CPU",
     }
