@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -83,17 +84,23 @@ def _peer(work: Path) -> Cost:
 
 
 def _ours(work: Path) -> Cost:
+    told = subprocess.run([BIN / "ovrun", "plan", "large.yaml", "--json"], cwd=work, check=True, capture_output=True)
+    expected = {stage["label"]: stage for stage in json.loads(told.stdout)["stages"]}
     cost = run([str(BIN / "ovrun"), "optimize", "large.yaml"], work, work / "log.txt", OFFLINE)
     show("ovrun", cost)
     version = work / "outputs/large/1"
     print(f"      {_weights(version) / 1e6:.0f} MB of weights")
     for stage in json.loads((version / "manifest.json").read_text())["stages"]:
-        peak = stage["peak_memory"] / 1e6
+        peak, plan = stage["peak_memory"] / 1e6, expected[stage["label"]]["memory"] / 1e6
         print(
             f"      {stage['label']:<24} {stage['seconds']:6.2f} s  {stage['cpu_seconds']:6.2f} CPU s  {peak:6.0f} MB"
+            f"  (plan: {plan:6.0f} MB, {plan / peak:.2f} of it)"
         )
         for step, seconds in stage.get("result", {}).get("steps", {}).items():
             print(f"          {step:<20} {seconds:6.2f} s")
+    stored = sum(path.stat().st_size for path in (work / "outputs/.store/entries").rglob("*") if path.is_file()) / 1e6
+    disk = sum(stage["disk"] for stage in expected.values()) / 1e6
+    print(f"      disk: {stored:.0f} MB (plan: {disk:.0f} MB, {disk / stored:.2f} of it)")
     shutil.rmtree(work / "outputs")
     return cost
 

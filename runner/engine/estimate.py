@@ -12,9 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import runner.base.files as fs
+from runner.base.values import mapping
 from runner.engine.sizes import Sizes
+from runner.export.adapter import DIRECT_TASKS
 from runner.plan.states import PlannedStage
 from runner.plan.types import Stage
+from runner.recipe.conversion import SMALL_BYTES
+from runner.registry.tasks import PAST, TASKS
 from runner.store import Entry, Store
 
 _MARGIN = 1.1
@@ -75,6 +79,9 @@ _RULES: Mapping[str, _Rule] = {
     "quantize": _Rule(165 * _MB, 3.6, 2.0, 2e-8, widened=2.3),
     "assemble": _Rule(50 * _MB, 0.0, 0.1, 0.0),
     "verify": _Rule(145 * _MB, 1.9, 0.5, 5e-9),
+    "verify by optimum-intel": _Rule(545 * _MB, 1.9, 4.0, 5e-9),
+    "verify by diffusers": _Rule(650 * _MB, 1.9, 7.0, 5e-9),
+    "record": _Rule(650 * _MB, 1.9, 10.0, 1e-7),
     "reference": _Rule(140 * _MB, 2.8, 1.0, 1e-8),
     "evaluate": _Rule(206 * _MB, 3.5, 1.0, 1e-8),
 }
@@ -82,6 +89,15 @@ _RULES: Mapping[str, _Rule] = {
 and 2.2 GB of fp16: 361, 1011 and 2710 MB; of a compression to int4 165, 860 and 3160 MB, to int8 3520 MB, with scale
 estimation on data 1387 MB (124 M); statistics 165 and 589, reference 140 and 822, evaluate 206 and 529 MB; verify 145,
 325 and 1510 (int4) or 2230 MB (int8). Quantize is taken to be like compress with data."""
+_LOADED = {
+    "transformers": 440 * _MB,
+    "transformers in parts": 555 * _MB,
+    "diffusers": 700 * _MB,
+    "pytorch": 420 * _MB,
+}
+"""Exporter -> memory with all that it loads, of models of next to no weights that are compared with their originals."""
+_COMPARED = 5.7
+"""Bytes for each weight of a comparison: a GPT-2 of 124 million took 1140 MB, stored in 16 bits as in 32."""
 _OTHER = _Rule(100 * _MB, 4.0, 1.0, 2e-8)
 
 
@@ -108,8 +124,8 @@ class Costs:
             if cost:
                 yield stage, Estimate(int(cost["memory"] * _MARGIN), cost["seconds"], writes, known=True)
             else:
-                rule = _rule(stage)
-                memory = rule.peak(reads, writes, sizes.weights[stage.key].largest)
+                rule, weights = _rule(stage), sizes.weights[stage.key]
+                memory = max(rule.peak(reads, writes, weights.largest), _compared(stage, weights.count))
                 yield stage, Estimate(memory, rule.seconds + rule.speed * reads, writes, known=False)
 
     def note(self, stage: Stage, entry: Entry) -> None:
@@ -149,7 +165,24 @@ class Costs:
         return self.documents[key]
 
 
+def _compared(stage: Stage, weights: int) -> int:
+    """Bytes of memory of a conversion that is held against its original, which has 32 bits; 0 for other stages."""
+    params = mapping(stage.document.get("params", {}))
+    exporter, check = str(params.get("exporter")), params.get("check")
+    if stage.name != "convert" or exporter not in _LOADED:
+        return 0
+    direct = str(params.get("task")).removesuffix(PAST) in DIRECT_TASKS
+    base = _LOADED["transformers in parts" if exporter == "transformers" and not direct else exporter]
+    held = check == "any" or (check == "small" and 4 * weights <= SMALL_BYTES)
+    return base + int(_COMPARED * weights * held)
+
+
 def _rule(stage: Stage) -> _Rule:
+    if stage.name == "verify":
+        family = TASKS.get(str(mapping(stage.document.get("params", {})).get("family")))
+        libraries = family.libraries if family else ()
+        loads = next((name for name in ("diffusers", "optimum-intel") if name in libraries), "")
+        return _RULES[f"verify by {loads}" if loads else "verify"]
     with_data = stage.name == "compress" and ("statistics" in stage.after or stage.datasets)
     return _RULES.get("compress with data" if with_data else stage.name, _OTHER)
 

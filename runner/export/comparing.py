@@ -16,14 +16,12 @@ from runner.base.values import Array
 from runner.export.damage import reason_of
 from runner.model.feed import Feed
 from runner.model.runtime import reason
+from runner.recipe.conversion import SMALL_BYTES
 from runner.recipe.types import RUNTIME
 
 if TYPE_CHECKING:
     import openvino as ov
 
-SMALL = 1_000_000_000
-"""Bytes of a model in 32 bits that is compared without being asked for: above, its conversion would take twice the time
-and memory."""
 _SHARE = 0.5
 _BLOCK = 1 << 16
 Outputs = dict[str, Array]
@@ -110,10 +108,10 @@ def too_large(folder: Path, precision: str, check: str) -> str | None:
     import psutil
 
     needed = sum(path.stat().st_size for path in folder.rglob("*.bin")) * (2 if precision == "fp16" else 1)
-    if check == "small" and needed > SMALL:
+    if check == "small" and needed > SMALL_BYTES:
         return (
-            f"the model, which takes {megabytes(needed)} in 32 bits; above {megabytes(SMALL)} it is compared with "
-            "conversion.check.large: true"
+            f"the model, which takes {megabytes(needed)} in 32 bits; above {megabytes(SMALL_BYTES)} it is compared "
+            "with conversion.check.large: true"
         )
     free = int(psutil.virtual_memory().available)
     if needed <= free * _SHARE:

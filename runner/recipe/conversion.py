@@ -13,6 +13,9 @@ CONVERSION_TOLERANCE: Mapping[str, float] = {"fp32": 1e-3, "fp16": 2e-2}
 
 Measured on whole conversions: at most 1e-6 in fp32, and 2e-4 to 3e-3 in fp16, whose weights are rounded.
 """
+SMALL_BYTES = 1_000_000_000
+"""Of a model in 32 bits that is compared without being asked for: above, its conversion would take twice the time and
+memory."""
 CHANNELS: Mapping[str, int] = {"RGB": 3, "BGR": 3, "RGBX": 4, "BGRX": 4, "GRAY": 1}
 """How many channels a color format has."""
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from runner.artifact.conversion import line, misses
-from runner.export.comparing import SMALL, Compared, relative_l2, too_large, trials
+from runner.export.comparing import Compared, relative_l2, too_large, trials
 from runner.model.feed import Feed, Port
 from runner.model.varied import varied
+from runner.recipe.conversion import SMALL_BYTES
 
 TEXT = tuple(Port(name, (None, None), np.dtype("int64")) for name in ("input_ids", "attention_mask"))
 IMAGE = Port("pixel_values", (None, 3, None, None), np.dtype("float32"))
@@ -85,7 +86,7 @@ def test_a_miss_names_output_distance_and_tolerance() -> None:
 
 def test_large_models_are_compared_where_the_recipe_says_so(tmp_path: Path) -> None:
     with (tmp_path / "openvino_model.bin").open("wb") as stream:
-        stream.truncate(SMALL // 2 + 1)
+        stream.truncate(SMALL_BYTES // 2 + 1)
     assert "1.00 GB" in str(too_large(tmp_path, "fp16", "small")) and too_large(tmp_path, "fp16", "any") is None
     assert too_large(tmp_path, "fp32", "small") is None
     with (tmp_path / "openvino_model.bin").open("wb") as stream:

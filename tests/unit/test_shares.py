@@ -70,6 +70,24 @@ def test_a_stage_without_its_like_is_judged_by_its_models_size(tmp_path: Path) -
     assert needs[0] > 1 << 30 and needs[1] > 1 << 30
 
 
+def test_a_comparison_and_the_class_that_loads_a_model_are_expected_too(tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    with weights.open("wb") as stream:
+        stream.truncate(200_000_000)
+    more = {"exporter": "transformers", "task": "text-generation-with-past"}
+    costs = Costs(Store(tmp_path / ".store"))
+
+    def memory(name: str, **params: object) -> int:
+        stage = dataclasses.replace(cheap.stage(0, name=name, **params), files={"source": weights})
+        ((_, found),) = costs.estimate([stage])
+        return found.memory
+
+    checked, unchecked = memory("convert", **more, check="small"), memory("convert", **more)
+    assert checked - unchecked > 100_000_000
+    assert memory("convert", **more | {"task": "text2text-generation"}, check="small") > checked
+    assert memory("verify", family="text2text-generation") > memory("verify", family="fill-mask") + 300_000_000
+
+
 def test_what_stages_write_follows_from_the_weights_and_their_types(tmp_path: Path) -> None:
     shapes = {"model.embed_tokens.weight": (1000, 64), "layer.weight": (512, 512), "layer.bias": (512,)}
     header, at = {}, 0
