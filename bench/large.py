@@ -1,7 +1,8 @@
 """`make bench-large`: ovrun against `optimum-cli` on a Llama of 1.1e9 random weights, in turn on this machine.
 
-The geometry is TinyLlama's, the weights are random fp16 in a local folder. Both sides convert to fp16 and compress to 4
-bits; above 1e9 parameters Optimum compresses to 8 bits unless it is told what to do, which it is here.
+The geometry is TinyLlama's, or with `ARGS="--geometry 7b"` that of Llama 2 7B; the weights are random fp16 in a local
+folder, written file by file. What `ovrun plan` expected is held against what came. Both sides convert to fp16 and
+compress to 4 bits; above 1e9 parameters Optimum compresses to 8 bits unless it is told what to do, which it is here.
 """
 
 from __future__ import annotations
@@ -27,32 +28,31 @@ name: large
 model: {{source: local, path: {model}, task: text-generation-with-past}}
 compression: {{algorithm: weight_compression, mode: int4_sym, ratio: 0.8, group_size: 128}}
 """
-GEOMETRY = {
-    "layers": 22,
-    "hidden": 2048,
-    "intermediate": 5632,
-    "heads": 32,
-    "kv_heads": 4,
-    "vocab": 32000,
-    "positions": 2048,
+_BOTH = {"heads": 32, "vocab": 32000, "positions": 2048}
+GEOMETRIES = {
+    "1b": {"layers": 22, "hidden": 2048, "intermediate": 5632, "kv_heads": 4, **_BOTH},
+    "7b": {"layers": 32, "hidden": 4096, "intermediate": 11008, "kv_heads": 32, **_BOTH},
 }
-NEEDED = 10 << 30
+NEEDED = {"1b": 10 << 30, "7b": 18 << 30}
+"""Bytes of memory; the 7b geometry takes 60 GB of disk besides."""
+SHARD = 2 << 30
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--geometry", choices=GEOMETRIES, default="1b", help="of the model")
     parser.add_argument("--rounds", type=int, default=1, help="pairs of cold runs")
     parser.add_argument("--folder", type=Path, help="where to work: 10 GB; a folder of its own by default")
     parser.add_argument("--only", choices=("ovrun", "optimum-cli"), help="measure one side")
     chosen = parser.parse_args()
-    free = psutil.virtual_memory().available
-    if free < NEEDED:
-        sys.exit(f"{free / 1e9:.1f} GB of memory are free, and this needs {NEEDED / 1e9:.0f}")
+    free, needed = psutil.virtual_memory().available, NEEDED[chosen.geometry]
+    if free < needed:
+        sys.exit(f"{free / 1e9:.1f} GB of memory are free, and this needs {needed / 1e9:.0f}")
     with tempfile.TemporaryDirectory(prefix="ovrun-bench-", dir=chosen.folder) as name:
         work = Path(name)
-        llama_folder(work / "model", dtype="float16", seed=0, **GEOMETRY)
-        size = (work / "model/model.safetensors").stat().st_size
+        llama_folder(work / "model", dtype="float16", seed=0, shards=SHARD, **GEOMETRIES[chosen.geometry])
+        size = sum(file.stat().st_size for file in (work / "model").glob("*.safetensors"))
         print(f"{size / 2e9:.2f} B parameters, {size / 1e9:.2f} GB of fp16 weights")
         (work / "large.yaml").write_text(RECIPE.format(model=work / "model"))
         measure(work, chosen.rounds, chosen.only)

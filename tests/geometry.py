@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tests.geometry_tokenizers import END_OF_TEXT, write_bpe, write_json, write_tokenizer_json, write_wordpiece
-from tests.geometry_weights import Tensors, Weights, save
+from tests.geometry_weights import Shards, Tensors, Weights, save
 
 DIALOGPT_ID = "microsoft/DialoGPT-small"
 DIALOGPT_REVISION = "49c537161a457d5256512f9d2d38a87d81ae0f0e"
@@ -166,8 +166,9 @@ def llama_folder(
     positions: int = 256,
     dtype: str = "float32",
     seed: int = 0,
+    shards: int = 0,
 ) -> Path:
-    """A Llama folder with grouped-query attention and a byte-level BPE tokenizer."""
+    """A Llama folder with grouped-query attention and a byte-level BPE tokenizer; files of `shards` bytes if not 0."""
     path.mkdir(parents=True, exist_ok=True)
     config = {
         "architectures": ["LlamaForCausalLM"],
@@ -193,7 +194,7 @@ def llama_folder(
     }
     write_json(path / "tokenizer_config.json", tokenizer_config)
     write_tokenizer_json(path, vocab)
-    weights = Weights(seed, dtype)
+    weights = Shards(path, shards, seed, dtype) if shards else Weights(seed, dtype)
     weights.normal("model.embed_tokens.weight", vocab, hidden)
     weights.normal("lm_head.weight", vocab, hidden)
     kv = hidden // heads * kv_heads
@@ -207,7 +208,7 @@ def llama_folder(
         weights.norm(f"{block}.input_layernorm", hidden, bias=False)
         weights.norm(f"{block}.post_attention_layernorm", hidden, bias=False)
     weights.norm("model.norm", hidden, bias=False)
-    save(weights.tensors, path / "model.safetensors")
+    weights.save(path)
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,42 @@ class Weights:
         """The weight of [rows, columns] and the bias of [rows] of a linear layer."""
         self.normal(f"{name}.weight", rows, columns)
         self.normal(f"{name}.bias", rows)
+
+    def save(self, folder: Path) -> None:
+        """Write them into a model's folder."""
+        save(self.tensors, folder / "model.safetensors")
+
+
+class Shards(Weights):
+    """Of these, no more are in memory at a time than go into one file of some bytes."""
+
+    def __init__(self, folder: Path, most: int, seed: int, dtype: str) -> None:
+        super().__init__(seed, dtype)
+        self.folder, self.most = folder, most
+        self.files: list[dict[str, int]] = []
+
+    def normal(self, name: str, *shape: int) -> None:
+        """As of `Weights`; what came before is written first where it fills a file."""
+        if sum(tensor.nbytes for tensor in self.tensors.values()) >= self.most:
+            self._flush()
+        super().normal(name, *shape)
+
+    def _flush(self) -> None:
+        save(self.tensors, self.folder / f"{len(self.files)}.part")
+        self.files.append({name: tensor.nbytes for name, tensor in self.tensors.items()})
+        self.tensors = {}
+
+    def save(self, folder: Path) -> None:
+        """Write the rest, and the index that says which file has what."""
+        self._flush()
+        where: dict[str, str] = {}
+        for number, sizes in enumerate(self.files):
+            file = f"model-{number + 1:05}-of-{len(self.files):05}.safetensors"
+            (folder / f"{number}.part").rename(folder / file)
+            where |= dict.fromkeys(sizes, file)
+        total = sum(size for sizes in self.files for size in sizes.values())
+        index = {"metadata": {"total_size": total}, "weight_map": where}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
 def save(tensors: Tensors, path: Path) -> None:
