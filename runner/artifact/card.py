@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.artifact import conversion
 from runner.artifact.checks import gate_text
+from runner.artifact.parts import ratio
 from runner.base.figures import megabytes, number
 from runner.base.safe import code, line, markdown, markdown_cell
 from runner.recipe.conversion import CONVERSION_TOLERANCE
@@ -59,6 +60,8 @@ def write_card(path: Path, manifest: Manifest) -> None:
         conversion=_conversion(manifest),
         allowed=_allowed(manifest["model"]["source"]),
         number=number,
+        megabytes=megabytes,
+        ratio=ratio,
         gate_text=gate_text,
     )
     path.write_text(text, encoding="utf-8")

@@ -118,14 +118,29 @@ def _datasets(plan: Plan) -> dict[str, DatasetRecord]:
 
 def sizes(plan: Plan, store: Store, entries: Mapping[str, Entry]) -> SizeRecord:
     """Bytes of the optimized and of the converted model (IR and weights alone)."""
-    optimized = _model_bytes(entries[plan.model])
-    converted = entries.get(plan.converted) or store.find(plan.converted)
-    return {"optimized": optimized, "converted": _model_bytes(converted) if converted else None}
+    optimized = _part_bytes(entries[plan.model])
+    found = entries.get(plan.converted) or store.find(plan.converted)
+    converted = _part_bytes(found) if found else None
+    whole: SizeRecord = {
+        "optimized": sum(optimized.values()),
+        "converted": None if converted is None else sum(converted.values()),
+    }
+    if len(optimized) > 1:
+        whole["parts"] = {
+            part: {"optimized": size, "converted": converted.get(part) if converted else None}
+            for part, size in sorted(optimized.items())
+        }
+    return whole
 
 
-def _model_bytes(entry: Entry) -> int:
+def _part_bytes(entry: Entry) -> dict[str, int]:
+    """Part -> bytes of its IR and weights."""
     files: Mapping[str, FileRecord] = entry.record["files"]
-    return sum(files[name]["size"] for name in files if part_of(name))
+    found: dict[str, int] = {}
+    for name, described in files.items():
+        if part := part_of(name):
+            found[part] = found.get(part, 0) + described["size"]
+    return found
 
 
 def check_record(judged: Judged) -> CheckRecord:

@@ -50,11 +50,17 @@ class DatasetRecord(TypedDict):
     file: NotRequired[str]
 
 
-class SizeRecord(TypedDict):
-    """Bytes of the optimized and of the converted model; None if that is not in the store any more."""
+class PartSize(TypedDict):
+    """Bytes of an optimized and of a converted model, or of a part; None if that is not in the store any more."""
 
     optimized: int
     converted: int | None
+
+
+class SizeRecord(PartSize):
+    """Of a model, and of each of its parts where it has several."""
+
+    parts: NotRequired[dict[str, PartSize]]
 
 
 class StageResult(TypedDict):

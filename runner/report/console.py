@@ -13,6 +13,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from runner.artifact.checks import check_lines
+from runner.artifact.parts import part_lines
 from runner.artifact.status import Status
 from runner.artifact.versions import read_manifest
 from runner.base import safe
@@ -167,6 +168,8 @@ class RunConsole(StagesConsole):
             ratio = size["optimized"] / size["converted"]
             text += f", {ratio:.2f} x the converted model ({megabytes(size['converted'])})"
         self.console.print(text)
+        for line in part_lines(size):
+            self.console.print(Text(f"             {line}", style="dim"))
 
 
 def shown(path: Path) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runner.artifact import record
 from runner.artifact.checks import check_lines
 from runner.artifact.named import named, published
+from runner.artifact.parts import part_lines
 from runner.artifact.versions import is_number, load_manifest
 from runner.base.figures import megabytes, seconds
 from runner.base.words import plural
@@ -118,6 +119,7 @@ def version_lines(manifest: Manifest, path: Path) -> Iterator[str]:
     yield f"  made      {manifest['created']} by ovrun {manifest['ovrun']} on {manifest['hardware']['cpu']}"
     ratio = f", {size['optimized'] / size['converted']:.2f} x converted" if size["converted"] else ""
     yield f"  size      {megabytes(size['optimized'])}{ratio}"
+    yield from (f"    {line}" for line in part_lines(size))
     yield from ("", "  stages")
     yield from _stage_lines(manifest["stages"])
     if manifest["checks"]:
