@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from runner.base.values import Array
 from runner.export.comparing import relative_l2
 from tests.geometry_tokenizers import write_json, write_wordpiece
 
@@ -50,7 +51,19 @@ def distances(folder: Path, version: Path) -> dict[str, float]:
         hidden = transformers.AutoModel.from_pretrained(folder)(**fed).last_hidden_state
     mask = fed["attention_mask"][..., None]
     own = torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1)).numpy()
-    return {name: relative_l2(one, found) for name, one in (("library", library), ("own", own))}
+    apart = {name: relative_l2(one, found) for name, one in (("library", library), ("own", own))}
+    return {**apart, "genai": relative_l2(library, by_genai(version))}
+
+
+def by_genai(version: Path) -> Array:
+    """The embeddings of OpenVINO GenAI, told to pool and normalize as the folder says."""
+    import numpy as np
+    from openvino_genai import TextEmbeddingPipeline
+
+    config = TextEmbeddingPipeline.Config()
+    config.pooling_type, config.normalize = TextEmbeddingPipeline.PoolingType.MEAN, True
+    pipe = TextEmbeddingPipeline(str(version), "CPU", config, INFERENCE_PRECISION_HINT="f32")
+    return np.array(pipe.embed_documents(TEXTS), np.float32)
 
 
 if __name__ == "__main__":

@@ -49,8 +49,10 @@ CHECKED = {
 }
 """The outputs that are compared with the original's."""
 ASKED = {
+    "bert-classes": "import sys, openvino_genai\n"
+    "print(openvino_genai.TextRerankPipeline(sys.argv[1], 'CPU').rerank('a word', ['b c', 'd e f']))",
     "speecht5": "import sys, openvino_genai\n"
-    "print(openvino_genai.Text2SpeechPipeline(sys.argv[1], 'CPU').generate('a word').speeches[0].data.size or '')"
+    "print(openvino_genai.Text2SpeechPipeline(sys.argv[1], 'CPU').generate('a word').speeches[0].data.size or '')",
 }
 """What makes a pipeline of OpenVINO GenAI tell how much it gives."""
 ALWAYS = ("t5", "vit", "whisper", "speecht5")
