@@ -167,21 +167,29 @@ def _speecht5(folder: Path) -> None:
     save(folder / "vocoder", SpeechT5HifiGan(SpeechT5HifiGanConfig(**rates, **blocks)))
 
 
-def _llava(folder: Path) -> None:
-    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+def _llava(*, tiles: bool = False) -> Callable[[Path], None]:
+    """LLaVA, or with `tiles` LLaVA-NeXT, which cuts an image into pieces."""
+    return lambda folder: _seeing(folder, tiles)
 
-    text = LlamaConfig(**_LAYERS, num_key_value_heads=2, max_position_embeddings=256, **_TEXT)
-    vision = CLIPVisionConfig(**_LAYERS, image_size=32, patch_size=8)
-    config = LlavaConfig(
-        vision_config=vision,
-        text_config=text,
+
+def _seeing(folder: Path, tiles: bool) -> None:
+    import transformers
+
+    kind = "LlavaNext" if tiles else "Llava"
+    grid = {"image_grid_pinpoints": [[32, 64], [64, 32], [64, 64]]} if tiles else {}
+    config = getattr(transformers, f"{kind}Config")(
+        vision_config=transformers.CLIPVisionConfig(**_LAYERS, image_size=32, patch_size=8),
+        text_config=transformers.LlamaConfig(**_LAYERS, num_key_value_heads=2, max_position_embeddings=256, **_TEXT),
         image_token_index=VOCABULARY - 1,
         vision_feature_layer=-1,
         image_seq_length=16,
+        **grid,
     )
-    save(folder, LlavaForConditionalGeneration(config))
-    processor(folder, "CLIPImageProcessor", size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
-    write_json(folder / "processor_config.json", {"processor_class": "LlavaProcessor", "patch_size": 8})
+    save(folder, getattr(transformers, f"{kind}ForConditionalGeneration")(config))
+    sizes = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    processor(folder, "LlavaNextImageProcessor" if tiles else "CLIPImageProcessor", **sizes, **grid)
+    settings = {"processor_class": f"{kind}Processor", "patch_size": 8, "vision_feature_select_strategy": "default"}
+    write_json(folder / "processor_config.json", settings)
     write_tokenizer_json(folder, VOCABULARY)
     chat = "{% for message in messages %}{{ message.content }}{% endfor %}"
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": chat})
@@ -203,22 +211,25 @@ MODELS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "clip": ("zero-shot-image-classification", _clip),
     "siglip": ("zero-shot-image-classification", _siglip),
     "speecht5": ("text-to-audio", _speecht5),
-    "llava": ("image-text-to-text", _llava),
+    "llava": ("image-text-to-text", _llava()),
     "wav2vec2": ("audio-classification", _wav2vec2("Wav2Vec2ForSequenceClassification")),
     "wav2vec2-ctc": ("automatic-speech-recognition", _wav2vec2("Wav2Vec2ForCTC")),
     "whisper": ("automatic-speech-recognition-with-past", _whisper),
 }
 """Name -> Optimum's task, and what writes the folder."""
+OTHERS: dict[str, Callable[[Path], None]] = {"llava-next": _llava(tiles=True)}
+"""Models of the same tasks that are fed in another way."""
 
 
 def main(folder: Path, names: list[str]) -> None:
     """Write the folders that are named, by default all."""
     import torch
 
-    for name in names or list(MODELS):
+    for name in names or [*MODELS, *OTHERS]:
         torch.manual_seed(0)
         (folder / name).mkdir(parents=True)
-        MODELS[name][1](folder / name)
+        make = OTHERS[name] if name in OTHERS else MODELS[name][1]
+        make(folder / name)
 
 
 if __name__ == "__main__":

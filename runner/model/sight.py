@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from runner.base.values import Array
 
 _IMAGE_TOKEN = ("image_token_index", "image_token_id")
+_TILES = "image_grid_pinpoints"
+"""What LLaVA-NeXT and its kin have, which cut an image into pieces and ask for its size."""
 _QUESTION = 4
 """Tokens of the text beside the image."""
 
@@ -38,8 +40,9 @@ def described(folder: Path, loaded_by: str) -> Used:
 
     image = example(folder, ports(Model.of(folder).read("vision_embeddings")))
     places = tried(folder, lambda: _embedded(folder, image))
-    token = _image_token(fs.read_object(folder / "config.json"))
-    plain = token is not None and image.keys() == {"pixel_values"}
+    config = fs.read_object(folder / "config.json")
+    token = _image_token(config)
+    plain = token is not None and image.keys() == {"pixel_values"} and _TILES not in config
     text = np.zeros((1, _QUESTION), np.int64)
     if plain:
         text = np.concatenate([np.full((1, places), token), text], axis=1)

@@ -15,10 +15,10 @@ def _use(folder: Path) -> Used:
 
 IMAGE_TEXT_TO_TEXT = TaskFamily(
     "image-text-to-text",
-    "a text is written about images and a question: LLaVA",
+    "a text is written about images and a question: LLaVA, LLaVA-NeXT",
     use=_use,
     gives="text",
-    architectures=("LlavaForConditionalGeneration",),
+    architectures=("LlavaForConditionalGeneration", "LlavaNextForConditionalGeneration"),
     parts={
         "language_model": "writes the text, token by token",
         "text_embeddings": "tokens become embeddings",

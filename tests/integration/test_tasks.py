@@ -174,9 +174,10 @@ def test_parts_have_settings_of_their_own_and_stages_of_their_own(models: Path, 
 
 
 @pytest.mark.libraries
-def test_a_model_of_images_and_texts_answers_by_genai(models: Path, ovrun: Ovrun, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["llava", pytest.param("llava-next", marks=pytest.mark.newest)])
+def test_a_model_of_images_and_texts_answers_by_genai(name: str, models: Path, ovrun: Ovrun, tmp_path: Path) -> None:
     """The language model has the bits of the recipe, the rest 8, as Optimum Intel does it."""
-    source = f"model: {{source: local, path: {models / 'llava'}, task: image-text-to-text}}"
+    source = f"model: {{source: local, path: {models / name}, task: image-text-to-text}}"
     step = "compression: {algorithm: weight_compression, mode: int4_sym, group_size: 16}"
     (tmp_path / "mine.yaml").write_text(f"{source}\n{step}\n")
     ovrun("optimize", "mine.yaml")
