@@ -68,7 +68,7 @@ def test_a_pipeline_is_published_as_its_users_load_it(
     size = version.manifest["size"]
     assert set(size["parts"]) == set(whole.parts)
     assert sum(part["optimized"] for part in size["parts"].values()) == size["optimized"]
-    assert all(part["optimized"] < (part["converted"] or 0) for part in size["parts"].values())
+    assert all(part["converted"] for part in size["parts"].values())
     checked = results["convert"]["conversion"]
     assert {output.partition(".")[0] for output in checked["outputs"]} == set(whole.parts)
     assert not checked["faults"] and not checked["unchecked"] and max(checked["outputs"].values()) < 5e-3

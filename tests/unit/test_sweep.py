@@ -431,7 +431,8 @@ def test_a_long_name_is_cut_and_still_its_own() -> None:
 
 
 def test_no_two_keys_of_the_schemas_are_written_alike() -> None:
-    from runner.recipe.points.names import _order
+    from runner.recipe.points.names import _order, point_name
 
-    last = [key.rpartition(".")[2] for key in _order()]
-    assert len(last) == len(set(last))
+    written = [point_name("base", {key: 1}) for key in _order()]
+    assert len(written) == len(set(written))
+    assert point_name("base", {"compression.ratio": 1}) == "base--ratio-1"

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 
 from runner.base.values import plain
@@ -69,9 +70,17 @@ def _order() -> dict[str, int]:
     return {key: rank for rank, key in enumerate(keys)}
 
 
+@functools.cache
+def _ambiguous() -> frozenset[str]:
+    """What keys of several sections are called."""
+    counted = Counter(key.rpartition(".")[2] for key in _order())
+    return frozenset(last for last, count in counted.items() if count > 1)
+
+
 def _part(key: str, value: object) -> str:
     """`ratio-0.6`: the key, its last part where no other section has that, and its value."""
-    short = key.rpartition(".")[2] if key.count(".") == 1 and key in _order() else key
+    last = key.rpartition(".")[2]
+    short = last if key.count(".") == 1 and key in _order() and last not in _ambiguous() else key
     return f"{short if _PLAIN_KEY.fullmatch(short) else _marked(short)}-{_text(value)}"
 
 
