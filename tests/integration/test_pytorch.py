@@ -18,7 +18,7 @@ from tests.outputs import manifest_of
 from tests.tiny_modules import FILE, RECIPE, program, weights
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*torch.jit.trace:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*torch.jit.trace"),
     pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),
 ]
 DATA = np.random.default_rng(1).standard_normal((40, 3, 8, 8), np.float32)
