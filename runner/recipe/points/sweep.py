@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runner.base.values import T, mapping, section
+from runner.base.values import T, mapping
 from runner.base.words import enumerate_names
 from runner.errors import Problem, RecipeError, UsageError
 from runner.recipe import build, load
@@ -245,7 +245,8 @@ def _declared(base: Composed, words: Sequence[Override | Several]) -> _Said:
     config = {name: value for name, value in config.items() if value is not None}
     problems += validate.validate_sections(config, origins)
     select = make_select(mapping(config["select"])) if "select" in config and not problems else None
-    return _Said(section(config, "sweep"), select, origins, problems)
+    said = config.get("sweep")  # of another type, it is among the problems
+    return _Said(said if isinstance(said, Mapping) else {}, select, origins, problems)
 
 
 def _take_out(composed: Composed) -> tuple[dict[str, object], Origins]:
