@@ -45,9 +45,9 @@ class TaskFamily(Declaration):
         parts: name -> what it is for, of a converted model.
         mild: parts whose weights get int8_sym where `compression` has fewer bits for the others, as Optimum Intel does.
         users_load: the class of `optimum.intel` that users load a folder with; empty where there is none.
-        inner: parts that others feed: their inputs are recorded while the whole is used on texts.
-        record: records them: of a folder and a part, from a dataset (a `Wanted` of runner.data.recorded).
-        text_parts: parts that texts can feed, by themselves or through others.
+        text_parts: parts that texts can feed: by themselves, or through others where there is `record`.
+        record: what goes into one of these while the whole is used: of a folder and a part, on a dataset (a `Wanted` of
+            runner.data.recorded).
         cached: decoders with a cache that read what an encoder gave: OpenVINO can't run them with what calibration
             would have to see, so only their weights can be compressed.
         processor: the class of `transformers` that makes its inputs; empty where arrays are given.
@@ -63,9 +63,8 @@ class TaskFamily(Declaration):
     architectures: tuple[str, ...] = ()
     parts: Mapping[str, str] = field(default_factory=lambda: {"model": "the whole network"})
     mild: tuple[str, ...] = ()
-    inner: tuple[str, ...] = ()
-    record: Callable[[Path, str, Any], Iterator[Any]] | None = None
     text_parts: tuple[str, ...] = ()
+    record: Callable[[Path, str, Any], Iterator[Any]] | None = None
     cached: tuple[str, ...] = ()
     users_load: str = ""
     processor: str = ""

@@ -30,7 +30,7 @@ class Params:
 
 def needed(family: TaskFamily, part: str, dataset: Dataset) -> bool:
     """Whether a dataset feeds the whole model, as texts do, and not the part itself."""
-    return part in family.inner and "arrays" not in kinds(dataset)
+    return family.record is not None and part in family.text_parts and "arrays" not in kinds(dataset)
 
 
 def plan(build: Build, family: TaskFamily, step: Quantization, part: str, model: str) -> str:

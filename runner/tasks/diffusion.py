@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,45 +66,40 @@ def _record(folder: Path, part: str, wanted: Wanted) -> Iterator[Feed]:
     return recorded.of_pipeline(folder, _TEXT, part, wanted)
 
 
-TEXT_TO_IMAGE = TaskFamily(
+def _draws(name: str, help: str, use: Callable[[Path], Used], loaded_by: str, usage: str) -> TaskFamily:
+    return TaskFamily(
+        name,
+        help,
+        use=use,
+        parts=_PARTS,
+        mild=_MILD,
+        text_parts=_READS,
+        record=_record,
+        users_load=loaded_by,
+        libraries=_LIBRARIES,
+        example=_EXAMPLE,
+        usage=usage,
+    )
+
+
+TEXT_TO_IMAGE = _draws(
     "text-to-image",
     "an image is made from a text: Stable Diffusion, Stable Diffusion XL, Stable Diffusion 3, Flux",
-    use=_draw,
-    parts=_PARTS,
-    mild=_MILD,
-    inner=_READS,
-    record=_record,
-    text_parts=_READS,
-    users_load=_TEXT,
-    libraries=_LIBRARIES,
-    example=_EXAMPLE,
-    usage=_FROM_TEXT,
+    _draw,
+    _TEXT,
+    _FROM_TEXT,
 )
-IMAGE_TO_IMAGE = TaskFamily(
+IMAGE_TO_IMAGE = _draws(
     "image-to-image",
     "an image becomes another as a text says, by the same pipelines",
-    use=_change,
-    parts=_PARTS,
-    mild=_MILD,
-    inner=_READS,
-    record=_record,
-    text_parts=_READS,
-    users_load=_IMAGE,
-    libraries=_LIBRARIES,
-    example=_EXAMPLE,
-    usage=_FROM_IMAGE.format(kind=_IMAGE, more=""),
+    _change,
+    _IMAGE,
+    _FROM_IMAGE.format(kind=_IMAGE, more=""),
 )
-INPAINTING = TaskFamily(
+INPAINTING = _draws(
     "inpainting",
     "the masked part of an image is made anew as a text says, by the same pipelines",
-    use=_fill,
-    parts=_PARTS,
-    mild=_MILD,
-    inner=_READS,
-    record=_record,
-    text_parts=_READS,
-    users_load=_MASK,
-    libraries=_LIBRARIES,
-    example=_EXAMPLE,
-    usage=_FROM_IMAGE.format(kind=_MASK, more=', mask_image=load_image("mask.png")'),
+    _fill,
+    _MASK,
+    _FROM_IMAGE.format(kind=_MASK, more=', mask_image=load_image("mask.png")'),
 )
