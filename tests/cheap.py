@@ -28,12 +28,17 @@ from runner.store import Entry, Store
 from tests.processes import family
 
 REVISION = 1
-PREPARE_ONCE = True
+TEMPLATE: str | None = "gc.collect"
 
 
 def libraries(params: Mapping[str, Any]) -> tuple[str, ...]:
     """None shapes what these stages write."""
     return ()
+
+
+def template(params: Mapping[str, Any]) -> str | None:
+    """A template, so that its life is tried too."""
+    return TEMPLATE
 
 
 def prepare(params: Mapping[str, Any]) -> None:

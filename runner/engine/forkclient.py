@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -37,15 +37,17 @@ class ForkServer:
     """The side of the process that wants stages; made once a run, closed at its end.
 
     `log` gets what the server itself has to say when it fails; without one it goes to this process's standard error.
+    `templates` are those that are worth a process; without them, all that are asked for.
     """
 
-    def __init__(self, log: Path | None = None) -> None:
+    def __init__(self, log: Path | None = None, templates: Collection[str] | None = None) -> None:
         self._log = log
+        self._worth = templates
         self._templates: dict[str, socket.socket] = {}
         self._start()
 
     def fork(self, template: str | None, descriptors: list[int]) -> None:
-        """Ask for a process; `template` names the stage module whose imports it shall have already.
+        """Ask for a process; `template` names the function that it shall be forked after.
 
         A server that has ended is replaced; a template that can't be had is done without.
 
@@ -53,7 +55,8 @@ class ForkServer:
             ConnectionError: servers end as soon as they start.
             OSError: there is no server, and none can be started.
         """
-        template = None if is_fresh() else template
+        if is_fresh() or (self._worth is not None and template not in self._worth):
+            template = None
         for name in (template, template):
             try:
                 socket.send_fds(self._server(name), [FORK], descriptors)

@@ -8,7 +8,7 @@ each one byte with file descriptors:
     f  fork a stage: its standard input, its events, its log, after the report on which the server writes two lines,
        `<process number> 0` (or `0 <errno>` if it can't fork), and at the end
        `<wait status> <user seconds> <system seconds> <peak memory>`
-    t  fork a template: another server, on the socket given, that first prepares what one kind of stage imports; if it
+    t  fork a template: another server, on the socket given, that first imports what some kinds of stages share; if it
        can't fork, it writes `0 <errno>` there
 
 Servers end when their socket does, that is, with the process that started them.
@@ -22,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
+import importlib
 import os
 import selectors
 import signal
@@ -145,14 +146,13 @@ def _fork(complete: bool) -> tuple[int, int]:
 
 
 def _serve_prepared(control: socket.socket) -> NoReturn:
-    """A template: import what the stage module named on the first line needs, then serve."""
-    from runner import stages
-
+    """A template: call the function named on the first line, which imports what many stages need, then serve."""
     name = b""
     while not name.endswith(b"\n"):
         name += control.recv(1) or b"\n"
     with contextlib.suppress(Exception):  # the stage tries again, and says in its own log what is wrong
-        stages.load(name.decode().strip()).prepare({})
+        module, _, function = name.decode().strip().rpartition(".")
+        getattr(importlib.import_module(module), function)()
     _Server(control).serve()
 
 

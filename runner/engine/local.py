@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from runner.engine.process import StageProcess
 from runner.engine.watcher import Watcher
 from runner.errors import OvrunError, StageError
 from runner.plan.types import Stage
+from runner.stages import template
 from runner.store import Store
 
 Results = dict[str, OvrunError | None]
@@ -30,11 +32,12 @@ def execute(
 ) -> Results:
     """Run stages in the order of their data, or take over what another run has just made.
 
-    The process of the next stage starts ahead, and imports its libraries while the one before works. A stage that fails
+    The process of the next stage starts ahead, and imports its libraries while the one before does its second half:
+    models are loaded and converted in the first, which would be the wrong time to take more memory. A stage that fails
     takes with it those that need it, or with `fail_fast` all that have not run.
     """
     results: Results = {}
-    engine = _Engine(store, log_of, watcher)
+    engine = _Engine(store, log_of, watcher, _shared(stages))
     try:
         for stage, following in pairwise([*stages, None]):
             assert stage is not None
@@ -43,6 +46,12 @@ def execute(
     finally:
         engine.close()
     return results
+
+
+def _shared(stages: Sequence[Stage]) -> frozenset[str]:
+    """The templates that several stages fork from; for a single one they are a process more and no import less."""
+    named = Counter(template(stage.module, stage.params) for stage in stages)
+    return frozenset(name for name, count in named.items() if name and count > 1)
 
 
 def blocked(stage: Stage, results: Mapping[str, OvrunError | None]) -> StageError | None:
@@ -64,15 +73,24 @@ def _given_up(results: Mapping[str, OvrunError | None]) -> StageError | None:
 class _Engine:
     """The stages of one run; at most one runs, and at most one more waits with its libraries loaded."""
 
-    def __init__(self, store: Store, log_of: Callable[[Stage], Path], watcher: Watcher) -> None:
-        self.store, self.log_of, self.watcher = store, log_of, watcher
+    def __init__(
+        self, store: Store, log_of: Callable[[Stage], Path], watcher: Watcher, templates: Collection[str]
+    ) -> None:
+        self.store, self.log_of, self.watcher, self.templates = store, log_of, watcher, templates
         self.server: ForkServer | None = None
         self.started: dict[str, StageProcess] = {}
+        self.ahead = ""
 
     def obtain(self, stage: Stage, following: Stage | None) -> OvrunError | None:
         """Make a stage, or wait for another run that makes it; its error comes back."""
         try:
-            obtain(stage, self.store, lambda: self._process(stage, following), self.watcher)
+            obtain(
+                stage,
+                self.store,
+                lambda: self._process(stage),
+                self.watcher,
+                halfway=lambda: self._start_ahead(following),
+            )
         except OvrunError as error:
             return error
         return None
@@ -87,21 +105,22 @@ class _Engine:
         for other in [other for other in self.started if other != key]:
             self.started.pop(other).end()
 
-    def _process(self, stage: Stage, following: Stage | None) -> StageProcess:
-        """The stage's process, started ahead or now; then the following stage's."""
+    def _process(self, stage: Stage) -> StageProcess:
+        """The stage's process, started ahead or now."""
         self._end_all_but(stage.key)
         process = self.started.get(stage.key)
-        if process is None or process.was_used:
-            process = self._start(stage)
-        if following is not None:
+        return self._start(stage) if process is None or process.was_used else process
+
+    def _start_ahead(self, following: Stage | None) -> None:
+        if following is not None and following.key != self.ahead:
+            self.ahead = following.key
             with contextlib.suppress(OvrunError):  # its own turn tries again, and tells what is wrong
                 self._start(following)
-        return process
 
     def _start(self, stage: Stage) -> StageProcess:
         log = self.log_of(stage)
         try:
-            self.server = self.server or ForkServer(log)
+            self.server = self.server or ForkServer(log, self.templates)
         except OSError as error:
             raise cannot_start(error, log) from error
         process = self.started[stage.key] = StageProcess(self.server, stage.module, stage.params, log)

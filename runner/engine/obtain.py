@@ -8,6 +8,7 @@ from pathlib import Path
 
 import runner.base.files as fs
 from runner.base import hardware
+from runner.base.progress import Progress
 from runner.engine import inputs
 from runner.engine.failures import ServerGoneError
 from runner.engine.process import Measured, StageProcess
@@ -24,8 +25,13 @@ Start = Callable[[], StageProcess]
 """Gives the process for the stage; called only if the stage has to be made."""
 
 
-def obtain(stage: Stage, store: Store, start: Start, watcher: Watcher, worker: str = "") -> Entry:
+def obtain(
+    stage: Stage, store: Store, start: Start, watcher: Watcher, worker: str = "", halfway: Callable[[], object] = tuple
+) -> Entry:
     """Make a stage, or wait for another run that makes it.
+
+    Args:
+        halfway: called, perhaps often, when the stage is half done by its own account.
 
     Raises:
         OvrunError: the stage's own; nothing of it stays in the store. The watcher has been told.
@@ -35,7 +41,7 @@ def obtain(stage: Stage, store: Store, start: Start, watcher: Watcher, worker: s
             entry = store.find(stage.key)
             if entry is None:
                 watcher.started(stage, worker)
-                entry = _make(stage, store, start, watcher)
+                entry = _make(stage, store, start, _progress(stage, watcher, halfway))
                 watcher.finished(stage, entry, reused=False)
             else:
                 watcher.finished(stage, entry, reused=True)
@@ -45,21 +51,30 @@ def obtain(stage: Stage, store: Store, start: Start, watcher: Watcher, worker: s
         raise
 
 
-def _make(stage: Stage, store: Store, start: Start, watcher: Watcher) -> Entry:
+def _progress(stage: Stage, watcher: Watcher, halfway: Callable[[], object]) -> Progress:
+    def progress(done: int, total: int) -> None:
+        watcher.progress(stage, done, total)
+        if 2 * done >= total:
+            halfway()
+
+    return progress
+
+
+def _make(stage: Stage, store: Store, start: Start, progress: Progress) -> Entry:
     for tries_left in reversed(range(_TRIES)):
         try:
-            return _make_once(stage, store, start, watcher)
+            return _make_once(stage, store, start, progress)
         except ServerGoneError:  # nothing is wrong with the stage
             if not tries_left:
                 raise
     raise AssertionError
 
 
-def _make_once(stage: Stage, store: Store, start: Start, watcher: Watcher) -> Entry:
+def _make_once(stage: Stage, store: Store, start: Start, progress: Progress) -> Entry:
     folder = None
     try:
         folder = store.begin(stage.key)
-        measured = _run(stage, store, folder / "files", start, watcher)
+        measured = _run(stage, store, folder / "files", start, progress)
         return store.publish(stage.key, folder, _record(stage, measured))
     except OSError as error:
         raise cannot_write(store.root.parent, error) from error
@@ -68,12 +83,12 @@ def _make_once(stage: Stage, store: Store, start: Start, watcher: Watcher) -> En
             fs.discard_tree(folder)
 
 
-def _run(stage: Stage, store: Store, out: Path, start: Start, watcher: Watcher) -> Measured:
+def _run(stage: Stage, store: Store, out: Path, start: Start, progress: Progress) -> Measured:
     """Run a stage whose inputs stay what its key says; what went wrong is told of one that changed, if one did."""
     seen = inputs.look(stage, store)
     task = _task(stage, store, out)
     try:
-        measured = start().run(task, lambda done, total: watcher.progress(stage, done, total))
+        measured = start().run(task, progress)
     except OvrunError:
         inputs.hold(stage, store, seen)
         raise

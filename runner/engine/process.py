@@ -23,7 +23,7 @@ from runner.base.progress import Progress
 from runner.engine.failures import ServerGoneError, cannot_start, died, rebuild
 from runner.engine.forkclient import ForkServer
 from runner.errors import OvrunError
-from runner.stages import Task, load
+from runner.stages import Task, template
 
 _LOOK_AT_MEMORY_EVERY_MS = 100
 
@@ -71,7 +71,7 @@ class StageProcess:
         self._pid: int | None = None
         self._refused = 0
         self._ended: _End | None = None
-        self.template = module if getattr(load(module), "PREPARE_ONCE", False) else None
+        self.template = template(module, params)
         try:
             with contextlib.ExitStack() as failed, contextlib.ExitStack() as theirs:
                 task, self._task = _pipe(theirs, failed)

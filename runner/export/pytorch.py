@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -104,7 +103,10 @@ def compare(request: Request, config: PretrainedConfig, check: str) -> Compared:
 
 
 def _compare(request: Request, config: PretrainedConfig, whole: Model, found: Compared) -> None:
-    """Models of one part and of two; the runtime compiles while PyTorch loads and computes."""
+    """Models of one part and of two.
+
+    PyTorch has computed all, and is gone, before the runtime compiles: both at once would be the run's peak of memory.
+    """
     try:
         original = _Original(load_model(replace(request, precision="fp32"), config))
     except SourceError as error:
@@ -120,11 +122,9 @@ def _compare(request: Request, config: PretrainedConfig, whole: Model, found: Co
 
 def _compare_whole(original: _Original, whole: Model, found: Compared) -> None:
     inputs = ports(whole.read())
-    with ThreadPoolExecutor(1) as beside:
-        compiling = beside.submit(Converted, whole.only)
-        told = list(trials(original.run, varied(whole.folder, inputs), found))
-        original.free()
-        converted = compiling.result()
+    told = list(trials(original.run, varied(whole.folder, inputs), found))
+    original.free()
+    converted = Converted(whole.only)
     for feed, wanted in told:
         found.note(shapes(feed), wanted, converted.run(_steps(feed)))
     if told:
@@ -133,21 +133,29 @@ def _compare_whole(original: _Original, whole: Model, found: Compared) -> None:
 
 def _compare_halves(original: _Original, whole: Model, found: Compared) -> None:
     """The encoder by itself; the decoder with what the original's encoder gives."""
-    encoder = Converted(whole.folder / whole.parts[_ENCODER])
-    inputs = ports(encoder.model)
-    told = list(trials(original.encode, varied(whole.folder, inputs), found))
+    inputs = {part: ports(whole.read(part)) for part in (_ENCODER, _DECODER)}
+    told = list(trials(original.encode, varied(whole.folder, inputs[_ENCODER]), found))
+    written = [_written(original, inputs[_DECODER], *one, tokens) for one, tokens in zip(told, TOKENS, strict=False)]
+    original.free()
+    for part, known in ((_ENCODER, told), (_DECODER, written)):
+        if known:
+            _note(found, Converted(whole.folder / whole.parts[part]), known, part)
+    if told:
+        rest = whole.parts.keys() - {_ENCODER, _DECODER}
+        found.unchecked += [f"the part {part}" for part in sorted(rest)]
+
+
+def _note(found: Compared, converted: Converted, told: Iterable[tuple[Feed, Outputs]], part: str) -> None:
     for feed, wanted in told:
-        found.note(shapes(feed), wanted, encoder.run([feed]), _ENCODER)
-    del encoder
-    if not told:
-        return
-    decoder = Converted(whole.folder / whole.parts[_DECODER])
-    for index, (feed, wanted) in enumerate(told):
-        heard = next(iter(wanted.values()))
-        fed = _decoder_feed(ports(decoder.model), feed, heard, TOKENS[index], original.vocabulary)
-        found.note(shapes(fed), original.decode(fed), decoder.run(_steps(fed)), _DECODER)
-    rest = whole.parts.keys() - {_ENCODER, _DECODER}
-    found.unchecked += [f"the part {part}" for part in sorted(rest)]
+        found.note(shapes(feed), wanted, converted.run(_steps(feed)), part)
+
+
+def _written(
+    original: _Original, inputs: Iterable[Port], feed: Feed, heard: Outputs, tokens: int
+) -> tuple[Feed, Outputs]:
+    """What a decoder is fed about an encoder's outputs, and what the original's gives."""
+    fed = _decoder_feed(inputs, feed, next(iter(heard.values())), tokens, original.vocabulary)
+    return fed, original.decode(fed)
 
 
 def _decoder_feed(inputs: Iterable[Port], feed: Feed, heard: Array, tokens: int, vocabulary: int) -> Feed:

@@ -142,7 +142,7 @@ def import_for(libraries: Iterable[str]) -> None:
         if "diffusers" not in libraries:
             sys.modules.setdefault("diffusers", None)  # type: ignore[arg-type]
         _prepare_optimum()
-        importlib.import_module("optimum.intel")
+        importlib.import_module("optimum.intel.openvino")  # the package above it imports nothing until it is asked
 
 
 def _prepare_optimum() -> None:

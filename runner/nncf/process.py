@@ -19,6 +19,9 @@ from runner.recipe.types import IgnoredScope
 if TYPE_CHECKING:
     import openvino as ov
 
+TEMPLATE = "runner.nncf.process.import_nncf"
+"""What a stage that needs NNCF forks after."""
+
 
 def import_nncf() -> ModuleType:
     """Import NNCF for OpenVINO models only.

@@ -121,17 +121,22 @@ class Exporter(Declaration):
         revision: goes up when the same model becomes another IR.
         libraries: distributions whose versions shape the IR.
         module: dotted name of a module as `Exporting` says.
+        template: of a function as `runner.stages` says, where its imports are those of other stages too.
     """
 
     takes: frozenset[str] = frozenset()
     revision: int = 1
     libraries: tuple[str, ...] = ()
     module: str = ""
+    template: str | None = None
 
     @property
     def versions(self) -> tuple[str, ...]:
         """All distributions whose versions shape the IR, the one that declares it among them."""
         return (*self.libraries, *([self.distribution] if self.distribution else []))
 
+
+OPTIMUM = "runner.export.imports.import_exporter"
+"""The template of PyTorch, transformers and Optimum, which take seconds and 250 MB."""
 
 EXPORTERS: Declared[Exporter] = Declared(Exporter, "runner.export.exporters", "ovrun.exporters")

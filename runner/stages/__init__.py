@@ -7,8 +7,9 @@ A stage is a pure function from input folders and parameters to one output folde
     plan(build, ...) -> key                         how a recipe becomes them, and what the stage reads
     libraries(params) -> tuple[str, ...]            distributions whose version shapes the output
     prepare(params)                                 imports what `run` will need, while the stage before still runs
-    PREPARE_ONCE: bool                              if true, `prepare` takes no notice of params and starts no thread:
-                                                    it runs once for all such stages of a run, which fork from it
+    template(params) -> str | None                  where there is one: the dotted name of a function that imports what
+                                                    many processes need, and starts no thread. It runs once in a run,
+                                                    in a process that those of all stages which name it fork from
     run(task, progress) -> dict                     fills `task.out`, returns what it has to tell
 
 To add one: write the module, add its line to `STAGES`, and let `runner.plan.builder` ask for it.
@@ -115,6 +116,12 @@ class StageModule(Protocol):
 def load(name: str) -> StageModule:
     """A stage's module by its dotted name; it imports nothing heavy until it runs."""
     return cast(StageModule, importlib.import_module(name))
+
+
+def template(name: str, params: object) -> str | None:
+    """The function that a process of a stage's module has been forked after, if the stage has one."""
+    found: str | None = getattr(load(name), "template", lambda _: None)(params)
+    return found
 
 
 def module(stage: str) -> StageModule:

@@ -11,7 +11,6 @@ from runner.model.parts import Model
 from runner.stages import Build, Task
 
 REVISION = 1
-PREPARE_ONCE = True
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import openvino as ov
 
 REVISION = 3
-PREPARE_ONCE = True
 STATISTICS = "statistics"
 """The folder of NNCF's statistics below that of the stage that collects them."""
 Counted = dict[str, dict[str, int]]
@@ -97,6 +96,11 @@ def libraries(params: Params) -> tuple[str, ...]:
     if params.step.gptq:
         return ("nncf", "numpy", "openvino", "tokenizers")
     return ("nncf", "numpy", "openvino") if params.step.dataset else ("nncf", "openvino")
+
+
+def template(params: Params) -> str:
+    """NNCF is imported once a run, however many points a sweep has."""
+    return nncf_process.TEMPLATE
 
 
 def prepare(params: Params) -> None:

@@ -52,6 +52,11 @@ def libraries(params: Params) -> tuple[str, ...]:
     return (*EXPORTERS[params.exporter].versions, *(("peft",) if params.adapter else ()), *(params.imports or ()))
 
 
+def template(params: Params) -> str | None:
+    """What the exporter shares with other stages."""
+    return EXPORTERS[params.exporter].template
+
+
 def prepare(params: Params) -> None:
     """Import what the exporter needs."""
     _exporting(params).prepare()

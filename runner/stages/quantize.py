@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from runner.model.feed import Feed
 
 REVISION = 2
-PREPARE_ONCE = True
 _QUANTIZERS = ("FakeQuantize", "FakeConvert")
 _UNEVEN = ("Elu", "Gelu", "HSigmoid", "HSwish", "Mish", "PRelu", "Selu", "SoftPlus", "Swish")
 """Activation functions whose values do not start at 0 as those of ReLU do."""
@@ -106,6 +105,11 @@ def _control(settings: AccuracyControl, runtime: Mapping[str, object]) -> Contro
 def libraries(params: Params) -> tuple[str, ...]:
     """Calibration runs the model and, for text, its tokenizer."""
     return ("nncf", "numpy", "openvino", "tokenizers")
+
+
+def template(params: Params) -> str:
+    """NNCF is imported once a run, however many points a sweep has."""
+    return nncf_process.TEMPLATE
 
 
 def prepare(params: Params) -> None:

@@ -19,7 +19,6 @@ from runner.stages import Build, Task
 from runner.stages.compress import STATISTICS, refuse_compressed
 
 REVISION = 1
-PREPARE_ONCE = True
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,11 @@ def plan(build: Build, params: Params, section: str, name: str, model: str, data
 def libraries(params: Params) -> tuple[str, ...]:
     """Calibration runs the model and, for text, its tokenizer."""
     return ("nncf", "numpy", "openvino", "tokenizers")
+
+
+def template(params: Params) -> str:
+    """NNCF is imported once a run, however many points a sweep has."""
+    return nncf_process.TEMPLATE
 
 
 def prepare(params: Params) -> None:

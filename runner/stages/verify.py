@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from runner.base.progress import Progress
-from runner.registry.tasks import TASKS, family_of
+from runner.registry.exporters import OPTIMUM
+from runner.registry.tasks import TASKS, WRITING, family_of
 from runner.stages import Build, Task
 
 REVISION = 3
@@ -33,6 +34,11 @@ def plan(build: Build, model: str) -> str:
 def libraries(params: Params) -> tuple[str, ...]:
     """The task's own: what loads the model."""
     return TASKS[params.family].versions
+
+
+def template(params: Params) -> str | None:
+    """The classes of Optimum Intel that write need what its exporter needs."""
+    return OPTIMUM if libraries(params) == WRITING else None
 
 
 def prepare(params: Params) -> None:

@@ -173,7 +173,7 @@ forkserver._Server(socket.socket(fileno=os.dup(0))).serve()
 def test_a_limit_of_processes_is_told(template: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.getuid() != 0:
         pytest.skip("only root can take on another user")
-    monkeypatch.setattr(cheap, "PREPARE_ONCE", template)
+    monkeypatch.setattr(cheap, "TEMPLATE", cheap.TEMPLATE if template else None)
     monkeypatch.setattr(forkclient.python, "command", lambda module: [sys.executable, "-P", "-c", LIMITED])
     errors = obtain_all(row(2), cheap.store_in(tmp_path), cheap.log_in(tmp_path), cheap.Recorder()).values()
     first, second = errors
@@ -199,6 +199,14 @@ def test_a_killed_fork_server_is_replaced(jobs: int, which: str, tmp_path: Path)
     results = cheap.execute(stages, tmp_path, jobs, watcher)
     assert watcher.acted and set(results.values()) == {None}
     assert not list((tmp_path / ".store" / "tmp").iterdir())
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_template_is_made_where_several_stages_fork_from_it(count: int, tmp_path: Path) -> None:
+    seen: list[int] = []
+    watcher = cheap.Acting("progress", "step0", lambda: seen.append(len(templates())))
+    assert set(cheap.execute(row(count, seconds=0.3), tmp_path, 0, watcher).values()) == {None}
+    assert seen == [int(count > 1)]
 
 
 def test_a_fork_server_that_is_killed_each_time_is_told_as_what_it_is(tmp_path: Path) -> None:

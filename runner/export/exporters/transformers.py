@@ -1,6 +1,6 @@
 """Hugging Face folders, by Optimum."""
 
-from runner.registry.exporters import Exporter
+from runner.registry.exporters import OPTIMUM, Exporter
 
 TRANSFORMERS = Exporter(
     "transformers",
@@ -9,4 +9,5 @@ TRANSFORMERS = Exporter(
     revision=3,
     libraries=("openvino", "openvino-tokenizers", "optimum", "optimum-intel", "tokenizers", "torch", "transformers"),
     module="runner.export.folder",
+    template=OPTIMUM,
 )
