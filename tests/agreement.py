@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
+from runner.artifact import openvino_config
 from runner.artifact.published import Version
 from runner.base.python import without_telemetry
 from runner.export.comparing import relative_l2
@@ -112,7 +113,20 @@ def loaded(published: Path) -> Any:
     if not kind:
         return ov.compile_model(published / "openvino_model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     without_telemetry()
-    return getattr(importlib.import_module("optimum.intel"), kind).from_pretrained(published, ov_config=exact)
+    model = getattr(importlib.import_module("optimum.intel"), kind).from_pretrained(published, ov_config=exact)
+    if (published / openvino_config.FILE).is_file():
+        refuse_other_configuration(published, model)
+    return model
+
+
+def refuse_other_configuration(published: Path, model: Any) -> None:
+    """Optimum Intel reads what was done to each part, by its own names of them, and does nothing about it."""
+    from optimum.intel import OVConfig
+
+    told = OVConfig.from_pretrained(published).quantization_config
+    named = getattr(told, "quantization_configs", {"model": told})
+    assert named.keys() == model.ov_models.keys(), f"{sorted(named)}, and Optimum's {sorted(model.ov_models)}"
+    assert model._openvino_config is None
 
 
 def used(model: Any, feed: Mapping[str, Any], tensors: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import runner.base.files as fs
 from runner import __version__
-from runner.artifact import latest, record
+from runner.artifact import latest, openvino_config, record
 from runner.artifact.manifest import build_manifest
 from runner.artifact.portable import Places
 from runner.artifact.status import Status
@@ -269,7 +269,8 @@ class _Placing:
         text = dump_data(manifest["recipe"], _remarks(manifest))
         (folder / RECIPE).write_text(text, encoding="utf-8")
         write_card(folder / CARD, manifest)
-        manifest["files"] |= {name: _described(folder / name) for name in (CARD, RECIPE)}
+        written = (CARD, RECIPE, *openvino_config.put(folder, plan, manifest))
+        manifest["files"] |= {name: _described(folder / name) for name in written}
         manifest["digest"] = digest_of(manifest)
         (folder / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8", newline="\n")
         fs.make_read_only(folder, fs.scan(folder))

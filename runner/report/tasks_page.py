@@ -39,6 +39,12 @@ part gets is recorded, once for all settings. A decoder that keeps what its enco
 calibrated by OpenVINO: compress its weights. Where `compression` has fewer than 8 bits, the parts
 marked * get int8_sym unless they have settings of their own.
 
+Beside a compressed model that a class of Optimum Intel loads lies `openvino_config.json`, which says what was done to
+each part in the words of that library: `OVConfig.from_pretrained` reads it, and the classes of models pass it over. It
+has no words for data of a recipe, for `advanced`, for accuracy control and for what `conversion` made of inputs; these
+are left out, and manifest.json has all. Where it can't say the types of the weights (3 bits, codebooks, three steps in
+a row), there is no such file.
+
 | `model.task` | what for | parts | loaded by | architectures |
 |---|---|---|---|---|
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from runner.artifact import openvino_config
 from runner.errors import RecipeError
 from runner.importers import import_words, optimum, optimum_defaults, optimum_export, optimum_formats
 from runner.importers.optimum_cli import OPTIONS
@@ -207,3 +209,69 @@ def test_recipe_makes_the_constants_that_its_command_makes(tmp_path: Path, ovrun
     ours, theirs = compressed(tmp_path / "outputs" / "peer" / "1"), compressed(tmp_path / "peer")
     assert ours == theirs
     assert {"u4", "i8"} <= {row[0] for row in ours} and len(ours) > 8
+
+
+TOLD_WORDS = [
+    " ".join(filter(None, words))
+    for words in product(
+        ("--weight-format int8", "--weight-format int4", "--weight-format nf4", "--weight-format cb4"),
+        ("", "--sym"),
+        ("--group-size 32 --ratio 0.6", "--group-size -1", "--group-size 64 --group-size-fallback adjust"),
+        ("", "--awq", "--scale-estimation --dataset c4 --num-samples 9", "--gptq --dataset c4"),
+        ("", "--all-layers", "--backup-precision none --lora-correction --dataset c4"),
+    )
+] + [
+    f"--quant-mode {mode} --dataset wikitext2 {more}"
+    for mode in ("int8", "f8e4m3", "f8e5m2", "int4_f8e4m3", "cb4_f8e4m3")
+    for more in ("--group-size 32 --ratio 0.7 --num-samples 11", "--sym --group-size -1 --smooth-quant-alpha 0.3")
+]
+
+
+def theirs_of(words: str, peer: Any, classes: Any) -> Any:
+    """The configuration that Optimum Intel makes of a command."""
+    arguments = parser(peer).parse_args(f"-m a/b {words} out".split())
+    if arguments.weight_format:
+        return classes.OVWeightQuantizationConfig(**peer.prepare_wc_config(arguments, {"ratio": 1.0}))
+    first, _, second = arguments.quant_mode.rpartition("_")
+    full = {**peer.prepare_q_config(arguments), "dtype": second}
+    if not first:
+        return classes.OVQuantizationConfig(**full)
+    weights = {**peer.prepare_wc_config(arguments, {"ratio": 1.0}), "dtype": first}
+    return classes.OVMixedQuantizationConfig(weights, full)
+
+
+def ours_of(words: str) -> dict[str, Any]:
+    """What is told of the recipe that the same command is imported as."""
+    config = import_words(f"optimum-cli export openvino -m a/b {words} out".split()).config["compression"]
+    stated = config if isinstance(config, list) else [config]
+    steps = [build._step(one, ("compression",), {})[0] for one in stated]
+    return openvino_config.quantization_of(steps)
+
+
+def differing(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+    """Fields that both state, with other values; both have the same fields."""
+    assert ours.keys() == theirs.keys()
+    found = {}
+    for name, value in theirs.items():
+        if isinstance(value, dict) and isinstance(ours[name], dict) and name.endswith("_config"):
+            found |= differing(ours[name], value)
+        elif None not in (value, ours[name]) and value != ours[name] and {} not in (value, ours[name]):
+            found[name] = (ours[name], value)
+    return found
+
+
+def test_a_version_tells_settings_as_optimum_tells_them(peer: Any, classes: Any) -> None:
+    """Of every command that both take; Optimum Intel reads openvino_config.json as it wrote it."""
+    compared = 0
+    for words in TOLD_WORDS:
+        try:
+            theirs = theirs_of(words, peer, classes)
+            ours = ours_of(words)
+        except (ValueError, RecipeError):
+            continue
+        assert not differing(ours, theirs.to_dict()), words
+        again = classes._quantization_config_from_dict(json.loads(json.dumps(ours)))
+        assert type(again) is type(theirs), words
+        assert not differing(json.loads(json.dumps(again.to_dict())), json.loads(json.dumps(ours))), words
+        compared += 1
+    assert compared > 60

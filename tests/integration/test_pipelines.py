@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from runner.artifact import openvino_config
 from runner.artifact.published import Version
 from runner.model import pipeline
 from runner.model.parts import Model
@@ -73,6 +74,8 @@ def test_a_pipeline_is_published_as_its_users_load_it(
     assert {output.partition(".")[0] for output in checked["outputs"]} == set(whole.parts)
     assert not checked["faults"] and not checked["unchecked"] and max(checked["outputs"].values()) < 5e-3
     assert str(source) not in (version.path / pipeline.INDEX).read_text()
+    told = json.loads((version.path / openvino_config.FILE).read_text())["quantization_config"]
+    assert {part: one["bits"] for part, one in told["quantization_configs"].items()} == dict.fromkeys(whole.parts, 8)
 
 
 @pytest.mark.libraries

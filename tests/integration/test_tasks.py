@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from runner.artifact import openvino_config
 from runner.artifact.card import usage
 from runner.artifact.published import Version
 from runner.model import ir
@@ -106,6 +107,10 @@ def test_a_model_of_each_task_is_published_as_its_users_load_it(
     ]
     assert found["size"]["optimized"] == sum(sizes) < found["size"]["converted"]
     assert usage(family) in (version.path / "README.md").read_text()
+    assert (openvino_config.FILE in found["files"]) is bool(family.users_load)
+    if family.users_load:
+        told = json.loads((version.path / openvino_config.FILE).read_text())
+        assert told["dtype"] == "_".join(["int8"] * len(whole.parts))  # which `distances` lets Optimum Intel read
     assert max(distances(models / name, version.path).values()) < WITH_INT8
     if name in ASKED and (version.path / "openvino_tokenizer.xml").is_file():
         words = [sys.executable, "-c", ASKED[name], version.path]
