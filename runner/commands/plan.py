@@ -1,4 +1,4 @@
-"""`ovrun plan`: the stages of each recipe or sweep, and what is cached and why not."""
+"""`ovrun plan`: the stages of each recipe or sweep, what is cached and why not, and what the rest will take."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ def arguments(parser: ArgumentParser) -> None:
     options.code(parser)
     options.quiet(parser, "only the stages that are to do; of a sweep, how many of each kind")
     options.json(parser)
+    parser.add_argument(
+        "--jobs", type=options.count, default=1, metavar="N", help="tell what a sweep takes with N stages side by side"
+    )
 
 
 def run(arguments: Namespace, output: Output) -> int:
@@ -30,16 +33,16 @@ def run(arguments: Namespace, output: Output) -> int:
     described = []
     for sweep in load_sweeps(arguments):
         permit_all(sweep, arguments)
-        described.append(_describe(sweep, arguments.outputs))
+        described.append(_describe(sweep, arguments.outputs, arguments.jobs))
     text = (line for plan in described for line in _lines(plan))
     to_do = (line for plan in described for line in _to_do(plan))
     output.answer(described[0] if len(described) == 1 else described, text, to_do)
     return 0
 
 
-def _describe(sweep: Sweep, outputs: Path) -> dict[str, object]:
+def _describe(sweep: Sweep, outputs: Path, jobs: int) -> dict[str, object]:
     if sweep.keys:
-        return _describe_sweep(sweep, outputs)
+        return _describe_sweep(sweep, outputs, jobs)
     from runner import api
     from runner.report.plan_table import describe
 
@@ -47,13 +50,13 @@ def _describe(sweep: Sweep, outputs: Path) -> dict[str, object]:
     return describe(recipe, api.plan(recipe, outputs=outputs))
 
 
-def _describe_sweep(sweep: Sweep, outputs: Path) -> dict[str, object]:
+def _describe_sweep(sweep: Sweep, outputs: Path, jobs: int) -> dict[str, object]:
     from runner.plan.graph import make_graph, plan_points
     from runner.report.sweep_table import describe_sweep
     from runner.store import store_of
 
     store = store_of(outputs)
-    return describe_sweep(sweep, make_graph(plan_points(sweep, store)), store)
+    return describe_sweep(sweep, make_graph(plan_points(sweep, store)), store, jobs)
 
 
 def _lines(plan: dict[str, object]) -> list[str]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from runner.engine.estimate import Estimate
+from runner.engine.forecast import forecast
 from runner.errors import RecipeError, SourceError
 from runner.plan.builder import make_plan
 from runner.plan.graph import Graph, make_graph, plan_points
@@ -167,6 +169,43 @@ def test_plan_says_what_is_shared_and_cached(ovrun: Ovrun, tmp_path: Path) -> No
     assert "compress to int4_sym" in text
     assert "  int4_asym  1      128                 4             2\n" in text
     assert described(ovrun, "dialogpt-mini-int4", *GRID)["stages"]["cached"] == 4
+
+
+def test_plan_says_what_the_stages_to_do_will_take(ovrun: Ovrun, tmp_path: Path) -> None:
+    plan = described(ovrun, "dialogpt-mini-int4", *GRID)
+    rows = plan["graph"]
+    assert len(rows) == 51 and {row["state"] for row in rows} == {"to do"}
+    sums = {name: sum(row[name] for row in rows) for name in ("seconds", "disk")}
+    most = max(row["memory"] for row in rows)
+    assert plan["expected"] == {"jobs": 1, "memory": most, **sums, "seconds": pytest.approx(sums["seconds"])}
+    assert sum(kind["disk"] for kind in plan["kinds"]) == sums["disk"] > 0
+    assert next(kind for kind in plan["kinds"] if kind["stage"] == "convert")["memory"] == most
+    wide = described(ovrun, "dialogpt-mini-int4", *GRID, "--jobs", "4")["expected"]
+    assert sums["seconds"] / 4 < wide["seconds"] < sums["seconds"] / 2 and wide["memory"] > most
+    told = ovrun("plan", "dialogpt-mini-int4", *GRID, "--jobs", "4").stdout.splitlines()[-1]
+    assert told.startswith("expected with up to 4 stages side by side: ") and told.endswith(" of disk")
+
+    one = described(ovrun, "dialogpt-mini-int4", *(word.partition(",")[0] for word in GRID))["stages"]
+    alike = {row["key"]: row for row in rows}
+    for row in one:
+        assert {name: alike[row["key"]][name] for name in ("seconds", "memory", "disk", "label")}.items() <= row.items()
+
+    graph = graph_of(Store(tmp_path / "outputs" / ".store"), *GRID)
+    fill(Store(tmp_path / "outputs" / ".store"), *graph.stages.values())
+    done = described(ovrun, "dialogpt-mini-int4", *GRID)
+    assert done["expected"] is None and {row["memory"] for row in done["graph"]} == {None}
+    assert "expected" not in ovrun("plan", "dialogpt-mini-int4", *GRID).stdout
+
+
+@pytest.mark.parametrize(("jobs", "wanted"), [(1, (10.0, 9, 35)), (2, (6.0, 11, 35)), (9, (5.0, 12, 35))])
+def test_stages_side_by_side(jobs: int, wanted: tuple[float, int, int]) -> None:
+    """After the root come a long one of much memory and two short ones, of which the second needs the first."""
+    root = cheap.stage(0)
+    long, short = cheap.stage(1, root), cheap.stage(2, root)
+    last, beside = cheap.stage(3, short), cheap.stage(4, root)
+    costs = [(root, 1.0, 2), (long, 4.0, 9), (short, 2.0, 1), (last, 1.0, 1), (beside, 2.0, 2)]
+    found = forecast([(stage, Estimate(memory, time, 7, known=True)) for stage, time, memory in costs], jobs)
+    assert (found.seconds, found.memory, found.disk) == wanted
 
 
 def test_plan_of_many_points_is_short(ovrun: Ovrun) -> None:
