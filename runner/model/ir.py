@@ -198,6 +198,36 @@ def _is_computed(node: ov.Node) -> bool:
     return False
 
 
+def widen_first_states(model: ov.Model) -> None:
+    """Store in f32 the f16 weights that a state's first value is computed with, such as what is kept of an encoder.
+
+    OpenVINO's CPU plug-in computes this value in a graph of its own. With f16 weights in there it fails as soon as the
+    model has outputs there too, as NNCF adds for statistics: "Memory descriptor may not be modified in StaticMemory
+    object". The numbers are the same.
+    """
+    import openvino as ov
+
+    for convert in _computing([node for node in model.get_ops() if node.get_type_name() == "ReadValue"]):
+        weight = convert.input_value(0).get_node() if convert.get_type_name() == "Convert" else convert
+        if weight is not convert and weight.get_type_name() == "Constant" and weight.get_element_type() == ov.Type.f16:
+            wide = ov.op.Constant(weight.get_data().astype("float32"))
+            wide.set_friendly_name(weight.get_friendly_name())
+            for port in convert.output(0).get_target_inputs():
+                port.replace_source_output(wide.output(0))
+
+
+def _computing(nodes: list[ov.Node]) -> Iterator[ov.Node]:
+    """All operations that the inputs of some are computed by, each once."""
+    waiting, seen = [*nodes], set[str]()
+    while waiting:
+        node = waiting.pop()
+        for one in (node.input_value(index).get_node() for index in range(node.get_input_size())):
+            if one.get_friendly_name() not in seen:
+                seen.add(one.get_friendly_name())
+                waiting.append(one)
+                yield one
+
+
 def kinds(model: ov.Model) -> set[str]:
     """The types of a model's operations."""
     return {node.get_type_name() for node in model.get_ops()}

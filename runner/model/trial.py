@@ -79,7 +79,7 @@ def written(folder: Path, loaded_by: str) -> Used:
     return Used(by_optimum(), f"wrote one token with {loaded_by} about {told}")
 
 
-def load(folder: Path, loaded_by: str, device: str = "CPU") -> Any:
+def load(folder: Path, loaded_by: str, device: str = "CPU", **options: object) -> Any:
     """A folder as an `OVModelFor…` of Optimum Intel.
 
     Raises:
@@ -88,7 +88,7 @@ def load(folder: Path, loaded_by: str, device: str = "CPU") -> Any:
     _prepare_optimum()
     try:
         kind = getattr(importlib.import_module("optimum.intel"), loaded_by)
-        return kind.from_pretrained(str(folder), export=False, device=device)
+        return kind.from_pretrained(str(folder), export=False, device=device, **options)
     except Exception as error:  # whatever these libraries raise
         message = f"{folder} can't be loaded by {loaded_by}: {error}"
         raise SourceError(message) from error

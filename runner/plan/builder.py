@@ -22,16 +22,14 @@ from runner.plan.input_rules import check_inputs
 from runner.plan.memo import Memo
 from runner.plan.model_rules import (
     check_against_config,
-    check_against_parts,
     no_adapter,
     no_processor,
     no_tokenizer,
     no_vocoder,
     not_exportable,
     quantized_before,
-    unfed_parts,
-    unknown_parts,
 )
+from runner.plan.part_rules import check_against_parts, unfed_parts, unknown_parts
 from runner.plan.pipeline_rules import check_pipeline
 from runner.plan.types import Measurement, Plan, Stage
 from runner.recipe.judge.weight_rules import INT8
@@ -123,7 +121,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
         RecipeError: with every such problem.
     """
     parts = _parts_of(located)
-    task, problems = located.task, [*unknown_parts(recipe, parts), *unfed_parts(recipe, located.task)]
+    task, problems = located.task, [*unknown_parts(recipe, parts), *unfed_parts(recipe, located.task, parts)]
     if config and task and located.reader == "transformers":
         problems += [*not_exportable(recipe, config, task), *quantized_before(recipe, config)]
         problems += [*no_processor(recipe, located.files, task), *no_tokenizer(recipe, located.files)]
@@ -183,6 +181,10 @@ def _step(
     section = f"compression.{position}" if several else "compression"
     if isinstance(step, WeightCompression):
         return compress.plan(builder, step, section, position, model, own)
+    parts = _parts_of(builder.located)
+    if len(parts) > 1:
+        rest = [part for part in parts if part not in own]
+        return quantize.plan_parts(builder, step, section, position, model, rest)
     return quantize.plan(builder, step, section, position, model)
 
 

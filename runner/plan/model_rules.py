@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.base.values import whole
-from runner.base.words import near
 from runner.errors import Problem
 from runner.export import adapter, exportable, pieces, quantized
 from runner.model import architecture, vocoder
-from runner.recipe.datasets import kinds
 from runner.recipe.judge import quantization_rules, weight_rules
 from runner.recipe.types import Quantization, Recipe, WeightCompression
 from runner.registry.tasks import family_of
@@ -103,65 +101,6 @@ def no_vocoder(recipe: Recipe, config: Mapping[str, object], files: Collection[s
         what = f"nothing makes sound of its spectrograms: it has no {vocoder.CONFIG}"
         allowed = f"put a vocoder's folder, such as that of microsoft/speecht5_hifigan, into it as {vocoder.FOLDER}"
         yield Problem(recipe.where("model"), "model", what, allowed)
-
-
-def unknown_parts(recipe: Recipe, parts: Collection[str]) -> Iterator[Problem]:
-    """Parts that a recipe names and that its model lacks, and settings for the others if there are no others.
-
-    Args:
-        parts: the names of those that the model may have; none if nobody knows yet.
-    """
-    for name in recipe.parts if parts else ():
-        if name not in parts:
-            key = f"parts.{name}"
-            there = f"it has {', '.join(parts)}"
-            yield Problem(recipe.where(key), key, "the model has no such part", there, near(name, parts))
-    if parts and recipe.compression and recipe.parts.keys() >= set(parts):
-        what = "all parts have settings of their own in `parts`, and nothing is left"
-        yield Problem(recipe.where("compression"), "compression", what, f"remove it; the parts are {', '.join(parts)}")
-
-
-def check_against_parts(recipe: Recipe, task: str | None, parts: Collection[str]) -> Iterator[Problem]:
-    """What needs a model of one part, of a recipe whose model has several.
-
-    Args:
-        task: Optimum's name.
-        parts: the names of those that the model may have.
-    """
-    if len(parts) < 2:
-        return
-    told = f"and a model for {family_of(task).name} has the parts {' and '.join(parts)}"
-    listed = isinstance(recipe.resolved.get("compression"), list)
-    for index, step in enumerate(recipe.compression):
-        key = f"compression.{index}" if listed else "compression"
-        for name, what in (("dataset", "calibration data are"), ("ignored_scope", "names of operations are")):
-            if getattr(step, name) is not None and len(set(parts) - recipe.parts.keys()) > 1:
-                at, use = f"{key}.{name}", "compress its weights without it"
-                yield Problem(recipe.where(at), at, f"{what} of one network, {told}", use)
-    for index, _ in enumerate(recipe.accuracy.checks):
-        key = f"accuracy.checks.{index}.metric"
-        yield Problem(recipe.where(key), key, f"metrics are measured on one network, {told}", "remove the check")
-
-
-def unfed_parts(recipe: Recipe, task: str | None) -> Iterator[Problem]:
-    """Parts that are to be quantized, and that nothing can calibrate, or not the texts that are to.
-
-    Args:
-        task: Optimum's name.
-    """
-    family = family_of(task)
-    for part, step in recipe.parts.items():
-        if not isinstance(step, Quantization) or part not in family.parts or part in family.text_parts:
-            continue
-        if part in family.cached:
-            key = f"parts.{part}.algorithm"
-            what = f"OpenVINO can't run {part}, which keeps what an encoder gave, with the outputs of calibration"
-            yield Problem(recipe.where(key), key, what, "use weight_compression")
-        elif "arrays" not in kinds(recipe.datasets[step.dataset]):
-            key = f"parts.{part}.dataset"
-            what = f"no text feeds {part}, which takes arrays"
-            usable = f"; texts feed {' and '.join(family.text_parts)}" if family.text_parts else ""
-            yield Problem(recipe.where(key), key, what, f"use an npz dataset{usable}")
 
 
 def _smoothing(recipe: Recipe, config: Mapping[str, Any]) -> Iterator[Problem]:

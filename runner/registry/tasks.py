@@ -46,10 +46,10 @@ class TaskFamily(Declaration):
         mild: parts whose weights get int8_sym where `compression` has fewer bits for the others, as Optimum Intel does.
         users_load: the class of `optimum.intel` that users load a folder with; empty where there is none.
         text_parts: parts that texts can feed: by themselves, or through others where there is `record`.
-        record: what goes into one of these while the whole is used: of a folder and a part, on a dataset (a `Wanted` of
+        record: what goes into a part while the whole is used: of a folder and a part, on a dataset (a `Wanted` of
             runner.data.recorded).
-        cached: decoders with a cache that read what an encoder gave: OpenVINO can't run them with what calibration
-            would have to see, so only their weights can be compressed.
+        cached: decoders that go on from what an encoder gave and from their own past. No dataset is of their inputs:
+            it feeds the whole model, whatever it holds, and what they get is recorded.
         processor: the class of `transformers` that makes its inputs; empty where arrays are given.
         example: what a recipe for such a model may have beside the model, in YAML.
         usage: Python for the model card; by default, how `users_load` and `processor` are loaded.

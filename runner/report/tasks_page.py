@@ -31,13 +31,18 @@ Weights are compressed in all parts as `compression` says, but for the parts tha
       vision_embeddings: {{algorithm: quantization, dataset: images}}   # weights and activations in 8 bits
 
 Each such part is compressed by a stage of its own: what changes one runs no other again, and a sweep varies it like any
-other key (`parts.decoder.ratio=0.6,0.8`). A dataset for `compression` and checks are for models of one part; an ignored
-scope is of one network, so it stands in the settings of a part. The dataset of a part feeds that part itself: arrays by
-the names of its own inputs (`input_features` of Whisper's encoder, `pixel_values` of vision embeddings), or texts for a
-part that takes tokens. In a pipeline of diffusers each line of a text is drawn by the whole, in 4 steps, and what each
-part gets is recorded, once for all settings. A decoder that keeps what its encoder gave (of T5 or Whisper) can't be
-calibrated by OpenVINO: compress its weights. Where `compression` has fewer than 8 bits, the parts
-marked * get int8_sym unless they have settings of their own.
+other key (`parts.decoder.ratio=0.6,0.8`). Checks, and a dataset for the weights of `compression`, are for models of one
+part; an ignored scope is of one network, so it stands in the settings of a part. The dataset of a part feeds that part
+itself: arrays by the names of its own inputs (`input_features` of Whisper's encoder, `pixel_values` of vision
+embeddings), or texts for a part that takes tokens.
+
+What other parts feed is recorded while the whole is used, once for all settings: in a pipeline of diffusers each line
+of a text is drawn in 4 steps; T5, BART and Whisper write greedily about each text or recording, and their decoder is
+quantized on its inputs, each answer from its beginning. Such a decoder's dataset is one for the encoder, so
+`compression: {{algorithm: quantization, dataset: texts}}` quantizes both halves. `subset_size` counts tokens of answers
+then: 16 of each or, if the dataset is too short for that, up to 128.
+
+Where `compression` has fewer than 8 bits, the parts marked * get int8_sym unless they have settings of their own.
 
 Beside a compressed model that a class of Optimum Intel loads lies `openvino_config.json`, which says what was done to
 each part in the words of that library: `OVConfig.from_pretrained` reads it, and the classes of models pass it over. It

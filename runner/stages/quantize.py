@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from runner.recipe.judge.quantization_rules import NO_SLOW_CORRECTION, smooths
 from runner.recipe.types import AccuracyControl, Quantization, WeightCompression
 from runner.registry.metrics import METRICS, family_of
 from runner.registry.tasks import family_of as task_family
-from runner.stages import Build, Task, record
+from runner.stages import Build, Task, assemble, record
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -82,17 +82,40 @@ def plan(build: Build, step: Quantization, section: str, position: int, model: s
     return build.add("quantize", label, section, params, after={"model": model}, datasets=datasets)
 
 
-def plan_part(build: Build, step: Quantization, part: str, model: str) -> str:
-    """The stage that quantizes one part of the model of key `model`, and gives nothing but this part."""
+def plan_parts(
+    build: Build, step: Quantization, section: str, position: int, model: str, parts: Collection[str]
+) -> str:
+    """The stages of a step that quantizes parts of a model, each by itself.
+
+    Args:
+        position: of the step in the recipe.
+        model: key of the model that has them.
+        parts: their names.
+    """
+    made = {part: plan_part(build, step, part, model, section, position) for part in parts}
+    return assemble.plan(build, model, made)
+
+
+def plan_part(
+    build: Build, step: Quantization, part: str, model: str, section: str | None = None, position: int = 0
+) -> str:
+    """The stage that quantizes one part of the model of key `model`, and gives nothing but this part.
+
+    Args:
+        section: the recipe's key of the step; by default that of the part.
+        position: of the step in the recipe, if it is one of `compression`.
+    """
+    section = section or f"parts.{part}"
     recipe, family = build.recipe, task_family(build.located.task)
     dataset, after = recipe.datasets[step.dataset], {"model": model}
     datasets = {"calibration": calibrating(dataset)}
     if record.needed(family, part, dataset):
-        after["recorded"], datasets = record.plan(build, family, step, part, model), {}
+        after["recorded"], datasets = record.plan(build, family, step, part, section, model), {}
     own, length = replace(step, dataset="calibration"), recipe.calibration_length
-    params = Params(own, None, recipe.target_device, length, after_weight_compression=False, part=part)
+    after_weights = any(isinstance(one, WeightCompression) for one in recipe.compression[:position])
+    params = Params(own, None, recipe.target_device, length, after_weights, part)
     label = f"quantize {part} to {step.mode or 'int8'}"
-    return build.add("quantize", label, f"parts.{part}", params, after=after, datasets=datasets)
+    return build.add("quantize", label, section, params, after=after, datasets=datasets)
 
 
 def _control(settings: AccuracyControl, runtime: Mapping[str, object]) -> Control:
@@ -130,6 +153,8 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     model_type = _model_type(step, source, model)
     _refuse_in_vain(model, step, model_type)
     items = _items(task, model)
+    if "recorded" in task.inputs:
+        ir.widen_first_states(model)
     arguments = nncf_quantization.arguments(nncf, step, params.target_device, model_type)
     notes = _advice(model, step, model_type)
     search = None

@@ -10,7 +10,7 @@ from runner.recipe.types import Dataset, Quantization
 from runner.registry.tasks import TASKS, TaskFamily
 from runner.stages import Build, Task
 
-REVISION = 1
+REVISION = 2
 
 
 @dataclass(frozen=True)
@@ -21,24 +21,29 @@ class Params:
         family: of tasks.
         part: whose inputs.
         subset_size: the most items.
+        length: the most tokens of a text that a model reads at once, where the recipe states it.
     """
 
     family: str
     part: str
     subset_size: int
+    length: int | None = None
 
 
 def needed(family: TaskFamily, part: str, dataset: Dataset) -> bool:
-    """Whether a dataset feeds the whole model, as texts do, and not the part itself."""
+    """Whether a dataset feeds the whole model, and not the part itself."""
+    if family.cached:
+        return part in family.cached
     return family.record is not None and part in family.text_parts and "arrays" not in kinds(dataset)
 
 
-def plan(build: Build, family: TaskFamily, step: Quantization, part: str, model: str) -> str:
+def plan(build: Build, family: TaskFamily, step: Quantization, part: str, section: str, model: str) -> str:
     """The stage for a part of the model of key `model`."""
     data = {"calibration": calibrating(build.recipe.datasets[step.dataset])}
-    params = Params(family.name, part, step.subset_size)
+    length = build.recipe.calibration_length if family.cached else None
+    params = Params(family.name, part, step.subset_size, length)
     label = f"record the inputs of {part}"
-    return build.add("record", label, f"parts.{part}", params, after={"model": model}, datasets=data)
+    return build.add("record", label, section, params, after={"model": model}, datasets=data)
 
 
 def libraries(params: Params) -> tuple[str, ...]:
@@ -58,7 +63,7 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     from runner.data.recorded import Wanted, write
 
     params = task.params
-    wanted = Wanted(task.datasets["calibration"], params.subset_size, task.seed)
+    wanted = Wanted(task.datasets["calibration"], params.subset_size, task.seed, params.length)
     record = TASKS[params.family].record
     assert record is not None
     count = write(record(task.inputs["model"], params.part, wanted), task.out)

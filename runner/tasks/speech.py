@@ -1,8 +1,16 @@
 """Models that write down what is spoken."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.registry.tasks import PAST, WRITING, TaskFamily, Used
+
+if TYPE_CHECKING:
+    from runner.data.recorded import Wanted
+    from runner.model.feed import Feed
 
 _WRITES = "OVModelForSpeechSeq2Seq"
 _NAME = "automatic-speech-recognition"
@@ -16,6 +24,12 @@ def _use(folder: Path) -> Used:
     return trial.inferred(folder) if len(Model.of(folder).parts) == 1 else trial.written(folder, _WRITES)
 
 
+def _record(folder: Path, part: str, wanted: Wanted) -> Iterator[Feed]:
+    from runner.data import recorded
+
+    return recorded.of_writing(folder, _WRITES, part, wanted)
+
+
 WHISPER = TaskFamily(
     _NAME + PAST,
     "a recording becomes a text, token by token: Whisper",
@@ -24,6 +38,7 @@ WHISPER = TaskFamily(
     architectures=("WhisperForConditionalGeneration", "ForSpeechSeq2Seq"),
     parts={"encoder": "reads the recording", "decoder": "writes the text, token by token"},
     cached=("decoder",),
+    record=_record,
     users_load=_WRITES,
     processor="AutoProcessor",
     libraries=WRITING,

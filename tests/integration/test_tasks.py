@@ -10,12 +10,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import openvino as ov
 import pytest
 
 from runner.artifact import openvino_config
 from runner.artifact.card import usage
 from runner.artifact.published import Version
+from runner.base.values import Array
+from runner.data.recorded import Written
 from runner.model import ir
+from runner.model.feed import Feed
 from runner.model.parts import Model
 from runner.registry.tasks import family_of, task_of
 from tests.conftest import Ovrun
@@ -168,14 +173,78 @@ def test_parts_have_settings_of_their_own_and_stages_of_their_own(models: Path, 
     whole = Model.of(tmp_path / "outputs" / "mine" / "2")
     assert {part: weight_types(whole, part) for part in whole.parts} == {"encoder": {"u8"}, "decoder": set()}
     assert (whole.folder / whole.parts["encoder"]).read_bytes() == untouched.read_bytes()
-    recipe = (tmp_path / "mine.yaml").read_text().splitlines()
-    own = "parts: {encoder: {algorithm: quantization, dataset: texts, subset_size: 4}}"
-    (tmp_path / "mine.yaml").write_text("\n".join([recipe[0], data, own]))
+    source = (tmp_path / "mine.yaml").read_text().splitlines()[0]
+    step = "compression: {algorithm: quantization, dataset: texts, subset_size: 20}"
+    (tmp_path / "mine.yaml").write_text("\n".join([source, data, step]))
     ovrun("optimize", "mine.yaml")
-    whole = Model.of(tmp_path / "outputs" / "mine" / "3")
-    assert {part: weight_types(whole, part) for part in whole.parts} == {"encoder": {"i8"}, "decoder": set()}
-    (tmp_path / "mine.yaml").write_text("\n".join([recipe[0], data, own.replace("encoder", "decoder")]))
-    assert "parts.decoder.algorithm: OpenVINO can't run decoder" in ovrun("plan", "mine.yaml", code=2).stderr
+    version = Version(tmp_path / "outputs" / "mine" / "3")
+    whole = Model.of(version.path)
+    assert {part: weight_types(whole, part) for part in whole.parts} == {"encoder": {"i8"}, "decoder": {"i8"}}
+    assert linear_inputs(whole.read("decoder")) == {"FakeQuantize"}
+    assert decoder_distance(tmp_path / "outputs" / ".store", version) < WITH_INT8
+    parts = ["quantize encoder to int8", "quantize decoder to int8"]
+    assert changed(ovrun, "+compression.preset=mixed") == [*parts, "assemble", "verify"]
+
+
+def linear_inputs(model: Any) -> set[str]:
+    """What gives a model's MatMuls what they multiply with weights."""
+    nodes = [node for node in model.get_ops() if node.get_type_name() == "MatMul"]
+    return {node.input_value(0).get_node().get_type_name() for node in nodes}
+
+
+def decoder_distance(store: Path, version: Version) -> float:
+    """Relative L2 distance of a version's decoder from the converted one, on what was recorded of it."""
+    keys = {stage["stage"]: stage["key"] for stage in version.manifest["stages"]}
+    folders = {name: store / "entries" / keys[name][:2] / keys[name] / "files" for name in ("convert", "record")}
+    items = list(Written(folders["record"]))
+    assert 0 < len(items) <= 20 and items[0]["nncf_reset_state"] and not items[1]["nncf_reset_state"]
+    before, after = (_logits(folder, items) for folder in (folders["convert"], version.path))
+    return float(np.linalg.norm(after - before) / np.linalg.norm(before))
+
+
+def _logits(folder: Path, items: list[Feed]) -> Array:
+    compiled = ov.Core().compile_model(Model.of(folder).read("decoder"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    request, found = compiled.create_infer_request(), []
+    for item in items:
+        if item["nncf_reset_state"]:
+            request.reset_state()
+        feed = {name: array for name, array in item.items() if name != "nncf_reset_state"}
+        found.append(request.infer(feed)["logits"][0, -1].copy())
+    return np.stack(found)
+
+
+@pytest.mark.libraries
+@pytest.mark.newest
+@pytest.mark.parametrize("name", ["bart", "whisper"])
+def test_a_decoder_is_quantized_on_what_goes_into_it(name: str, models: Path, ovrun: Ovrun, tmp_path: Path) -> None:
+    """The whole is used on the dataset: texts, or arrays for the encoder; and users load what comes out."""
+    (tmp_path / "texts.txt").write_text("A boat lies in the harbour, and nobody is there to see it.\n" * 40)
+    np.savez(tmp_path / "sounds.npz", x=np.random.default_rng(0).standard_normal((3, 80, 3000)).astype(np.float32))
+    sounds = "data: {source: file, path: sounds.npz, inputs: {input_features: x}}"
+    data = sounds if name == "whisper" else "data: {source: file, path: texts.txt}"
+    own = "parts: {decoder: {algorithm: quantization, dataset: data, subset_size: 20}}"
+    source = f"model: {{source: local, path: {models / name}, task: {MODELS[name][0]}}}"
+    (tmp_path / "mine.yaml").write_text(f"{source}\ndatasets: {{{data}}}\n{own}\n")
+    ovrun("optimize", "mine.yaml")
+    version = Version(tmp_path / "outputs" / "mine" / "1")
+    whole = Model.of(version.path)
+    assert {part: weight_types(whole, part) for part in whole.parts} == {"encoder": set(), "decoder": {"i8"}}
+    assert "FakeQuantize" in linear_inputs(whole.read("decoder"))
+    assert decoder_distance(tmp_path / "outputs" / ".store", version) < 2 * WITH_INT8
+    if name == "whisper":
+        ask = (
+            "import sys, openvino_genai\n"
+            "pipe = openvino_genai.WhisperPipeline(sys.argv[1], 'CPU')\n"
+            "config = pipe.get_generation_config()\n"
+            "config.is_multilingual, config.max_new_tokens = False, 4\n"
+            "print(len(pipe.generate([0.0] * 16000, config).texts))"
+        )
+        done = subprocess.run([sys.executable, "-c", ask, whole.folder], check=True, capture_output=True, text=True)
+        assert done.stdout.split() == ["1"]
+        texts = f"datasets: {{data: {{source: file, path: texts.txt}}}}\n{own}\n"
+        (tmp_path / "mine.yaml").write_text(f"{source}\n{texts}")
+        told = ovrun("plan", "mine.yaml", code=2).stderr
+        assert "parts.decoder.dataset: no text feeds decoder, which takes arrays" in told
 
 
 @pytest.mark.libraries
@@ -313,6 +382,12 @@ def test_what_needs_one_network_is_refused_for_models_of_several_parts(
         in told
     )
     assert re.search(r"mine.yaml:4:\d+: accuracy.checks.0.metric: metrics are measured on one network", told)
+    step = "compression: {algorithm: quantization, dataset: text, ignored_scope: {names: [x]}}"
+    lines = (tmp_path / "mine.yaml").read_text().splitlines()
+    (tmp_path / "mine.yaml").write_text("\n".join([lines[0], step, lines[2]]))
+    told = ovrun("plan", "mine.yaml", code=2).stderr
+    assert "compression.ignored_scope: names of operations are of one network" in told
+    assert "compression.dataset" not in told
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""The rules of a recipe that need the model's parts: which there are, what is of one alone, what feeds each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from runner.base.words import near
+from runner.errors import Problem
+from runner.recipe.datasets import kinds
+from runner.recipe.types import Quantization, Recipe, WeightCompression
+from runner.registry.tasks import TaskFamily, family_of
+
+_OF_ONE = {
+    "dataset": "calibration data are",
+    "ignored_scope": "names of operations are",
+    "accuracy_control": "accuracy control is",
+}
+"""Key of a step -> what it is, where a model must have one part for it."""
+
+
+def unknown_parts(recipe: Recipe, parts: Collection[str]) -> Iterator[Problem]:
+    """Parts that a recipe names and that its model lacks, and settings for the others if there are no others.
+
+    Args:
+        parts: the names of those that the model may have; none if nobody knows yet.
+    """
+    for name in recipe.parts if parts else ():
+        if name not in parts:
+            key = f"parts.{name}"
+            there = f"it has {', '.join(parts)}"
+            yield Problem(recipe.where(key), key, "the model has no such part", there, near(name, parts))
+    if parts and recipe.compression and recipe.parts.keys() >= set(parts):
+        what = "all parts have settings of their own in `parts`, and nothing is left"
+        yield Problem(recipe.where("compression"), "compression", what, f"remove it; the parts are {', '.join(parts)}")
+
+
+def check_against_parts(recipe: Recipe, task: str | None, parts: Collection[str]) -> Iterator[Problem]:
+    """What needs a model of one part, of a recipe whose model has several.
+
+    Args:
+        task: Optimum's name.
+        parts: the names of those that the model may have.
+    """
+    if len(parts) < 2:
+        return
+    family, rest = family_of(task), set(parts) - recipe.parts.keys()
+    told = f"and a model for {family.name} has the parts {' and '.join(parts)}"
+    for key, step in _steps(recipe):
+        use = (
+            "give the parts their own in `parts`"
+            if isinstance(step, Quantization)
+            else "compress its weights without it"
+        )
+        for name in _of_one(recipe, family, step, len(rest)):
+            at = f"{key}.{name}"
+            yield Problem(recipe.where(at), at, f"{_OF_ONE[name]} of one network, {told}", use)
+    for index, _ in enumerate(recipe.accuracy.checks):
+        key = f"accuracy.checks.{index}.metric"
+        yield Problem(recipe.where(key), key, f"metrics are measured on one network, {told}", "remove the check")
+
+
+def _of_one(recipe: Recipe, family: TaskFamily, step: WeightCompression | Quantization, parts: int) -> Iterator[str]:
+    """The keys of a step for `parts` parts that only a step for one can have."""
+    for name in (name for name in _OF_ONE if getattr(step, name, None) is not None):
+        if name == "accuracy_control" or (parts > 1 and not (name == "dataset" and _for_all(recipe, family, step))):
+            yield name
+
+
+def _for_all(recipe: Recipe, family: TaskFamily, step: WeightCompression | Quantization) -> bool:
+    """Whether one dataset can calibrate all parts: texts can, and so can what a whole model with a decoder takes."""
+    return isinstance(step, Quantization) and bool(
+        family.cached or "arrays" not in kinds(recipe.datasets[step.dataset])
+    )
+
+
+def _steps(recipe: Recipe) -> Iterator[tuple[str, WeightCompression | Quantization]]:
+    """Key -> step, of `compression`."""
+    listed = isinstance(recipe.resolved.get("compression"), list)
+    for index, step in enumerate(recipe.compression):
+        yield f"compression.{index}" if listed else "compression", step
+
+
+def unfed_parts(recipe: Recipe, task: str | None, parts: Collection[str]) -> Iterator[Problem]:
+    """Parts that are to be quantized, and that the texts that are to can't calibrate.
+
+    Args:
+        task: Optimum's name.
+        parts: the names of those that the model may have; none if nobody knows yet.
+    """
+    family = family_of(task)
+    for key, part, step in _of_parts(recipe, parts):
+        texts = isinstance(step, Quantization) and "arrays" not in kinds(recipe.datasets[step.dataset])
+        if texts and part in family.parts and part not in family.text_parts:
+            at = f"{key}.dataset"
+            what = f"no text feeds {part}, which takes arrays"
+            usable = f"; texts feed {' and '.join(family.text_parts)}" if family.text_parts else ""
+            yield Problem(recipe.where(at), at, what, f"use an npz dataset{usable}")
+
+
+def _of_parts(
+    recipe: Recipe, parts: Collection[str]
+) -> Iterator[tuple[str, str, WeightCompression | Quantization | None]]:
+    """Key of the settings, part, settings: those of its own, and those that `compression` has for the rest."""
+    yield from ((f"parts.{part}", part, step) for part, step in recipe.parts.items())
+    rest = [part for part in parts if part not in recipe.parts] if len(parts) > 1 else []
+    yield from ((key, part, step) for key, step in _steps(recipe) for part in rest)
