@@ -42,9 +42,12 @@ def template(params: Params) -> str | None:
 
 
 def prepare(params: Params) -> None:
-    """Import what loads the model."""
+    """Import what loads the model, for a class of Optimum Intel as its exporter is: alone it takes half as long again."""
+    from runner.export.imports import import_exporter
     from runner.model import trial
 
+    if template(params):
+        import_exporter()
     trial.import_for(libraries(params))
 
 
