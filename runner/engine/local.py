@@ -32,9 +32,9 @@ def execute(
 ) -> Results:
     """Run stages in the order of their data, or take over what another run has just made.
 
-    The process of the next stage starts ahead, and imports its libraries while the one before does its second half:
-    models are loaded and converted in the first, which would be the wrong time to take more memory. A stage that fails
-    takes with it those that need it, or with `fail_fast` all that have not run.
+    The process of the next stage starts ahead, and imports its libraries while the one before does its last fifth: a
+    conversion, which takes the most memory, has it for itself. A stage that fails takes with it those that need it, or
+    with `fail_fast` all that have not run.
     """
     results: Results = {}
     engine = _Engine(store, log_of, watcher, _shared(stages))
@@ -89,7 +89,7 @@ class _Engine:
                 self.store,
                 lambda: self._process(stage),
                 self.watcher,
-                halfway=lambda: self._start_ahead(following),
+                nearly_done=lambda: self._start_ahead(following),
             )
         except OvrunError as error:
             return error

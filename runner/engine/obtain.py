@@ -26,12 +26,17 @@ Start = Callable[[], StageProcess]
 
 
 def obtain(
-    stage: Stage, store: Store, start: Start, watcher: Watcher, worker: str = "", halfway: Callable[[], object] = tuple
+    stage: Stage,
+    store: Store,
+    start: Start,
+    watcher: Watcher,
+    worker: str = "",
+    nearly_done: Callable[[], object] = tuple,
 ) -> Entry:
     """Make a stage, or wait for another run that makes it.
 
     Args:
-        halfway: called, perhaps often, when the stage is half done by its own account.
+        nearly_done: called, perhaps often, when four fifths of the stage are done by its own account.
 
     Raises:
         OvrunError: the stage's own; nothing of it stays in the store. The watcher has been told.
@@ -41,7 +46,7 @@ def obtain(
             entry = store.find(stage.key)
             if entry is None:
                 watcher.started(stage, worker)
-                entry = _make(stage, store, start, _progress(stage, watcher, halfway))
+                entry = _make(stage, store, start, _progress(stage, watcher, nearly_done))
                 watcher.finished(stage, entry, reused=False)
             else:
                 watcher.finished(stage, entry, reused=True)
@@ -51,11 +56,11 @@ def obtain(
         raise
 
 
-def _progress(stage: Stage, watcher: Watcher, halfway: Callable[[], object]) -> Progress:
+def _progress(stage: Stage, watcher: Watcher, nearly_done: Callable[[], object]) -> Progress:
     def progress(done: int, total: int) -> None:
         watcher.progress(stage, done, total)
-        if 2 * done >= total:
-            halfway()
+        if 5 * done >= 4 * total:
+            nearly_done()
 
     return progress
 

@@ -10,7 +10,7 @@ from runner.base.progress import Progress
 from runner.model.parts import refuse_nan
 from runner.registry.exporters import ExportParams
 
-_STEPS = ("load", "convert", "tokenizers", "compare")
+_STEPS = ("load", "convert", "tokenizers", "compare", "check")
 
 
 def prepare() -> None:
@@ -41,6 +41,7 @@ def export(
         check=params.check,
     )
     start = time.monotonic()
+    progress(_STEPS.index("check"), len(_STEPS))
     refuse_nan(out)
     told = {"steps": {**steps, "check": time.monotonic() - start}}
     return told if compared is None else {**told, "conversion": compared}

@@ -42,7 +42,7 @@ def template(params: Params) -> str | None:
 
 
 def prepare(params: Params) -> None:
-    """Import what loads the model, for a class of Optimum Intel as its exporter is: alone it takes half as long again."""
+    """Import what loads the model; a class of Optimum Intel as its exporter is: that takes two thirds of the time."""
     from runner.export.imports import import_exporter
     from runner.model import trial
 
