@@ -27,6 +27,7 @@ from runner.model.example import example
 from runner.model.feed import ports
 from runner.model.parts import Model
 from runner.registry.tasks import family_of
+from tests.agreement_images import about
 
 _TOKENIZER = "openvino_tokenizer.xml"
 _WORDS = "a few words, Über 12 others"
@@ -48,7 +49,9 @@ def given(original: Path, published: Path) -> Iterator[tuple[str, float]]:
 
     config = json.loads((original / "config.json").read_text())
     theirs = getattr(transformers, config["architectures"][0]).from_pretrained(original).eval()
-    feed = inputs(published, config, np.random.default_rng(0))
+    random = np.random.default_rng(0)
+    sees = "vision_embeddings" in Model.of(published).parts
+    feed = about(theirs, original, published, random) if sees else inputs(published, config, random)
     tensors = {name: torch.from_numpy(array) for name, array in feed.items()}
     with torch.no_grad():
         wanted = theirs(**tensors)
@@ -78,15 +81,11 @@ def spoken(original: Path, published: Path) -> Iterator[tuple[str, float]]:
 def inputs(published: Path, config: Mapping[str, Any], random: np.random.Generator) -> dict[str, Any]:
     """Random tokens, pixels and samples; masks and the like as an example has them."""
     whole = Model.of(published)
-    part = next((name for name in ("encoder", "vision_embeddings") if name in whole.parts), None)
+    part = "encoder" if "encoder" in whole.parts else None
     feed = example(published, ports(whole.read(part)))
     vocabulary = config.get("text_config", config).get("vocab_size", 0)
-    if part == "vision_embeddings":
-        image = np.full((1, config["image_seq_length"]), config["image_token_index"])
-        feed["input_ids"] = np.append(image, random.integers(_SPECIAL, image[0, 0], (1, 4)), axis=1)
-        feed["attention_mask"] = np.ones_like(feed["input_ids"])
     for name, array in feed.items():
-        if name == "input_ids" and part != "vision_embeddings":
+        if name == "input_ids":
             feed[name] = random.integers(_SPECIAL, vocabulary, array.shape)
         elif array.dtype.kind == "f":
             feed[name] = random.standard_normal(array.shape, np.float32)

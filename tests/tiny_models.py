@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.geometry_tokenizers import pieces, write_characters, write_json, write_tokenizer_json, write_wordpiece
+from tests.tiny_gemma import gemma3, gemma4
 
 VOCABULARY = 400
 _TEXT = {"vocab_size": VOCABULARY, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
@@ -217,7 +218,7 @@ MODELS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "whisper": ("automatic-speech-recognition-with-past", _whisper),
 }
 """Name -> Optimum's task, and what writes the folder."""
-OTHERS: dict[str, Callable[[Path], None]] = {"llava-next": _llava(tiles=True)}
+OTHERS: dict[str, Callable[[Path], None]] = {"llava-next": _llava(tiles=True), "gemma3": gemma3, "gemma4": gemma4}
 """Models of the same tasks that are fed in another way."""
 
 

@@ -26,11 +26,13 @@ class Table(TypedDict):
 
     Attributes:
         version: of Optimum Intel.
+        takes: the versions of transformers that it requires, as its metadata have them.
         synonyms: name of a task -> Optimum's own.
         types: model type -> task -> the lowest and the highest version of transformers, null where there is no end.
     """
 
     version: str
+    takes: str
     synonyms: dict[str, str]
     types: dict[str, dict[str, tuple[str | None, str | None]]]
 
@@ -55,9 +57,9 @@ def misfit(config: Mapping[str, object], task: str) -> tuple[str, str, str | Non
     return _wrong_version(kind, *tasks[name])
 
 
-def types_for(task: str) -> list[str]:
-    """The model types that are converted for a task, by Optimum's name."""
-    return [kind for kind, tasks in _table()["types"].items() if task in tasks]
+def types_for(task: str) -> dict[str, tuple[str | None, str | None]]:
+    """The model types that are converted for a task, by Optimum's name, and with which transformers."""
+    return {kind: tasks[task] for kind, tasks in _table()["types"].items() if task in tasks}
 
 
 def _wrong_version(kind: str, lowest: str | None, highest: str | None) -> tuple[str, str, None] | None:
@@ -67,9 +69,26 @@ def _wrong_version(kind: str, lowest: str | None, highest: str | None) -> tuple[
     too_old = lowest is not None and Version(here) < Version(lowest)
     if not too_old and (highest is None or Version(here) <= Version(highest)):
         return None
-    span = f"from {lowest or 'any'} up to {highest or 'any'}"
-    what = f"Optimum Intel converts models of type {kind} with transformers {span} alone, and {here} is installed"
-    return what, "install such a transformers, with an Optimum Intel that takes it, in an environment of its own", None
+    needed = f"transformers {span(lowest, highest)}"
+    what = f"Optimum Intel converts models of type {kind} with {needed} alone, and {here} is installed"
+    return what, _instead(lowest, highest), None
+
+
+def span(lowest: str | None, highest: str | None) -> str:
+    """Versions in words."""
+    return f"from {lowest or 'any'} " + (f"up to {highest}" if highest else "on")
+
+
+def _instead(lowest: str | None, highest: str | None) -> str:
+    """Where such a model can be converted; ovrun runs with one minor version of transformers alone."""
+    from packaging.specifiers import SpecifierSet
+
+    table = _table()
+    if not SpecifierSet(table["takes"]).contains(lowest or highest or ""):
+        return f"Optimum Intel {table['version']} itself takes transformers {table['takes']}: nothing converts it yet"
+    ends = ",".join([*([f">={lowest}"] if lowest else []), *([f"<={highest}"] if highest else [])])
+    wanted = f"pip install optimum-intel=={table['version']} 'transformers{ends}'"
+    return f"convert it by optimum-cli, in an environment of its own ({wanted})"
 
 
 @cache
@@ -90,7 +109,21 @@ def read_off() -> Table:
         except KeyError:  # not for OpenVINO
             continue
         types[kind] = {task: _versions(tasks[task]) for task in sorted(tasks)}
-    return {"version": str(version_of(_OPTIMUM)), "synonyms": dict(TasksManager._SYNONYM_TASK_MAP), "types": types}
+    return {
+        "version": str(version_of(_OPTIMUM)),
+        "takes": _taken(),
+        "synonyms": dict(TasksManager._SYNONYM_TASK_MAP),
+        "types": types,
+    }
+
+
+def _taken() -> str:
+    from importlib.metadata import requires
+
+    from packaging.requirements import Requirement
+
+    asked = (Requirement(line) for line in requires(_OPTIMUM) or ())
+    return next(str(one.specifier) for one in asked if one.name == "transformers" and not one.marker)
 
 
 def _versions(exporter: object) -> tuple[str | None, str | None]:
@@ -102,6 +135,6 @@ def _versions(exporter: object) -> tuple[str | None, str | None]:
 if __name__ == "__main__":
     found = read_off()
     rows = (f"    {json.dumps(kind)}: {json.dumps(tasks)}" for kind, tasks in found["types"].items())
-    head = {"version": found["version"], "synonyms": found["synonyms"]}
+    head = {name: value for name, value in found.items() if name != "types"}
     text = json.dumps(head, indent=2).removesuffix("\n}") + ',\n  "types": {\n' + ",\n".join(rows) + "\n  }\n}\n"
     _FILE.write_text(text, encoding="utf-8")

@@ -53,11 +53,14 @@ def read_config(source: Path, read: Read) -> dict[str, object]:
         raise SourceError(message)
     if not isinstance(config.get("model_type"), str):
         message = f"{path}: names no model_type, so the architecture is unknown"
-        timm = "It is a model of timm, which ovrun does not convert; save it as ONNX."
-        raise SourceError(message, hint=timm if "pretrained_cfg" in config else None)
+        raise SourceError(message, hint=_TIMM if "pretrained_cfg" in config else None)
     return config
 
 
+_TIMM = (
+    "It is a model of timm, which Optimum Intel converts no more. Where timm is installed, with the torchvision that it "
+    "imports, give it as source: pytorch by a file that calls timm.create_model, with its model.safetensors as weights."
+)
 _OTHERS = {
     "adapter_config.json": "It is an adapter: give its base as model.path, and this folder as model.adapter.path.",
     "*.gguf": "GGUF is not read; give the model's folder with config.json and safetensors.",

@@ -8,16 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import runner.base.files as fs
+from runner.base.values import whole
 from runner.model.parts import Model
 from runner.model.trial import by_optimum, check_finite, load, tried
 from runner.registry.tasks import Used
 
 if TYPE_CHECKING:
     from runner.base.values import Array
+    from runner.model.feed import Feed
 
 _IMAGE_TOKEN = ("image_token_index", "image_token_id")
 _TILES = "image_grid_pinpoints"
 """What LLaVA-NeXT and its kin have, which cut an image into pieces and ask for its size."""
+_PLACES = "image_position_ids"
+"""What Gemma 4 takes beside an image that is cut into patches: column and row of each."""
+_POOLED = {"max_soft_tokens": 280, "pooling_kernel_size": 3}
+"""How its processor says how many places an image takes at most, and how many patches become one in each direction."""
 _QUESTION = 4
 """Tokens of the text beside the image."""
 
@@ -35,14 +41,13 @@ def described(folder: Path, loaded_by: str) -> Used:
     import numpy as np
     import torch
 
-    from runner.model.example import example, told
-    from runner.model.feed import ports
+    from runner.model.example import told
 
-    image = example(folder, ports(Model.of(folder).read("vision_embeddings")))
+    image = blank(folder)
     places = tried(folder, lambda: _embedded(folder, image))
     config = fs.read_object(folder / "config.json")
-    token = _image_token(config)
-    plain = token is not None and image.keys() == {"pixel_values"} and _TILES not in config
+    token = image_token(config)
+    plain = token is not None and image.keys() <= {"pixel_values", _PLACES} and _TILES not in config
     text = np.zeros((1, _QUESTION), np.int64)
     if plain:
         text = np.concatenate([np.full((1, places), token), text], axis=1)
@@ -64,6 +69,30 @@ def described(folder: Path, loaded_by: str) -> Used:
     return Used(by_optimum(), f"wrote one token with {loaded_by} about {about}")
 
 
+def blank(folder: Path) -> Feed:
+    """An image for the vision embeddings of a finished model, of the size that its processor makes."""
+    from runner.model.example import example
+    from runner.model.feed import ports
+
+    image = example(folder, ports(Model.of(folder).read("vision_embeddings")))
+    return _patches(folder, image) if _PLACES in image else image
+
+
+def _patches(folder: Path, image: Feed) -> Feed:
+    """An image of Gemma 4: the largest square of which its processor makes patches, and what it fills up with."""
+    import numpy as np
+
+    own, shared = (fs.read_object(folder / name) for name in ("preprocessor_config.json", "processor_config.json"))
+    inner = shared.get("image_processor")
+    said = {**(inner if isinstance(inner, Mapping) else {}), **own}
+    tokens, pooled = (whole(said.get(name, usual)) for name, usual in _POOLED.items())
+    edge, count = math.isqrt(tokens) * pooled, tokens * pooled**2
+    rows, columns = np.divmod(np.arange(edge**2), edge)
+    places = np.full((1, count, 2), -1, np.int64)
+    places[0, : edge**2] = np.stack([columns, rows], axis=-1)
+    return {"pixel_values": np.zeros((1, count, image["pixel_values"].shape[-1]), np.float32), _PLACES: places}
+
+
 def _embedded(folder: Path, image: Mapping[str, Array]) -> int:
     """Embed an image by OpenVINO; how many places of a text it takes."""
     import openvino as ov
@@ -74,6 +103,6 @@ def _embedded(folder: Path, image: Mapping[str, Array]) -> int:
     return int(math.prod(found[0].shape[:-1]))
 
 
-def _image_token(config: Mapping[str, object]) -> int | None:
+def image_token(config: Mapping[str, object]) -> int | None:
     """The token in whose places an image stands."""
     return next((found for name in _IMAGE_TOKEN if isinstance(found := config.get(name), int)), None)

@@ -27,6 +27,7 @@ from runner.plan.model_rules import (
     no_tokenizer,
     no_vocoder,
     not_exportable,
+    not_seen,
     quantized_before,
 )
 from runner.plan.part_rules import check_against_parts, unfed_parts, unknown_parts
@@ -124,6 +125,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
     task, problems = located.task, [*unknown_parts(recipe, parts), *unfed_parts(recipe, located.task, parts)]
     if config and task and located.reader == "transformers":
         problems += [*not_exportable(recipe, config, task), *quantized_before(recipe, config)]
+        problems += not_seen(recipe, config, task)
         problems += [*no_processor(recipe, located.files, task), *no_tokenizer(recipe, located.files)]
         problems += no_vocoder(recipe, config, located.files, task)
     problems += code_rules.misfits(recipe, located)
@@ -144,7 +146,7 @@ def _parts_of(located: Located) -> Collection[str]:
         return list(dict.fromkeys(part for name in located.files if (part := part_of(name))))
     if located.reader == pipeline.READER and located.config:
         return pipeline.parts(located.config)
-    return family_of(located.task).parts if located.task else ()
+    return family_of(located.task).parts_of(located.config) if located.task else ()
 
 
 def _foreign(datasets: Iterable[Dataset], models: Iterable[ModelSource]) -> Iterator[str]:

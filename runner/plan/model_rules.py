@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.base.values import whole
 from runner.errors import Problem
-from runner.export import adapter, exportable, pieces, quantized
+from runner.export import adapter, exportable, pieces, quantized, sighted
 from runner.model import architecture, vocoder
 from runner.recipe.judge import quantization_rules, weight_rules
 from runner.recipe.types import Quantization, Recipe, WeightCompression
@@ -45,6 +45,13 @@ def not_exportable(recipe: Recipe, config: Mapping[str, object], task: str) -> I
         what, allowed, guess = found
         key = "model.task" if recipe.model.task else "model"
         yield Problem(recipe.where(key), key, f"{task}: {what}" if key == "model" else what, allowed, guess)
+
+
+def not_seen(recipe: Recipe, config: Mapping[str, object], task: str) -> Iterator[Problem]:
+    """An architecture of images and texts that Optimum Intel converts, and that ovrun can't use."""
+    found = sighted.misfit(config) if task == sighted.TASK else None
+    if found:
+        yield Problem(recipe.where("model"), "model", *found)
 
 
 def quantized_before(recipe: Recipe, config: Mapping[str, object]) -> Iterator[Problem]:

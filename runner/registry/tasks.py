@@ -43,6 +43,7 @@ class TaskFamily(Declaration):
         past: whether the task has a variant with past, which is the usual one then.
         architectures: ends of the names of architectures that are for this task alone.
         parts: name -> what it is for, of a converted model.
+        more_parts: model type -> the parts that its models have beside these.
         mild: parts whose weights get int8_sym where `compression` has fewer bits for the others, as Optimum Intel does.
         users_load: the class of `optimum.intel` that users load a folder with; empty where there is none.
         text_parts: parts that texts can feed: by themselves, or through others where there is `record`.
@@ -62,6 +63,7 @@ class TaskFamily(Declaration):
     past: bool = False
     architectures: tuple[str, ...] = ()
     parts: Mapping[str, str] = field(default_factory=lambda: {"model": "the whole network"})
+    more_parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     mild: tuple[str, ...] = ()
     text_parts: tuple[str, ...] = ()
     record: Callable[[Path, str, Any], Iterator[Any]] | None = None
@@ -77,6 +79,10 @@ class TaskFamily(Declaration):
     def names(self) -> tuple[str, ...]:
         """Optimum's names, the usual one first."""
         return (self.name + PAST, self.name) if self.past else (self.name,)
+
+    def parts_of(self, config: Mapping[str, object] | None) -> Mapping[str, str]:
+        """The parts of a model of this task, by its config.json: name -> what it is for."""
+        return {**self.parts, **self.more_parts.get(str((config or {}).get("model_type")), {})}
 
     @property
     def versions(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from runner.base import streams
-from runner.export import exportable
+from runner.export import exportable, sighted
 from runner.model import pipeline
 from runner.registry.tasks import ARRAYS, OF_SEVERAL_PARTS, TASKS, TaskFamily, family_of
 
@@ -64,7 +64,17 @@ for files of other frameworks (`source: onnx`, `tflite`, `tensorflow`, `paddle`,
 """
 
 
-_WITHOUT = "Optimum Intel converts no model for {}; save such a one as ONNX, or give it as\n`source: pytorch`.\n"
+_SEEN = """
+## Models of images and texts
+
+These are the types that Optimum Intel converts for `image-text-to-text`, and the versions of transformers with which it
+does. ovrun runs with transformers 5.5. Gemma 4 has a part `text_embeddings_per_layer` more, which gets int8_sym as
+`text_embeddings` does; transformers loads its processor where torchvision is installed, OpenVINO GenAI without.
+
+| type | | transformers | |
+|---|---|---|---|
+"""
+_OURS = "5.5"
 
 
 def page() -> str:
@@ -77,12 +87,25 @@ def page() -> str:
         f"Optimum Intel converts no model for {without}; save such a one as ONNX, or give it as\n`source: pytorch`.\n"
     )
     recipes = _RECIPES.format(without=said if without else "")
-    return _HEAD.format(refused=refused) + rows + recipes + "\n".join(_example(family) for family in there)
+    return _HEAD.format(refused=refused) + rows + _seen() + recipes + "\n".join(_example(family) for family in there)
 
 
 def _convertible(family: TaskFamily) -> bool:
     """Whether there are models that are converted for a task."""
     return family.name in (ARRAYS, *pipeline.TASKS) or any(exportable.types_for(name) for name in family.names)
+
+
+def _seen() -> str:
+    """The architectures of images and texts, one a line."""
+    from packaging.version import Version
+
+    rows = []
+    for kind, (lowest, highest) in exportable.types_for(sighted.TASK).items():
+        here = Version(lowest or _OURS) <= Version(_OURS) <= Version(highest or _OURS)
+        what = sighted.told(kind) if here else "refused by the plan, which says where it can be converted"
+        name = sighted.HAD.get(kind, "")
+        rows.append(f"| `{kind}` | {name} | {exportable.span(lowest, highest)} | {what} |\n")
+    return _SEEN + "".join(rows)
 
 
 def recipe(family: TaskFamily) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from runner.registry.tasks import WRITING, TaskFamily, Used
 
 _LOADED_BY = "OVModelForVisualCausalLM"
+_EACH_LAYER = "text_embeddings_per_layer"
 
 
 def _use(folder: Path) -> Used:
@@ -15,16 +16,17 @@ def _use(folder: Path) -> Used:
 
 IMAGE_TEXT_TO_TEXT = TaskFamily(
     "image-text-to-text",
-    "a text is written about images and a question: LLaVA, LLaVA-NeXT",
+    "a text is written about images and a question: LLaVA, LLaVA-NeXT, Gemma 3, Gemma 4",
     use=_use,
     gives="text",
-    architectures=("LlavaForConditionalGeneration", "LlavaNextForConditionalGeneration"),
+    architectures=tuple(f"{name}ForConditionalGeneration" for name in ("Llava", "LlavaNext", "Gemma3", "Gemma4")),
     parts={
         "language_model": "writes the text, token by token",
         "text_embeddings": "tokens become embeddings",
         "vision_embeddings": "images become embeddings",
     },
-    mild=("text_embeddings", "vision_embeddings"),
+    more_parts={kind: {_EACH_LAYER: "tokens become what each layer adds"} for kind in ("gemma3n", "gemma4")},
+    mild=("text_embeddings", "vision_embeddings", _EACH_LAYER),
     users_load=_LOADED_BY,
     processor="AutoProcessor",
     example="""compression:
@@ -32,6 +34,7 @@ IMAGE_TEXT_TO_TEXT = TaskFamily(
   mode: int4_sym    # of the language model; images and embeddings get int8_sym
   group_size: 64
 """,
+    revision=2,
     libraries=WRITING,
     usage="""import numpy as np
 import openvino as ov
