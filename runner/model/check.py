@@ -58,8 +58,8 @@ def read_config(source: Path, read: Read) -> dict[str, object]:
 
 
 _TIMM = (
-    "It is a model of timm, which Optimum Intel converts no more. Where timm is installed, with the torchvision that it "
-    "imports, give it as source: pytorch by a file that calls timm.create_model, with its model.safetensors as weights."
+    "It is a model of timm, which Optimum Intel converts no more. Where timm and the torchvision that it imports are "
+    "installed, give it as source: pytorch: a file that calls timm.create_model, with model.safetensors as its weights."
 )
 _OTHERS = {
     "adapter_config.json": "It is an adapter: give its base as model.path, and this folder as model.adapter.path.",
