@@ -12,7 +12,7 @@ import queue
 import secrets
 import threading
 from asyncio import CancelledError
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from runner.engine.start import connected
 from runner.engine.watcher import Watcher
 from runner.errors import OvrunError, StageError
 from runner.plan.types import Stage
+from runner.stages import JUDGED
 from runner.store import Entry, Store
 
 __all__ = ["Cluster", "execute"]
@@ -49,7 +50,7 @@ def execute(
     *,
     fail_fast: bool = False,
 ) -> Results:
-    """Run stages on the workers of a cluster, as soon as what they read is there.
+    """Run stages on the workers of a cluster, as soon as what they read is there, and has been judged if that is due.
 
     A stage that fails takes with it those that need it, or with `fail_fast` all that have not finished. A stage that
     ran out of memory, or whose worker died, is run again before it counts as failed.
@@ -102,26 +103,47 @@ class _Run:
         self.names = {stage.key: f"{stage.name}-{stage.key}" for stage in stages}
         self.topic = f"ovrun-{secrets.token_hex(8)}"
         self.ended: Results = {}
+        self.held = _behind_judged(stages)
+        self.reserved: Mapping[str, int] = {}
         self.futures: dict[str, Future] = {}
         self.heard: queue.SimpleQueue[object] = queue.SimpleQueue()
 
     def submit(self, reserved: Mapping[str, int]) -> None:
-        """Give Dask the graph; a task's name starts with its stage's, for Dask learns durations by such names."""
+        """Give Dask all that nothing has to be judged for."""
         self.client.subscribe_topic(self.topic, lambda event: self.heard.put(event[1]))
-        tasks = {self.names[key]: self._task(stage) for key, stage in self.stages.items()}
-        needs = {self.names[key]: {"memory": need} for key, need in reserved.items()}
+        self.reserved = reserved
+        self._give({key: stage for key, stage in self.stages.items() if key not in self.held})
+
+    def _give(self, stages: Mapping[str, Stage]) -> None:
+        """Give Dask a graph; a task's name starts with its stage's, for Dask learns durations by such names."""
+        tasks = {self.names[key]: self._task(stage, stages) for key, stage in stages.items()}
+        needs = {self.names[key]: {"memory": need} for key, need in self.reserved.items()}
         annotations = {"retries": _MEMORY_RETRIES, "resources": lambda name: needs.get(name, {})}
         graph = HighLevelGraph({"stages": MaterializedLayer(tasks, annotations=annotations)}, {"stages": set()})
         futures = self.client.get(graph, list(tasks), sync=False)
-        self.futures = dict(zip(self.stages, futures, strict=True))
+        self.futures |= zip(stages, futures, strict=True)
         for future in futures:
             future.add_done_callback(self.heard.put)
 
-    def _task(self, stage: Stage) -> Task:
+    def _task(self, stage: Stage, beside: Collection[str]) -> Task:
+        """The task of a stage; what it reads is among the stages given `beside` it, or there already."""
         work = worker.Work(stage, self.store.root.resolve(), self.log_of(stage).resolve(), self.topic)
-        inputs = [TaskRef(self.names[key]) for key in stage.after.values() if key in self.stages]
+        inputs = [TaskRef(self.names[key]) for key in stage.after.values() if key in beside]
         # A producer waits at the scheduler for a free worker; other tasks would queue up at workers, and die with them.
         return Task(self.names[stage.key], worker.obtain_stage, pickle.dumps(work), *inputs, _data_producer=True)
+
+    def _release(self) -> None:
+        """Give Dask the stages that were held back and read nothing any more that is still to be made or judged."""
+        free: dict[str, Stage] = {}
+        for key, stage in self.held.items():
+            if all(one in free or self._is_there(one) for one in stage.after.values()):
+                free[key] = stage
+        if free:
+            self.held = {key: stage for key, stage in self.held.items() if key not in free}
+            self._give(free)
+
+    def _is_there(self, key: str) -> bool:
+        return key not in self.stages or (key in self.ended and self.ended[key] is None)
 
     def results(self, fail_fast: bool) -> Results:
         """Listen until every stage has ended."""
@@ -165,6 +187,7 @@ class _Run:
                 continue
             del self.futures[stage.key]
             self._note(stage, outcome)
+        self._release()
 
     def _fetch(self, well: Sequence[Future]) -> dict[str, object]:
         """The outcomes of tasks that are finished; None for those that meanwhile are no more."""
@@ -226,6 +249,7 @@ class _Run:
                 given_up = NotRunError("given up, because another stage failed first", cause=failed, given_up=True)
                 self.ended[stage.key] = blocked(stage, self.ended) or given_up
         self.futures.clear()
+        self.held.clear()
 
     def give_up(self) -> None:
         """End the stages that run, and start no more."""
@@ -238,6 +262,16 @@ class _Run:
         telling = threading.Thread(target=tell, daemon=True)
         telling.start()
         telling.join(_GIVE_UP_WITHIN)
+
+
+def _behind_judged(stages: Sequence[Stage]) -> dict[str, Stage]:
+    """The stages that read, perhaps through others, what the run may refuse; in the order of their data."""
+    found: dict[str, Stage] = {}
+    judged = {stage.key for stage in stages if stage.name in JUDGED}
+    for stage in stages:
+        if any(key in judged or key in found for key in stage.after.values()):
+            found[stage.key] = stage
+    return found
 
 
 def _out_of_memory(failed: worker.Failed, log: Path) -> OvrunError:

@@ -25,6 +25,7 @@ from runner.run.following import Following
 from runner.run.judging import judge_all
 from runner.run.outcome import Finished, Observer, Outcome
 from runner.run.preflight import Preflight
+from runner.stages import JUDGED
 from runner.store import Entry, Store, cannot_write, store_of
 from runner.store.runs import under_way
 
@@ -210,7 +211,7 @@ class _Run:
             if outcome.is_open and not self.missing[outcome.point.name]:
                 self._finish(outcome)
         refusals = [outcome.error for outcome in users if isinstance(outcome.error, AccuracyError)]
-        if stage.name == "convert" and len(refusals) == len(users) > 0:
+        if stage.name in JUDGED and len(refusals) == len(users) > 0:
             raise refusals[0]  # nobody needs what would be made of it
 
     def _refuse(self, outcome: Outcome, converted: Entry) -> None:
@@ -293,8 +294,7 @@ class _Run:
                 self.observer.point(outcome)
 
     def _publish_chosen(self, outcome: Outcome) -> None:
-        entries = self._entries(outcome.plan)
-        if entries is None:
-            self._fail(outcome, StageError(f"entries of {self.store.root} vanished before the best point was chosen"))
-        else:
+        if entries := self._entries(outcome.plan):
             self._place(outcome, entries, outcome.checks)
+        else:
+            self._fail(outcome, StageError(f"entries of {self.store.root} vanished before the best point was chosen"))

@@ -41,6 +41,9 @@ STAGES = {
     "evaluate": "runner.stages.evaluate",
 }
 
+JUDGED = frozenset({"convert"})
+"""Stages whose output a run may refuse: nothing is made of it before that is known."""
+
 P = TypeVar("P")
 
 

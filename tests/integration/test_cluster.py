@@ -20,8 +20,9 @@ from runner.engine.estimate import Costs
 from runner.engine.failures import OutOfMemoryError
 from runner.engine.local import NotRunError
 from runner.engine.settings import Cluster
-from runner.errors import OvrunError, RecipeError, StageError
+from runner.errors import AccuracyError, OvrunError, RecipeError, StageError
 from runner.plan.types import Stage
+from runner.store import Entry
 from tests import cheap
 from tests.processes import wait_for_end
 
@@ -69,6 +70,40 @@ def test_failing_stages_leave_the_others_untouched(tmp_path: Path) -> None:
         [*good, *(one for how, one in bad.items() if how.split()[-1] not in ("eat", "kill"))], tmp_path / "here", 0
     )
     assert {key: type(error) for key, error in here.items()} == {key: type(results[key]) for key in here}
+
+
+class Judge(cheap.Recorder):
+    """Refuses one stage when it is in the store, after some time."""
+
+    def __init__(self, refused: Stage) -> None:
+        super().__init__()
+        self.refused = refused
+
+    def finished(self, stage: Stage, entry: Entry, reused: bool) -> None:
+        super().finished(stage, entry, reused)
+        if stage == self.refused:
+            time.sleep(0.5)  # in which a stage behind it would have ended
+            message = "too far from its original"
+            raise AccuracyError(message)
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_nothing_is_made_of_a_model_that_is_refused(jobs: int, tmp_path: Path) -> None:
+    """Of two models, one misses; what reads both in the end needs the good one's stages too."""
+    bad, good = cheap.stage(0, name="convert", seconds=0.1), cheap.stage(1, name="convert", seconds=0.1)
+    behind = [one := cheap.stage(2, bad), cheap.stage(3, one)]
+    beside = [other := cheap.stage(4, good), cheap.stage(5, other), cheap.stage(6)]
+    both = cheap.stage(7, behind[1], beside[1])
+    judge = Judge(bad)
+    results = cheap.execute([bad, good, *behind, *beside, both], tmp_path, jobs, judge)
+    refused = results[bad.key]
+    assert isinstance(refused, AccuracyError)
+    for stage in (*behind, both):
+        error = results[stage.key]
+        assert isinstance(error, NotRunError) and error.cause is refused
+    assert [results[stage.key] for stage in (good, *beside)] == [None] * 4
+    assert {label for label, *_ in judge.of("started")} == {stage.label for stage in (bad, good, *beside)}
+    assert cheap.digests(tmp_path).keys() == {stage.key for stage in (bad, good, *beside)}
 
 
 @pytest.mark.parametrize("do", [None, "raise"])
