@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from runner.model import ir
 from runner.model.parts import Model
 
 
@@ -22,6 +23,11 @@ def compressed(folder: Path) -> list[tuple[str, tuple[int, ...], str]]:
 def _is_weight(node: Any) -> bool:
     kind = node.get_element_type().get_type_name()
     return kind in ("i4", "u4", "i8", "u8") and len(node.get_output_shape(0)) >= 2
+
+
+def weight_types(whole: Model, part: str) -> set[str]:
+    """The types below 16 bits that a part's constants have."""
+    return set(ir.constants(whole.read(part))) & {"i4", "u4", "i8", "u8"}
 
 
 def types_of_layers(model: Any) -> dict[str, list[str]]:

@@ -28,10 +28,10 @@ def _merges() -> Iterator[tuple[str, str]]:
         words = [word + letter for word, letter in product(words, _LETTERS)]
 
 
-def byte_level_bpe(size: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """A byte-level BPE vocabulary of exactly `size` entries, the last `<|endoftext|>`, and its merge rules."""
+def byte_level_bpe(size: int, last: str = END_OF_TEXT) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """A byte-level BPE vocabulary of exactly `size` entries, the last of them special, and its merge rules."""
     merges = list(islice(_merges(), size - 257))
-    tokens = [*_byte_alphabet(), *(left + right for left, right in merges), END_OF_TEXT]
+    tokens = [*_byte_alphabet(), *(left + right for left, right in merges), last]
     return {token: index for index, token in enumerate(tokens)}, merges
 
 
@@ -47,16 +47,16 @@ def write_bpe(folder: Path, size: int) -> None:
     (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_tokenizer_json(folder: Path, size: int) -> None:
-    """tokenizer.json of a byte-level BPE tokenizer, for a fast tokenizer."""
+def write_tokenizer_json(folder: Path, size: int, last: str = END_OF_TEXT) -> None:
+    """tokenizer.json of a byte-level BPE tokenizer, for a fast tokenizer; `last` is its special token."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
-    vocabulary, merges = byte_level_bpe(size)
+    vocabulary, merges = byte_level_bpe(size, last)
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
-    tokenizer.add_special_tokens([END_OF_TEXT])
+    tokenizer.add_special_tokens([last])
     tokenizer.save(str(folder / "tokenizer.json"))
 
 

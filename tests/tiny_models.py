@@ -190,9 +190,14 @@ def _seeing(folder: Path, tiles: bool) -> None:
     sizes = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
     processor(folder, "LlavaNextImageProcessor" if tiles else "CLIPImageProcessor", **sizes, **grid)
     settings = {"processor_class": f"{kind}Processor", "patch_size": 8, "vision_feature_select_strategy": "default"}
+    settings["num_additional_image_tokens"] = 1
     write_json(folder / "processor_config.json", settings)
-    write_tokenizer_json(folder, VOCABULARY)
-    chat = "{% for message in messages %}{{ message.content }}{% endfor %}"
+    write_tokenizer_json(folder, VOCABULARY, "<image>")
+    chat = (
+        "{% for message in messages %}{% if message.content is string %}{{ message.content }}{% else %}"
+        "{% for one in message.content %}{{ one.text if one.type == 'text' else '<image>' }}{% endfor %}"
+        "{% endif %}{% endfor %}"
+    )
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": chat})
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.base.digests import sha256_file
 from runner.base.words import missing
 from runner.data.opening import open_file
 from runner.errors import SourceError
@@ -18,6 +20,7 @@ from runner.recipe.datasets import kinds
 from runner.registry.formats import FORMATS, givers
 
 if TYPE_CHECKING:
+    from runner.data.images import ImageText
     from runner.data.npz import Arrays
     from runner.recipe.types import Dataset, Preprocess
 
@@ -26,7 +29,7 @@ _BLOCK = 1 << 20
 
 
 def digest(dataset: Dataset) -> str:
-    """SHA-256 over the file's content and over all that shapes what is read of it; its name and place don't count.
+    """SHA-256 over the content of its files and over all that shapes what is read of it; names and places don't count.
 
     What is stated, and does nothing, doesn't count either.
 
@@ -37,11 +40,24 @@ def digest(dataset: Dataset) -> str:
     shape["preprocess"] = dataset.preprocess and _steps(dataset.preprocess)
     if declared := FORMATS.get(dataset.format):
         shape |= {"revision": declared.revision} if declared.revision > 1 else {}
+    shape |= {"image": dataset.image} if dataset.image else {}
     total = hashlib.sha256(json.dumps(shape, sort_keys=True).encode(errors="surrogatepass"))
     with open_file(dataset) as file:
         while block := file.read(_BLOCK):
             total.update(block)
+    for path in files(dataset)[1:]:
+        total.update(bytes.fromhex(sha256_file(path)))
     return total.hexdigest()
+
+
+def files(dataset: Dataset) -> list[Path]:
+    """All files that are read of a dataset: its own, and those that its rows name.
+
+    Raises:
+        SourceError: one can't be read.
+    """
+    named = read_images(dataset) if dataset.image else []
+    return [dataset.path, *dict.fromkeys(one.path for one in named)]
 
 
 def _steps(steps: Preprocess) -> dict[str, object]:
@@ -100,6 +116,16 @@ def read_pairs(dataset: Dataset) -> list[tuple[str, str]]:
     """
     pairs: list[tuple[str, str]] = _read(dataset, "pairs")
     return pairs
+
+
+def read_images(dataset: Dataset) -> list[ImageText]:
+    """The images of a dataset of rows, each with its text.
+
+    Raises:
+        SourceError: the dataset names no images, or can't be read.
+    """
+    found: list[ImageText] = _read(dataset, "images")
+    return found
 
 
 def read_arrays(dataset: Dataset) -> Arrays:

@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line; text in one column, or a prompt and its reply in two."""
+"""JSON Lines: one object a line; text in one column, perhaps an image in another, or a prompt and its reply in two."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def _rows(dataset: Dataset) -> Rows:
 
 _READER = RowReader(_rows)
 check, read_text, read_pairs = _READER.check, _READER.read_text, _READER.read_pairs
+read_images = _READER.read_images
 
 
 def _object(where: str, line: str) -> dict[str, object]:

@@ -14,6 +14,7 @@ from runner.data.calibration import calibration_items, draw, text_rows
 from runner.model.feed import Feed
 from runner.model.parts import Model
 from runner.model.trial import load, tried
+from runner.recipe.types import RUNTIME
 
 if TYPE_CHECKING:
     from runner.base.values import Array
@@ -60,10 +61,10 @@ def of_pipeline(folder: Path, loaded_by: str, part: str, wanted: Wanted) -> Iter
         loaded_by: a class of Optimum Intel that takes texts.
     """
     texts = [line for row in text_rows(wanted.dataset) for line in row.splitlines() if line.strip()]
-    pipe = load(folder, loaded_by)
+    pipe = load(folder, loaded_by, ov_config=dict(RUNTIME))
     pipe.set_progress_bar_config(disable=True)
     network, heard = getattr(pipe, part), list[Feed]()
-    network.request = _Listening(network.request, heard)
+    network.request = Listening(network.request, heard)
     recorded = 0
     for index in draw(len(texts), wanted.count, wanted.seed):
         tried(folder, lambda index=index: pipe(texts[index], num_inference_steps=_STEPS, output_type="np"))
@@ -85,10 +86,10 @@ def of_writing(folder: Path, loaded_by: str, part: str, wanted: Wanted) -> Itera
     """
     encoder = Model.of(folder).read("encoder")
     feeds = calibration_items(wanted.dataset, encoder, folder, wanted.count, wanted.seed, wanted.length)
-    model = load(folder, loaded_by, ov_config={"INFERENCE_PRECISION_HINT": "f32"})
+    model = load(folder, loaded_by, ov_config=dict(RUNTIME))
     decoder, heard = getattr(model, part), list[Feed]()
     decoder.compile()
-    decoder.request = _Listening(decoder.request, heard)
+    decoder.request = Listening(decoder.request, heard)
     recorded, tokens = 0, _tokens(model.config, wanted.count, len(feeds))
     for index in np.random.default_rng(wanted.seed).permutation(len(feeds)):
         tried(folder, lambda index=index: _write(model, feeds[index], tokens))
@@ -113,7 +114,7 @@ def _write(model: Writer, feed: Feed, tokens: int) -> None:
     model.generate(**inputs, max_new_tokens=tokens, do_sample=False, num_beams=1, num_return_sequences=1)
 
 
-class _Listening:
+class Listening:
     """A compiled model of Optimum Intel, or a request of one, that keeps what it is fed."""
 
     def __init__(self, compiled: object, heard: list[Feed]) -> None:

@@ -1,4 +1,5 @@
-"""Rows of texts in named columns, whatever file they come from: text in one, or a prompt and its reply in two."""
+"""Rows of texts in named columns, whatever file they come from: text in one, perhaps with the name of an image in
+another, or a prompt and its reply in two."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from runner.base.words import missing
+from runner.data import images
 from runner.errors import SourceError
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class RowReader:
         if not sum(any(value.strip() for value in row) for row in self._columns(dataset, *columns)):
             message = f"dataset {dataset.name}: {dataset.path} has no rows with text"
             raise SourceError(message)
+        if dataset.image:
+            images.check(self.read_images(dataset))
 
     def read_text(self, dataset: Dataset) -> list[str]:
         """The column's texts, without those that are nothing but white space.
@@ -58,9 +62,22 @@ class RowReader:
         self.check(dataset)
         return [(row[0], row[1]) for row in self._columns(dataset, str(dataset.prompt), str(dataset.reply))]
 
+    def read_images(self, dataset: Dataset) -> list[images.ImageText]:
+        """Each row's image with its text; those whose text is nothing but white space are left out.
+
+        Raises:
+            SourceError: a row can't be read, or its image is not there.
+        """
+        columns = str(dataset.image), str(dataset.column)
+        rows = self._placed(dataset, *columns)
+        return list(images.located(dataset, ((where, name, text) for where, (name, text) in rows if text.strip())))
+
     def _columns(self, dataset: Dataset, *columns: str) -> Iterator[tuple[str, ...]]:
+        return (row for _, row in self._placed(dataset, *columns))
+
+    def _placed(self, dataset: Dataset, *columns: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         for where, row in islice(self.rows(dataset), dataset.limit):
-            yield tuple(_value(where, row, column) for column in columns)
+            yield where, tuple(_value(where, row, column) for column in columns)
 
 
 def reader(declared: DataFormat) -> RowReader:

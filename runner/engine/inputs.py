@@ -24,8 +24,8 @@ from runner.store import Store
 
 _HINT = "Run again when nothing writes there any more; nothing of this stage was kept."
 
-_digests: dict[tuple[str, fs.Stat], str] = {}
-"""Datasets as this process has read them, by what is read of a file and its stamps."""
+_digests: dict[tuple[str, tuple[fs.Stat, ...]], str] = {}
+"""Datasets as this process has read them, by what is read of their files and these files' stamps."""
 
 
 @dataclass
@@ -76,7 +76,8 @@ def _found(stage: Stage, store: Store) -> Seen:
         seen.digests[role] = found.digest or ""
         seen.files |= {path: path.stat() for path in found.files.values()}
     for role, dataset in stage.datasets.items():
-        seen.digests[role], seen.files[dataset.path] = _dataset(dataset)
+        seen.digests[role], files = _dataset(dataset)
+        seen.files |= files
     return seen
 
 
@@ -89,20 +90,21 @@ def _model(role: str, model: ModelSource, store: Store) -> Located | Adapter | W
     return sources.locate(replace(model, adapter=None, weights=None), store.digest_memory)
 
 
-def _dataset(dataset: Dataset) -> tuple[str, os.stat_result]:
-    """A dataset's digest and its file's status; it is read again only if the file may have changed."""
+def _dataset(dataset: Dataset) -> tuple[str, dict[Path, os.stat_result]]:
+    """A dataset's digest and its files' status; they are read again only if one may have changed."""
     try:
-        now, info = time.time_ns(), dataset.path.stat()
+        now, found = time.time_ns(), {path: path.stat() for path in data.files(dataset)}
     except OSError as error:
-        message = f"dataset {dataset.name}: {dataset.path}: {error.strerror}"
+        message = f"dataset {dataset.name}: {error.filename or dataset.path}: {error.strerror}"
         raise SourceError(message, hint=_HINT) from error
-    known = repr(dataset), fs.stamps(info)
+    stamps = tuple(fs.stamps(info) for info in found.values())
+    known = repr(dataset), stamps
     if known not in _digests:
         digest = data.digest(dataset)
-        if not fs.settled(fs.stamps(info), now):
-            return digest, info
+        if not all(fs.settled(one, now) for one in stamps):
+            return digest, found
         _digests[known] = digest
-    return _digests[known], info
+    return _digests[known], found
 
 
 def _touched(before: os.stat_result | None, now: os.stat_result) -> bool:

@@ -8,6 +8,7 @@ from runner.base.words import near
 from runner.errors import Problem
 from runner.recipe.datasets import kinds
 from runner.recipe.types import Quantization, Recipe, WeightCompression
+from runner.registry.formats import givers
 from runner.registry.tasks import TaskFamily, family_of
 
 _OF_ONE = {
@@ -81,7 +82,7 @@ def _steps(recipe: Recipe) -> Iterator[tuple[str, WeightCompression | Quantizati
 
 
 def unfed_parts(recipe: Recipe, task: str | None, parts: Collection[str]) -> Iterator[Problem]:
-    """Parts that are to be quantized, and that the texts that are to can't calibrate.
+    """Parts that are to be calibrated, and that the dataset that is to can't feed.
 
     Args:
         task: Optimum's name.
@@ -89,9 +90,13 @@ def unfed_parts(recipe: Recipe, task: str | None, parts: Collection[str]) -> Ite
     """
     family = family_of(task)
     for key, part, step in _of_parts(recipe, parts):
-        texts = isinstance(step, Quantization) and "arrays" not in kinds(recipe.datasets[step.dataset])
-        if texts and part in family.parts and part not in family.text_parts:
-            at = f"{key}.dataset"
+        if step is None or step.dataset is None or part not in family.parts or part in family.text_parts:
+            continue
+        given, at = kinds(recipe.datasets[step.dataset]), f"{key}.dataset"
+        if part in family.image_parts and given.isdisjoint({"arrays", "images"}):
+            what = f'"{step.dataset}" has no images, and {part} is calibrated with images and texts'
+            yield Problem(recipe.where(at), at, what, f"use {givers('images')}")
+        elif part not in family.image_parts and "arrays" not in given:
             what = f"no text feeds {part}, which takes arrays"
             usable = f"; texts feed {' and '.join(family.text_parts)}" if family.text_parts else ""
             yield Problem(recipe.where(at), at, what, f"use an npz dataset{usable}")

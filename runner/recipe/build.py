@@ -134,7 +134,7 @@ def filled(step: object) -> dict[str, object]:
 def dataset(name: str, data: Mapping[str, object]) -> Dataset:
     """A dataset; the suffix of its file tells the format."""
     path = embedded.DATASETS[text(data["id"])] if data["source"] == "embedded" else Path(text(data["path"]))
-    stated = {key: data[key] for key in ("source", "id", "column", "prompt", "reply", "labels") if key in data}
+    stated = {key: data[key] for key in ("source", "id", "column", "image", "prompt", "reply", "labels") if key in data}
     inputs = data.get("inputs")
     made_of = {
         "name": name,

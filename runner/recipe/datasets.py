@@ -10,11 +10,12 @@ from runner.registry.formats import FORMATS
 
 
 def kinds(dataset: Dataset) -> frozenset[str]:
-    """What the dataset can give: some of `text`, `pairs` (prompt and reply), `arrays`, `labels`."""
+    """What the dataset can give: some of `text`, `images` (with text), `pairs` (with reply), `arrays`, `labels`."""
     shape = _shape(dataset)
     if shape == "arrays":
         return frozenset({"arrays", "labels"} if dataset.labels else {"arrays"})
     found = {"text"} if shape == "text" or dataset.column else set()
+    found |= {"images"} if dataset.image and dataset.column else set()
     return frozenset(found | ({"pairs"} if dataset.prompt and dataset.reply else set()))
 
 
@@ -26,14 +27,16 @@ def narrowed(dataset: Dataset, wanted: Iterable[str]) -> Dataset:
     kept = kinds(dataset) & set(wanted)
     if _shape(dataset) == "arrays":
         return dataset if "labels" in kept else replace(dataset, labels=None)
-    if "text" in kept:
+    if "images" not in kept:
+        dataset = replace(dataset, image=None)
+    if kept & {"text", "images"}:
         return replace(dataset, prompt=None, reply=None)
     return replace(dataset, column=None) if "pairs" in kept else dataset
 
 
-def calibrating(dataset: Dataset) -> Dataset:
-    """What calibration reads of a dataset: text, or else pairs, or arrays without labels."""
-    return narrowed(dataset, ("text", "pairs", "arrays"))
+def calibrating(dataset: Dataset, *, images: bool = False) -> Dataset:
+    """What calibration reads of a dataset: text, with `images` where it is of both, or else pairs, or arrays alone."""
+    return narrowed(dataset, ("text", "pairs", "arrays", *(["images"] if images else [])))
 
 
 def _shape(dataset: Dataset) -> str:

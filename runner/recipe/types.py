@@ -57,8 +57,9 @@ class Preprocess:
 class Dataset:
     """Data for calibration or checks.
 
-    `format` is txt, jsonl or npz; text has `column`, or `prompt` and `reply`, as column names; arrays have
-    `inputs` (model input name -> array name; the key "" stands for the model's only input) and `labels`.
+    `format` is txt, jsonl or npz; text has `column`, with `image` where each row has one, or `prompt` and `reply`, as
+    column names; arrays have `inputs` (model input name -> array name; the key "" stands for the model's only input)
+    and `labels`.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Dataset:
     format: str
     id: str | None = None
     column: str | None = None
+    image: str | None = None
     prompt: str | None = None
     reply: str | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)

@@ -14,7 +14,7 @@ Reader = Callable[[Path], Iterable[Mapping[str, object]]]
 
 KEYS: Mapping[Shape, tuple[str, ...]] = {
     "text": (),
-    "rows": ("column", "prompt", "reply"),
+    "rows": ("column", "image", "prompt", "reply"),
     "arrays": ("inputs", "labels", "preprocess"),
 }
 """The keys of a dataset that only formats of a shape have a use for."""
@@ -28,8 +28,8 @@ class DataFormat(Declaration):
         shape: `text`: one continuous text. `rows`: texts in named columns. `arrays`: named arrays whose first axis
             counts the items.
         revision: goes up when the same file is read otherwise.
-        module: dotted name of the module that reads it, with `check(dataset)` and, by shape, `read_text`, `read_pairs`
-            or `read_arrays`; or
+        module: dotted name of the module that reads it, with `check(dataset)` and, by shape, `read_text`, `read_pairs`,
+            `read_images` or `read_arrays`; or
         function: what `row_format` decorates.
     """
 
@@ -59,6 +59,7 @@ FORMATS: Declared[DataFormat] = Declared(DataFormat, "runner.data.formats", "ovr
 
 _GIVES: Mapping[str, tuple[tuple[Shape, str], ...]] = {
     "text": (("text", ""), ("rows", " with `column`")),
+    "images": (("rows", " with `column` and `image`"),),
     "pairs": (("rows", " with `prompt` and `reply`"),),
     "arrays": (("arrays", ""),),
     "labels": (("arrays", " with `labels`"),),

@@ -47,6 +47,7 @@ class TaskFamily(Declaration):
         mild: parts whose weights get int8_sym where `compression` has fewer bits for the others, as Optimum Intel does.
         users_load: the class of `optimum.intel` that users load a folder with; empty where there is none.
         text_parts: parts that texts can feed: by themselves, or through others where there is `record`.
+        image_parts: parts that images with texts can feed, through others.
         record: what goes into a part while the whole is used: of a folder and a part, on a dataset (a `Wanted` of
             runner.data.recorded).
         cached: decoders that go on from what an encoder gave and from their own past. No dataset is of their inputs:
@@ -66,6 +67,7 @@ class TaskFamily(Declaration):
     more_parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     mild: tuple[str, ...] = ()
     text_parts: tuple[str, ...] = ()
+    image_parts: tuple[str, ...] = ()
     record: Callable[[Path, str, Any], Iterator[Any]] | None = None
     cached: tuple[str, ...] = ()
     users_load: str = ""

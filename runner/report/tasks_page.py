@@ -42,6 +42,20 @@ quantized on its inputs, each answer from its beginning. Such a decoder's datase
 `compression: {{algorithm: quantization, dataset: texts}}` quantizes both halves. `subset_size` counts tokens of answers
 then: 16 of each or, if the dataset is too short for that, up to 128.
 
+The parts of a model of images and texts are calibrated in the same way by a jsonl file that names an image beside each
+text:
+
+    datasets: {{seen: {{source: file, path: seen.jsonl, column: text, image: image}}}}
+    parts:
+      language_model: {{mode: int4_sym, group_size: 64, awq: true, dataset: seen}}
+      vision_embeddings: {{algorithm: quantization, dataset: seen}}
+
+A row is `{{"image": "images/boat.jpg", "text": "What is to be seen?"}}`. Images are PNG, JPEG, WebP or BMP files in the
+folder of the jsonl file or below; nothing else is read, and their content is part of the dataset's digest. The model's
+own processor makes inputs of both, by its chat template where it has one; what has more than 600 pixels a side is made
+smaller, as Optimum's calibration does. What was recorded serves all settings with the same `subset_size`.
+`pip install 'ovrun[images]'` brings Pillow, which reads images.
+
 Where `compression` has fewer than 8 bits, the parts marked * get int8_sym unless they have settings of their own.
 
 Beside a compressed model that a class of Optimum Intel loads lies `openvino_config.json`, which says what was done to

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -18,10 +18,13 @@ from runner.nncf import process as nncf_process
 from runner.recipe.datasets import calibrating
 from runner.recipe.judge.weight_rules import codebook_size
 from runner.recipe.types import WeightCompression
-from runner.stages import Build, Task
+from runner.stages import Build, Task, record
 
 if TYPE_CHECKING:
     import openvino as ov
+
+    from runner.data.recorded import Written
+    from runner.model.feed import Feed
 
 REVISION = 3
 STATISTICS = "statistics"
@@ -74,15 +77,29 @@ def plan(
     after = {"model": model}
     if step.dataset:
         wanted = statistics.Params(step.subset_size, length, after_other)
-        after["statistics"] = statistics.plan(build, wanted, section, step.dataset, model, datasets)
+        after["statistics"] = statistics.plan(
+            build, wanted, section, step.dataset, record.Fed({"model": model}, datasets)
+        )
     read = datasets if step.gptq else {}  # GPTQ's own sums are of the data; what the others need is in the statistics
     return build.add("compress", f"compress to {step.mode}", section, params, after=after, datasets=read)
 
 
 def plan_part(build: Build, step: WeightCompression, part: str, model: str) -> str:
     """The stage that compresses one part of the model of key `model`, and gives nothing but this part."""
-    params = Params(_plain(step), None, after_other=False, part=part)
-    return build.add("compress", f"compress {part} to {step.mode}", f"parts.{part}", params, after={"model": model})
+    from runner.stages import statistics
+
+    label, section = f"compress {part} to {step.mode}", f"parts.{part}"
+    if not step.dataset:
+        params = Params(_plain(step), None, after_other=False, part=part)
+        return build.add("compress", label, section, params, after={"model": model})
+    length, read = build.recipe.calibration_length, record.fed(build, step, part, section, model)
+    wanted = statistics.Params(step.subset_size, length, after_other=False, part=part)
+    collected = statistics.plan(build, wanted, section, step.dataset, read)
+    params = Params(_plain(step, dataset="calibration"), length, after_other=False, part=part)
+    own = read if step.gptq else record.Fed({"model": model}, {})
+    return build.add(
+        "compress", label, section, params, after={**own.after, "statistics": collected}, datasets=own.datasets
+    )
 
 
 def _plain(step: WeightCompression, dataset: str | None = None) -> WeightCompression:
@@ -209,20 +226,11 @@ def _forget_path(model: ov.Model, task: Task[Params]) -> None:
         )
 
 
-def _calibration(task: Task[Params], model: ov.Model) -> list[dict[str, Any]]:
+def _calibration(task: Task[Params], model: ov.Model) -> Sequence[Feed] | Written:
     """What NNCF reads itself; with statistics at hand, that is nothing unless for GPTQ."""
-    if "calibration" not in task.datasets:
+    if "calibration" not in task.datasets and "recorded" not in task.inputs:
         return []
-    from runner.data.calibration import calibration_items
-
-    return calibration_items(
-        task.datasets["calibration"],
-        model,
-        task.inputs["model"],
-        task.params.step.subset_size,
-        task.seed,
-        task.params.sequence_length,
-    )
+    return record.items(task, model, task.params.step.subset_size, task.params.sequence_length)
 
 
 def refuse_compressed(model: ov.Model, asked: str) -> None:

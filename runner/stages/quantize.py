@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,14 +21,10 @@ from runner.recipe.datasets import calibrating, narrowed
 from runner.recipe.judge.quantization_rules import NO_SLOW_CORRECTION, smooths
 from runner.recipe.types import AccuracyControl, Quantization, WeightCompression
 from runner.registry.metrics import METRICS, family_of
-from runner.registry.tasks import family_of as task_family
 from runner.stages import Build, Task, assemble, record
 
 if TYPE_CHECKING:
     import openvino as ov
-
-    from runner.data.recorded import Written
-    from runner.model.feed import Feed
 
 REVISION = 2
 _QUANTIZERS = ("FakeQuantize", "FakeConvert")
@@ -106,16 +102,12 @@ def plan_part(
         position: of the step in the recipe, if it is one of `compression`.
     """
     section = section or f"parts.{part}"
-    recipe, family = build.recipe, task_family(build.located.task)
-    dataset, after = recipe.datasets[step.dataset], {"model": model}
-    datasets = {"calibration": calibrating(dataset)}
-    if record.needed(family, part, dataset):
-        after["recorded"], datasets = record.plan(build, family, step, part, section, model), {}
+    recipe, read = build.recipe, record.fed(build, step, part, section, model)
     own, length = replace(step, dataset="calibration"), recipe.calibration_length
     after_weights = any(isinstance(one, WeightCompression) for one in recipe.compression[:position])
     params = Params(own, None, recipe.target_device, length, after_weights, part)
     label = f"quantize {part} to {step.mode or 'int8'}"
-    return build.add("quantize", label, section, params, after=after, datasets=datasets)
+    return build.add("quantize", label, section, params, after=read.after, datasets=read.datasets)
 
 
 def _control(settings: AccuracyControl, runtime: Mapping[str, object]) -> Control:
@@ -152,7 +144,7 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     nncf_process.refuse_unmatched(step.ignored_scope, model)
     model_type = _model_type(step, source, model)
     _refuse_in_vain(model, step, model_type)
-    items = _items(task, model)
+    items = record.items(task, model, step.subset_size, params.sequence_length)
     if "recorded" in task.inputs:
         ir.widen_first_states(model)
     arguments = nncf_quantization.arguments(nncf, step, params.target_device, model_type)
@@ -179,17 +171,6 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
         result["accuracy_control"], sentence = search.finish()
         notes.append(sentence)
     return result | {"notes": notes}
-
-
-def _items(task: Task[Params], model: ov.Model) -> Sequence[Feed] | Written:
-    """What calibrates the model."""
-    from runner.data.calibration import calibration_items
-    from runner.data.recorded import Written
-
-    if "recorded" in task.inputs:
-        return Written(task.inputs["recorded"])
-    count, length = task.params.step.subset_size, task.params.sequence_length
-    return calibration_items(task.datasets["calibration"], model, task.inputs["model"], count, task.seed, length)
 
 
 def _refuse_compressed(model: ov.Model, params: Params) -> None:

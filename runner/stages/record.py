@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from runner.base.progress import Progress
 from runner.recipe.datasets import calibrating, kinds
-from runner.recipe.types import Dataset, Quantization
-from runner.registry.tasks import TASKS, TaskFamily
-from runner.stages import Build, Task
+from runner.recipe.types import Dataset, Quantization, WeightCompression
+from runner.registry.tasks import TASKS, TaskFamily, family_of
+from runner.stages import Build, P, Task
+
+if TYPE_CHECKING:
+    import openvino as ov
+
+    from runner.data.recorded import Written
+    from runner.model.feed import Feed
 
 REVISION = 2
 
@@ -30,16 +38,41 @@ class Params:
     length: int | None = None
 
 
+@dataclass(frozen=True)
+class Fed:
+    """What a stage that calibrates a model or a part of it reads.
+
+    Attributes:
+        after: role -> key of a stage.
+        datasets: by their roles; none where what they give was recorded.
+    """
+
+    after: Mapping[str, str]
+    datasets: Mapping[str, Dataset]
+
+
+def fed(build: Build, step: Quantization | WeightCompression, part: str, section: str, model: str) -> Fed:
+    """What calibrates a part of the model of key `model`: its own inputs by name, or what is recorded of the whole."""
+    family, dataset = family_of(build.located.task), build.recipe.datasets[str(step.dataset)]
+    if needed(family, part, dataset):
+        return Fed({"model": model, "recorded": plan(build, family, step, part, section, model)}, {})
+    return Fed({"model": model}, {"calibration": calibrating(dataset)})
+
+
 def needed(family: TaskFamily, part: str, dataset: Dataset) -> bool:
     """Whether a dataset feeds the whole model, and not the part itself."""
     if family.cached:
         return part in family.cached
-    return family.record is not None and part in family.text_parts and "arrays" not in kinds(dataset)
+    through = part in (*family.text_parts, *family.image_parts)
+    return family.record is not None and through and "arrays" not in kinds(dataset)
 
 
-def plan(build: Build, family: TaskFamily, step: Quantization, part: str, section: str, model: str) -> str:
+def plan(
+    build: Build, family: TaskFamily, step: Quantization | WeightCompression, part: str, section: str, model: str
+) -> str:
     """The stage for a part of the model of key `model`."""
-    data = {"calibration": calibrating(build.recipe.datasets[step.dataset])}
+    dataset = build.recipe.datasets[str(step.dataset)]
+    data = {"calibration": calibrating(dataset, images=part in family.image_parts)}
     length = build.recipe.calibration_length if family.cached else None
     params = Params(family.name, part, step.subset_size, length)
     label = f"record the inputs of {part}"
@@ -47,8 +80,10 @@ def plan(build: Build, family: TaskFamily, step: Quantization, part: str, sectio
 
 
 def libraries(params: Params) -> tuple[str, ...]:
-    """The task's own: what uses the model."""
-    return tuple(dict.fromkeys(("numpy", "tokenizers", *TASKS[params.family].versions)))
+    """The task's own: what uses the model; and what reads images."""
+    family = TASKS[params.family]
+    images = ("pillow",) if params.part in family.image_parts else ()
+    return tuple(dict.fromkeys(("numpy", "tokenizers", *images, *family.versions)))
 
 
 def prepare(params: Params) -> None:
@@ -68,3 +103,14 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     assert record is not None
     count = write(record(task.inputs["model"], params.part, wanted), task.out)
     return {"items": count}
+
+
+def items(task: Task[P], model: ov.Model, subset_size: int, sequence_length: int | None) -> Sequence[Feed] | Written:
+    """What calibrates a model or a part of it: what was recorded, or what its dataset gives by itself."""
+    from runner.data.calibration import calibration_items
+    from runner.data.recorded import Written
+
+    if "recorded" in task.inputs:
+        return Written(task.inputs["recorded"])
+    data = task.datasets["calibration"]
+    return calibration_items(data, model, task.inputs["model"], subset_size, task.seed, sequence_length)

@@ -7,15 +7,14 @@ ratio, group size, ignored scope or method.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runner.base.progress import Progress
+from runner.model import ir
 from runner.model.parts import Model
 from runner.nncf import patches
 from runner.nncf import process as nncf_process
-from runner.recipe.types import Dataset
-from runner.stages import Build, Task
+from runner.stages import Build, Task, record
 from runner.stages.compress import STATISTICS, refuse_compressed
 
 REVISION = 1
@@ -29,22 +28,24 @@ class Params:
         subset_size: samples.
         sequence_length: tokens of each, where the recipe states it.
         after_other: whether another step of the recipe compressed the model before.
+        part: the only one that is looked at; None for a model of one part.
     """
 
     subset_size: int
     sequence_length: int | None
     after_other: bool
+    part: str | None = None
 
 
-def plan(build: Build, params: Params, section: str, name: str, model: str, datasets: Mapping[str, Dataset]) -> str:
+def plan(build: Build, params: Params, section: str, name: str, read: record.Fed) -> str:
     """The stage for a model and its calibration data; the same for all settings of a compression.
 
     Args:
         name: of the dataset in the recipe.
-        model: key of the model.
+        read: the model and what calibrates it.
     """
-    label = f"collect statistics on {name}"
-    return build.add("statistics", label, section, params, after={"model": model}, datasets=datasets)
+    label = f"collect statistics of {params.part} on {name}" if params.part else f"collect statistics on {name}"
+    return build.add("statistics", label, section, params, after=read.after, datasets=read.datasets)
 
 
 def libraries(params: Params) -> tuple[str, ...]:
@@ -64,16 +65,14 @@ def prepare(params: Params) -> None:
 
 def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Fill `task.out` with a folder of statistics that the stage `compress` gives to NNCF."""
-    from runner.data.calibration import calibration_items
-
     nncf = nncf_process.load(progress)
     source, params = task.inputs["model"], task.params
-    model = Model.of(source).read()
+    model = Model.of(source).read(params.part)
     if not params.after_other:
         refuse_compressed(model, "compressing its weights")
-    items = calibration_items(
-        task.datasets["calibration"], model, source, params.subset_size, task.seed, params.sequence_length
-    )
+    items = record.items(task, model, params.subset_size, params.sequence_length)
+    if "recorded" in task.inputs:
+        ir.widen_first_states(model)
     from nncf.openvino.graph.model_utils import remove_friendly_name_duplicates
     from nncf.quantization.statistics_caching import cache_weight_compression_statistics
 

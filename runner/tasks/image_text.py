@@ -1,8 +1,16 @@
 """Models that write a text about images and another text."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.registry.tasks import WRITING, TaskFamily, Used
+
+if TYPE_CHECKING:
+    from runner.data.recorded import Wanted
+    from runner.model.feed import Feed
 
 _LOADED_BY = "OVModelForVisualCausalLM"
 _EACH_LAYER = "text_embeddings_per_layer"
@@ -12,6 +20,12 @@ def _use(folder: Path) -> Used:
     from runner.model import sight
 
     return sight.described(folder, _LOADED_BY)
+
+
+def _record(folder: Path, part: str, wanted: Wanted) -> Iterator[Feed]:
+    from runner.data import described
+
+    return described.of_image_texts(folder, _LOADED_BY, part, wanted)
 
 
 IMAGE_TEXT_TO_TEXT = TaskFamily(
@@ -27,6 +41,8 @@ IMAGE_TEXT_TO_TEXT = TaskFamily(
     },
     more_parts={kind: {_EACH_LAYER: "tokens become what each layer adds"} for kind in ("gemma3n", "gemma4")},
     mild=("text_embeddings", "vision_embeddings", _EACH_LAYER),
+    image_parts=("language_model", "vision_embeddings"),
+    record=_record,
     users_load=_LOADED_BY,
     processor="AutoProcessor",
     example="""compression:

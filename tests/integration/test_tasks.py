@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 import openvino as ov
 import pytest
+from PIL import Image
 
 from runner.artifact import openvino_config
 from runner.artifact.card import usage
 from runner.artifact.published import Version
 from runner.base.values import Array
 from runner.data.recorded import Written
-from runner.model import ir
 from runner.model.feed import Feed
 from runner.model.parts import Model
 from runner.registry.tasks import family_of, task_of
+from tests.compressed import weight_types
 from tests.conftest import Ovrun
 from tests.tiny_models import MODELS, OTHERS
 
@@ -287,6 +288,38 @@ def test_a_model_of_images_without_its_processor_is_refused_by_the_plan(
     assert "nothing says how images become its inputs: it has neither preprocessor_config.json nor" in told
 
 
+def test_what_calibrates_a_model_of_images_and_texts_is_judged_by_the_plan(
+    models: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    """Texts alone do not; a row's image has to be there; a recorded part is one stage for all that it calibrates."""
+    parts = (
+        "parts:\n"
+        "  language_model: {mode: int4_sym, group_size: 16, scale_estimation: true, dataset: seen}\n"
+        "  vision_embeddings: {algorithm: quantization, dataset: seen}"
+    )
+    data = "datasets: {seen: {source: file, path: seen.jsonl, column: text"
+    (tmp_path / "seen.jsonl").write_text('{"image": "a.png", "text": "a boat"}\n')
+    write(tmp_path, models / "llava", "image-text-to-text", f"{data}}}}}\n{parts}")
+    told = ovrun("plan", "mine.yaml", code=2).stderr
+    assert 'parts.language_model.dataset: "seen" has no images, and language_model is calibrated with images' in told
+    assert 'parts.vision_embeddings.dataset: "seen" has no images' in told
+    write(tmp_path, models / "llava", "image-text-to-text", f"{data}, image: image}}}}\n{parts}")
+    told = ovrun("plan", "mine.yaml", code=4).stderr
+    assert f'{tmp_path / "seen.jsonl"}:1: column "image": {tmp_path / "a.png"}: No such file' in told
+    Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
+    assert changed(ovrun, "parts.language_model.awq=true") == [
+        "convert to fp16",
+        "compress to int8_asym",
+        "record the inputs of language_model",
+        "collect statistics of language_model on seen",
+        "compress language_model to int4_sym",
+        "record the inputs of vision_embeddings",
+        "quantize vision_embeddings to int8",
+        "assemble",
+        "verify",
+    ]
+
+
 @pytest.mark.parametrize(
     ("missing", "told", "code"),
     [
@@ -332,11 +365,6 @@ def test_a_tokenizer_that_cannot_be_loaded_ends_the_conversion(models: Path, ovr
     write(tmp_path, tmp_path / "model", "text2text-generation-with-past")
     assert f"{tmp_path / 'model'}: its tokenizer cannot be loaded" in ovrun("optimize", "mine.yaml", code=4).stderr
     assert not (tmp_path / "outputs" / "mine").exists()
-
-
-def weight_types(whole: Model, part: str) -> set[str]:
-    """The types below 16 bits that a part's constants have."""
-    return set(ir.constants(whole.read(part))) & {"i4", "u4", "i8", "u8"}
 
 
 def changed(ovrun: Ovrun, override: str) -> list[str]:

@@ -100,14 +100,15 @@ def _compression(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iter
 
 
 def _parts(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[Finding]:
-    """A part's settings are those of weight compression, without data, or those of quantization."""
+    """A part's settings are those of weight compression or of quantization."""
     for at, step in build.parts_of(config):
         if step["algorithm"] == "quantization":
             yield from _quantized_part(at, step, config, bad)
-        elif "dataset" in step:
-            what = "a dataset of weight compression feeds a model of one part, and this is one of several"
-            yield Finding((*at, "dataset"), what, "compress its weights without it")
-        elif _ok(at, bad):
+            continue
+        if _ok((*at, "dataset"), bad):
+            yield from _reference(at, step.get("dataset"), _mapping(config, "datasets"))
+        yield from _calibration(at, step.get("dataset"), _mapping(config, "datasets"), bad)
+        if _ok(at, bad):
             yield from weight_rules.check(at, step)
     for at, whole in build.steps_of(config) if "parts" in config else ():
         if isinstance(whole, dict) and whole.get("algorithm") == "quantization":

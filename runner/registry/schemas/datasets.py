@@ -73,5 +73,5 @@ def _refusals(formats: Formats) -> Iterator[tuple[str, Schema]]:
 def _needed(formats: Formats) -> Iterator[Schema]:
     """Keys without which a format gives nothing."""
     for shape, own, _ in _shapes(formats):
-        columns = {"anyOf": [{"required": [key]} for key in KEYS["rows"]], "errorMessage": _NO_COLUMN}
+        columns = {"anyOf": [{"required": [key]} for key in KEYS["rows"] if key != "image"], "errorMessage": _NO_COLUMN}
         yield {"$comment": _MADE, "if": _of(own), "then": columns if shape == "rows" else {"required": ["inputs"]}}

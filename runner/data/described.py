@@ -1,0 +1,120 @@
+"""What goes into a part of a model of images and texts, recorded while the whole reads both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import runner.base.files as fs
+from runner.data import read_images
+from runner.data.calibration import draw
+from runner.data.images import ImageText, opened
+from runner.data.recorded import Listening, Wanted
+from runner.errors import SourceError
+from runner.model.feed import Feed
+from runner.model.sight import image_token
+from runner.model.trial import load
+from runner.recipe.types import RUNTIME
+
+if TYPE_CHECKING:
+    import torch
+
+_WRITES = "language_model"
+"""The part that gets the embeddings of images and texts; the others are called on the way."""
+_OF_LAYERS = "per_layer_inputs"
+"""What the language model of Gemma 4 gets besides."""
+_LARGEST = 600
+"""Pixels a side; a larger image is made smaller, as Optimum's own calibration does."""
+
+
+def of_image_texts(folder: Path, loaded_by: str, part: str, wanted: Wanted) -> Iterator[Feed]:
+    """The inputs of a part while the model reads each image with its text, as its processor and chat template put them.
+
+    Args:
+        loaded_by: a class of Optimum Intel for models that write about images.
+
+    Raises:
+        SourceError: an image can't be read, or the model's processor makes nothing of it and its text.
+    """
+    images = read_images(wanted.dataset)
+    whole = _Whole(folder, loaded_by)
+    recorded = 0
+    for index in draw(len(images), wanted.count, wanted.seed):
+        found = whole.fed(part, images[index])[: wanted.count - recorded]
+        yield from found
+        recorded += len(found)
+
+
+class _Whole:
+    """A model that writes about images, and its processor."""
+
+    def __init__(self, folder: Path, loaded_by: str) -> None:
+        from transformers import AutoProcessor
+
+        self.model = load(folder, loaded_by, ov_config=dict(RUNTIME))
+        self.token = image_token(fs.read_object(folder / "config.json"))
+        self.heard: dict[str, list[Feed]] = {}
+        try:
+            self.processor = AutoProcessor.from_pretrained(folder)
+        except Exception as error:  # whatever these libraries raise
+            message = f"{folder}: its processor can't be loaded: {error}"
+            raise SourceError(message) from error
+
+    def fed(self, part: str, one: ImageText) -> list[Feed]:
+        """What goes into a part: one feed, or one for each piece into which an image is cut."""
+        heard = [] if part == _WRITES else self._heard(part)
+        heard.clear()
+        image = opened(one)
+        image.thumbnail((_LARGEST, _LARGEST))
+        try:
+            feed = self._embedded(self._prepared(one, image))
+        except SourceError:
+            raise
+        except Exception as error:  # whatever these libraries raise
+            message = f"{one.where}: the model can't read this image with this text: {error}"
+            raise SourceError(message) from error
+        return [feed] if part == _WRITES else [single for several in heard for single in _singly(several)]
+
+    def _heard(self, part: str) -> list[Feed]:
+        """What a part that is called on the way was fed; it is listened to from the first time on."""
+        if part not in self.heard:
+            component, self.heard[part] = getattr(self.model, part), []
+            component.compile()
+            component.request = Listening(component.request, self.heard[part])
+        return self.heard[part]
+
+    def _prepared(self, one: ImageText, image: object) -> Mapping[str, torch.Tensor]:
+        """What the processor makes of an image and a text.
+
+        Raises:
+            SourceError: it leaves out the image.
+        """
+        tokenizer = getattr(self.processor, "tokenizer", None)
+        inputs: Mapping[str, torch.Tensor] = self.model.preprocess_inputs(
+            text=one.text, image=image, processor=self.processor, tokenizer=tokenizer, config=self.model.config
+        )
+        if self.token is not None and not (inputs["input_ids"] == self.token).any():
+            message = f"{one.where}: the model's processor leaves the image out of the text"
+            raise SourceError(message, hint="Its chat template has to write the token in whose place the image stands.")
+        return inputs
+
+    def _embedded(self, inputs: Mapping[str, torch.Tensor]) -> Feed:
+        """What the language model gets of an image and a text."""
+        embedded, mask, positions, *more = self.model.get_multimodal_embeddings(**inputs)
+        writer = self.model.language_model
+        own = {_OF_LAYERS: more[0]} if more and _OF_LAYERS in writer.input_names else {}
+        fed = writer.prepare_inputs(
+            input_ids=None, attention_mask=mask, position_ids=positions, inputs_embeds=embedded, **own
+        )
+        return {name: np.asarray(array) for name, array in fed.items()}
+
+
+def _singly(feed: Feed) -> list[Feed]:
+    """Pieces of images one by one, where nothing but pieces is fed; the rest as it is."""
+    several = len(feed) == 1 and all(array.ndim == 4 for array in feed.values())
+    if not several:
+        return [feed]
+    return [{name: array[index : index + 1]} for name, array in feed.items() for index in range(len(array))]
