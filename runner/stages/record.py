@@ -10,7 +10,7 @@ from runner.base.progress import Progress
 from runner.recipe.datasets import calibrating, kinds
 from runner.recipe.types import Dataset, Quantization, WeightCompression
 from runner.registry.tasks import TASKS, TaskFamily, family_of
-from runner.stages import Build, P, Task
+from runner.stages import Build, P, Task, verify
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -84,6 +84,11 @@ def libraries(params: Params) -> tuple[str, ...]:
     family = TASKS[params.family]
     images = ("pillow",) if params.part in family.image_parts else ()
     return tuple(dict.fromkeys(("numpy", "tokenizers", *images, *family.versions)))
+
+
+def template(params: Params) -> str | None:
+    """As the trial's, which uses the model too."""
+    return verify.template(verify.Params(params.family, TASKS[params.family].revision))
 
 
 def prepare(params: Params) -> None:
