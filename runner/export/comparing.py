@@ -6,7 +6,7 @@ import contextlib
 import ctypes
 import gc
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,6 +121,23 @@ def too_large(folder: Path, precision: str, check: str) -> str | None:
     )
 
 
+def counterparts(wanted: Outputs, got: Outputs, known: Mapping[str, Collection[str]]) -> dict[str, str]:
+    """Converted output -> the original's; both models have them in their order.
+
+    An output that has none of the original's names is the one at the same place among the others of the original, if
+    there are as many of them and all have the same shapes.
+
+    Args:
+        known: name of a converted output -> all names that it has.
+    """
+    found = {name: next((one for one in (name, *sorted(names)) if one in wanted), "") for name, names in known.items()}
+    left = [name for name in wanted if name not in found.values()]
+    unnamed = [name for name, one in found.items() if not one]
+    if [wanted[name].shape for name in left] == [got[name].shape for name in unnamed]:
+        found |= dict(zip(unnamed, left, strict=True))
+    return {name: one for name, one in found.items() if one}
+
+
 def shapes(feed: Mapping[str, Array]) -> str:
     """`input_ids [2, 13], attention_mask [2, 13]`."""
     return ", ".join(f"{name} {list(array.shape)}" for name, array in feed.items())
@@ -168,6 +185,11 @@ class Converted:
     def _infer(self, feed: Feed) -> Outputs:
         self.request.infer(feed, share_inputs=True)
         return {name: self.request.get_output_tensor(index).data.copy() for index, name in enumerate(self.names)}
+
+    @property
+    def known(self) -> dict[str, set[str]]:
+        """First name of each output -> all of its names."""
+        return {name: port.get_names() for name, port in zip(self.names, self.model.outputs, strict=True)}
 
     @property
     def names(self) -> list[str]:

@@ -49,7 +49,7 @@ def export(source: Path, out: Path, params: ExportParams, progress: Progress) ->
     refuse_broken_tokenizer(out, source)
     if not params.check:
         return {"steps": {}}
-    from runner.export.onnx_runtime import compare
+    from runner.export.file_check import compare
 
     return {"steps": {}, "conversion": asdict(compare(source, out, params.precision, params.check))}
 

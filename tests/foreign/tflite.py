@@ -11,23 +11,32 @@ import numpy as np
 from tests.foreign.nets import Dense, dense
 
 _FULLY_CONNECTED, _FULLY_CONNECTED_OPTIONS, _RELU = 9, 8, 1
+_INT8 = 9
 
 
-def tflite_file(path: Path, net: Dense | None = None) -> Path:
-    """Write a model of two fully connected layers, the first with ReLU, for a batch of 1."""
+def tflite_file(path: Path, net: Dense | None = None, *, outputs: tuple[str, ...] = ("y",), int8: bool = False) -> Path:
+    """Write a model of two fully connected layers, the first with ReLU, for a batch of 1.
+
+    Args:
+        outputs: of `h`, what the first layer gives, and `y`.
+        int8: whether the weights of the second layer have 8 bits and a scale.
+    """
     net = net or dense()
     out = flatbuffers.Builder(8192)
+    scale = float(np.abs(net.w2).max()) / 127
+    second = np.round(net.w2 / scale).astype(np.int8) if int8 else net.w2
     # A weight is stored [outputs, inputs], in a buffer of its own; buffer 0 is empty and stands for "no data".
-    buffers = [_table(out, {}), _buffer(out, net.w1.T.tobytes()), _buffer(out, net.w2.T.tobytes())]
+    buffers = [_table(out, {}), _buffer(out, net.w1.T.tobytes()), _buffer(out, second.T.tobytes())]
     tensors = [
         _tensor(out, "x", (1, 16)),
         _tensor(out, "w1", (32, 16), buffer=1),
         _tensor(out, "h", (1, 32)),
-        _tensor(out, "w2", (8, 32), buffer=2),
+        _tensor(out, "w2", (8, 32), buffer=2, scale=scale if int8 else None),
         _tensor(out, "y", (1, 8)),
     ]
     operators = [_fully_connected(out, (0, 1), 2, _RELU), _fully_connected(out, (2, 3), 4)]
-    parts = {0: _offsets(out, tensors), 1: _integers(out, (0,)), 2: _integers(out, (4,)), 3: _offsets(out, operators)}
+    ends = tuple({"h": 2, "y": 4}[name] for name in outputs)
+    parts = {0: _offsets(out, tensors), 1: _integers(out, (0,)), 2: _integers(out, ends), 3: _offsets(out, operators)}
     graph = _table(out, {slot: ("UOffsetTRelative", part) for slot, part in parts.items()})
     code = _table(out, {0: ("Int8", _FULLY_CONNECTED), 2: ("Int32", 1), 3: ("Int32", _FULLY_CONNECTED)})
     lists = {1: _offsets(out, [code]), 2: _offsets(out, [graph]), 4: _offsets(out, buffers)}
@@ -45,10 +54,18 @@ def _buffer(out: flatbuffers.Builder, data: bytes) -> int:
     return _table(out, {0: ("UOffsetTRelative", out.EndVector())})
 
 
-def _tensor(out: flatbuffers.Builder, name: str, shape: tuple[int, ...], buffer: int = 0) -> int:
-    """A tensor of float32, which is type 0."""
+def _tensor(
+    out: flatbuffers.Builder, name: str, shape: tuple[int, ...], buffer: int = 0, scale: float | None = None
+) -> int:
+    """A tensor of float32, which is type 0, or of int8 with a scale."""
     sizes, label = _integers(out, shape), out.CreateString(name)
-    return _table(out, {0: ("UOffsetTRelative", sizes), 2: ("Uint32", buffer), 3: ("UOffsetTRelative", label)})
+    fields = {0: ("UOffsetTRelative", sizes), 2: ("Uint32", buffer), 3: ("UOffsetTRelative", label)}
+    if scale is not None:
+        scales, zeros = np.asarray([scale], np.float32), np.asarray([0], np.int64)
+        parts = {2: out.CreateNumpyVector(scales), 3: out.CreateNumpyVector(zeros)}
+        quantized = _table(out, {slot: ("UOffsetTRelative", part) for slot, part in parts.items()})
+        fields |= {1: ("Int8", _INT8), 4: ("UOffsetTRelative", quantized)}
+    return _table(out, fields)
 
 
 def _fully_connected(out: flatbuffers.Builder, inputs: tuple[int, ...], output: int, activation: int = 0) -> int:

@@ -9,10 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import openvino as ov
 import pytest
 
+from runner.export import file_check, litert
+from runner.export.comparing import relative_l2
 from tests.conftest import Ovrun
-from tests.foreign import conv, onnx_file, tflite_file
+from tests.foreign import conv, onnx_file, tensorflow_frozen, tflite_file
 from tests.outputs import manifest_of
 from tests.tiny_models import MODELS
 
@@ -105,9 +109,35 @@ def test_an_onnx_file_is_held_against_onnx_runtime(ovrun: Ovrun, tmp_path: Path)
     assert list(found["outputs"].values()) == [pytest.approx(0, abs=2e-3)]
 
 
+def test_a_tflite_file_is_held_against_litert(ovrun: Ovrun, tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    tflite_file(tmp_path / "net.tflite", outputs=("h", "y"))
+    (tmp_path / "mine.yaml").write_text("model: {source: tflite, path: net.tflite}\nconversion: {check: true}\n")
+    ovrun("optimize", "mine.yaml")
+    found = conversion(tmp_path / "outputs" / "mine" / "1")
+    assert found and found["original"].startswith("LiteRT ") and not found["faults"] and not found["unchecked"]
+    assert found["outputs"] == {"h": pytest.approx(0, abs=2e-3), "y": pytest.approx(0, abs=2e-3)}
+    assert "held against its original (LiteRT" in (tmp_path / "outputs" / "mine" / "1" / "README.md").read_text()
+    told = ovrun("optimize", "mine.yaml", "conversion.check={max_relative_l2: 1.0e-9}", code=3).stderr
+    assert "its output y has a relative L2 distance of" in told and "above 1e-09" in told
+
+
+def test_a_quantized_tflite_file_is_not_compared(tmp_path: Path) -> None:
+    """LiteRT rounds the inputs of its second layer to 8 bits, which is more than the tolerance."""
+    pytest.importorskip("ai_edge_litert")
+    source = tflite_file(tmp_path / "net.tflite", int8=True)
+    ov.save_model(ov.Core().read_model(source), tmp_path / "openvino_model.xml", compress_to_fp16=False)
+    why = "the model, for LiteRT computes in integers where a tensor is quantized, as w2 is"
+    found = file_check.compare(source, tmp_path, "fp32", "any")
+    assert found.unchecked == [why] and not found.outputs
+    feed = {"x": np.random.default_rng(0).standard_normal((1, 16)).astype(np.float32)}
+    given = ov.compile_model(tmp_path / "openvino_model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(feed)
+    assert 1e-4 < relative_l2(litert.Original(source).run(feed)["y"], given["y"]) < 0.1
+
+
 def test_what_nothing_runs_is_not_checked_and_that_is_told(ovrun: Ovrun, tmp_path: Path) -> None:
-    tflite_file(tmp_path / "net.tflite")
-    (tmp_path / "mine.yaml").write_text("model: {source: tflite, path: net.tflite}\n")
+    tensorflow_frozen(tmp_path / "net.pb")
+    (tmp_path / "mine.yaml").write_text("model: {source: tensorflow, path: net.pb}\n")
     ovrun("optimize", "mine.yaml")
     found = conversion(tmp_path / "outputs" / "mine" / "1")
     assert found and found["outputs"] == {}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from runner.artifact.conversion import line, misses
-from runner.export.comparing import Compared, relative_l2, too_large, trials
+from runner.export.comparing import Compared, counterparts, relative_l2, too_large, trials
 from runner.model.feed import Feed, Port
 from runner.model.varied import varied
 from runner.recipe.conversion import SMALL_BYTES
+from runner.registry.originals import FILE_RUNNERS
+from tests.conftest import Ovrun
 
 TEXT = tuple(Port(name, (None, None), np.dtype("int64")) for name in ("input_ids", "attention_mask"))
 IMAGE = Port("pixel_values", (None, 3, None, None), np.dtype("float32"))
@@ -65,6 +68,34 @@ def test_of_several_sizes_the_original_says_which_it_takes() -> None:
     assert [feed["x"].size for feed, _ in taken] == [1, 3] and not found.unchecked
     assert list(trials(run, [{"x": np.ones(5)}], found)) == []
     assert found.unchecked == ["the model, for its original does not take x [5]: no such size"]
+
+
+def outputs(**sizes: int) -> dict[str, np.ndarray]:
+    return {name: np.ones(size) for name, size in sizes.items()}
+
+
+def test_outputs_are_those_of_the_same_name_and_the_others_by_their_place() -> None:
+    known = {"a": {"a", "z"}, "b": {"b"}, "output 2": set[str]()}
+    got = {"a": np.ones(2), "b": np.ones(3), "output 2": np.ones(4)}
+    assert counterparts(outputs(z=2, b=3, c=4), got, known) == {"a": "z", "b": "b", "output 2": "c"}
+    assert counterparts(outputs(x=2, y=3, c=4), got, known) == {"a": "x", "b": "y", "output 2": "c"}
+    assert counterparts(outputs(x=3, y=2, c=4), got, known) == {}  # another order, or another model
+    assert counterparts(outputs(b=3, x=2), got, known) == {"b": "b"}
+
+
+@pytest.mark.parametrize(("source", "extra"), [("onnx", "onnxruntime"), ("tflite", "litert")])
+def test_a_check_that_is_asked_for_needs_what_runs_the_file(
+    source: str, extra: str, ovrun: Ovrun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"net.{source}").touch()
+    (tmp_path / "mine.yaml").write_text(
+        f"model: {{source: {source}, path: net.{source}}}\nconversion: {{check: true}}\n"
+    )
+    runner = FILE_RUNNERS[source]
+    monkeypatch.setitem(sys.modules, runner.module, None)  # as if it were not installed
+    told = ovrun("validate", "mine.yaml", code=2).stderr
+    assert f"conversion.check: {runner.name}, which runs the original, is not installed" in told
+    assert f"pip install 'ovrun[{extra}]', or remove it" in told
 
 
 def test_a_miss_names_output_distance_and_tolerance() -> None:

@@ -5,7 +5,6 @@ The rules look at plain data that may be wrong elsewhere, so that all mistakes c
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -22,12 +21,12 @@ from runner.registry import limits
 from runner.registry.formats import givers
 from runner.registry.gates import GateKind
 from runner.registry.metrics import FAMILIES, METRICS
+from runner.registry.originals import FILE_RUNNERS
 from runner.registry.tasks import ARRAYS, OF_SEVERAL_PARTS, family_of
 
 _FILES = {
     "openvino": "the model is OpenVINO's already",
-    **{one: "nothing is known that runs the original" for one in ("tflite", "tensorflow", "paddle")},
-    "onnx": "",
+    **{one: "nothing is known that runs the original" for one in ("tensorflow", "paddle")},
 }
 
 
@@ -173,13 +172,14 @@ def _task(task: object) -> Iterator[Finding]:
 def _conversion(source: object, check: object) -> Iterator[Finding]:
     """A check that is asked for needs something that runs the original."""
     at = ("conversion", "check")
-    if not check or source not in _FILES:
+    if not check:
         return
-    if source != "onnx":
+    if source in _FILES:
         yield Finding(at, f"{_FILES[str(source)]}, so nothing can be held against it", "remove it")
-    elif not importlib.util.find_spec("onnxruntime"):
-        what = "ONNX Runtime, which runs the original, is not installed"
-        yield Finding(at, what, "pip install 'ovrun[onnxruntime]', or remove it")
+    runner = FILE_RUNNERS.get(str(source))
+    if runner and not runner.is_installed:
+        what = f"{runner.name}, which runs the original, is not installed"
+        yield Finding(at, what, f"pip install 'ovrun[{runner.extra}]', or remove it")
 
 
 def _inputs(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[Finding]:
