@@ -30,7 +30,7 @@ from runner.plan.model_rules import (
     not_seen,
     quantized_before,
 )
-from runner.plan.part_rules import check_against_parts, unfed_parts, unknown_parts
+from runner.plan.part_rules import check_against_parts, unfed_parts, unknown_parts, with_state
 from runner.plan.pipeline_rules import check_pipeline
 from runner.plan.types import Measurement, Plan, Stage
 from runner.recipe.judge.weight_rules import INT8
@@ -123,6 +123,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
     """
     parts = _parts_of(located)
     task, problems = located.task, [*unknown_parts(recipe, parts), *unfed_parts(recipe, located.task, parts)]
+    problems += with_state(recipe, task, parts)
     if config and task and located.reader == "transformers":
         problems += [*not_exportable(recipe, config, task), *quantized_before(recipe, config)]
         problems += not_seen(recipe, config, task)

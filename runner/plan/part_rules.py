@@ -17,6 +17,7 @@ _OF_ONE = {
     "accuracy_control": "accuracy control is",
 }
 """Key of a step -> what it is, where a model must have one part for it."""
+_OWN = "give the parts their own in `parts`"
 
 
 def unknown_parts(recipe: Recipe, parts: Collection[str]) -> Iterator[Problem]:
@@ -47,13 +48,8 @@ def check_against_parts(recipe: Recipe, task: str | None, parts: Collection[str]
     family, rest = family_of(task), set(parts) - recipe.parts.keys()
     told = f"and a model for {family.name} has the parts {' and '.join(parts)}"
     for key, step in _steps(recipe):
-        use = (
-            "give the parts their own in `parts`"
-            if isinstance(step, Quantization)
-            else "compress its weights without it"
-        )
         for name in _of_one(recipe, family, step, len(rest)):
-            at = f"{key}.{name}"
+            at, use = f"{key}.{name}", "remove it" if name == "accuracy_control" else _OWN
             yield Problem(recipe.where(at), at, f"{_OF_ONE[name]} of one network, {told}", use)
     for index, _ in enumerate(recipe.accuracy.checks):
         key = f"accuracy.checks.{index}.metric"
@@ -61,17 +57,18 @@ def check_against_parts(recipe: Recipe, task: str | None, parts: Collection[str]
 
 
 def _of_one(recipe: Recipe, family: TaskFamily, step: WeightCompression | Quantization, parts: int) -> Iterator[str]:
-    """The keys of a step for `parts` parts that only a step for one can have."""
-    for name in (name for name in _OF_ONE if getattr(step, name, None) is not None):
-        if name == "accuracy_control" or (parts > 1 and not (name == "dataset" and _for_all(recipe, family, step))):
-            yield name
+    """The keys of a step for `parts` parts of a model of several that only a step for a model of one can have."""
+    if step.dataset is not None and not (isinstance(step, Quantization) and _fed(recipe, family, step, parts)):
+        yield "dataset"
+    if step.ignored_scope is not None and parts > 1:
+        yield "ignored_scope"
+    if isinstance(step, Quantization) and step.accuracy_control is not None:
+        yield "accuracy_control"
 
 
-def _for_all(recipe: Recipe, family: TaskFamily, step: WeightCompression | Quantization) -> bool:
-    """Whether one dataset can calibrate all parts: texts can, and so can what a whole model with a decoder takes."""
-    return isinstance(step, Quantization) and bool(
-        family.cached or "arrays" not in kinds(recipe.datasets[step.dataset])
-    )
+def _fed(recipe: Recipe, family: TaskFamily, step: Quantization, parts: int) -> bool:
+    """Whether one dataset calibrates them all: texts do, and so does what a whole model with a decoder takes."""
+    return parts < 2 or bool(family.cached) or "arrays" not in kinds(recipe.datasets[step.dataset])
 
 
 def _steps(recipe: Recipe) -> Iterator[tuple[str, WeightCompression | Quantization]]:
@@ -100,6 +97,19 @@ def unfed_parts(recipe: Recipe, task: str | None, parts: Collection[str]) -> Ite
             what = f"no text feeds {part}, which takes arrays"
             usable = f"; texts feed {' and '.join(family.text_parts)}" if family.text_parts else ""
             yield Problem(recipe.where(at), at, what, f"use an npz dataset{usable}")
+
+
+def with_state(recipe: Recipe, task: str | None, parts: Collection[str]) -> Iterator[Problem]:
+    """What can't be done to a part that is calibrated with its state.
+
+    Args:
+        task: Optimum's name.
+        parts: the names of those that the model may have; none if nobody knows yet.
+    """
+    for key, part, step in _of_parts(recipe, parts):
+        if part in family_of(task).cached and isinstance(step, WeightCompression) and step.gptq:
+            what = f"NNCF's GPTQ runs pieces of a model, which have no state, and {part} is calibrated with its own"
+            yield Problem(recipe.where(f"{key}.gptq"), f"{key}.gptq", what, "remove it, or try scale_estimation")
 
 
 def _of_parts(

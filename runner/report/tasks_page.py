@@ -40,7 +40,8 @@ What other parts feed is recorded while the whole is used, once for all settings
 of a text is drawn in 4 steps; T5, BART and Whisper write greedily about each text or recording, and their decoder is
 quantized on its inputs, each answer from its beginning. Such a decoder's dataset is one for the encoder, so
 `compression: {{algorithm: quantization, dataset: texts}}` quantizes both halves. `subset_size` counts tokens of answers
-then: 16 of each or, if the dataset is too short for that, up to 128.
+then: 16 of each or, if the dataset is too short for that, up to 128. A pipeline is quantized as a whole in this way
+with `parts: {{vae_encoder: none}}`, since no text feeds that.
 
 The parts of a model of images and texts are calibrated in the same way by a jsonl file that names an image beside each
 text:

@@ -139,6 +139,14 @@ def test_parts_are_quantized_on_what_goes_into_them(
     told = json.loads(ovrun("plan", name, "parts.unet.preset=mixed", "--json").stdout)
     needed = [stage["label"] for stage in told["stages"] if stage["state"] != "cached"]
     assert needed == ["quantize unet to int8", "assemble", "verify"]
+    whole = "compression: {algorithm: quantization, dataset: texts, subset_size: 6}\nparts: {vae_encoder: none}\n"
+    recipe(tmp_path, pipelines("stable-diffusion"), data + whole)
+    told = json.loads(ovrun("plan", name, "--json").stdout)
+    assert [stage["label"] for stage in told["stages"] if stage["state"] == "cached"] == [
+        "convert to fp16",
+        "record the inputs of unet",
+        "quantize unet to int8",
+    ]
     other = "parts: {vae_encoder: {algorithm: quantization, dataset: texts}}\n"
     recipe(tmp_path, pipelines("stable-diffusion"), data + other)
     assert "parts.vae_encoder.dataset: no text feeds vae_encoder" in ovrun("plan", name, code=2).stderr

@@ -420,6 +420,9 @@ def test_what_needs_one_network_is_refused_for_models_of_several_parts(
     told = ovrun("plan", "mine.yaml", code=2).stderr
     assert "compression.ignored_scope: names of operations are of one network" in told
     assert "compression.dataset" not in told
+    low = "parts: {decoder: {mode: int4_sym, group_size: 16, dataset: text, gptq: true}}"
+    (tmp_path / "mine.yaml").write_text("\n".join([lines[0], low, lines[2]]))
+    assert "parts.decoder.gptq: NNCF's GPTQ runs pieces of a model" in ovrun("plan", "mine.yaml", code=2).stderr
 
 
 @pytest.mark.parametrize(

@@ -110,9 +110,9 @@ def _parts(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[F
         if _ok(at, bad):
             yield from weight_rules.check(at, step)
     for at, whole in build.steps_of(config) if "parts" in config else ():
-        if isinstance(whole, dict) and whole.get("algorithm") == "quantization":
-            what = "quantization is for models of one part, and `parts` is for models of several"
-            yield Finding((*at, "algorithm"), what, "use weight_compression, or remove `parts`")
+        if isinstance(whole, dict) and "accuracy_control" in whole:
+            what = "metrics are measured on one network, and `parts` is for models of several"
+            yield Finding((*at, "accuracy_control"), what, "remove it")
 
 
 def _quantized_part(
