@@ -10,9 +10,11 @@ from runner.artifact.checks import gate_text
 from runner.artifact.parts import ratio
 from runner.base.figures import megabytes, number
 from runner.base.safe import code, line, markdown, markdown_cell
+from runner.base.values import numeric
 from runner.recipe.conversion import CONVERSION_TOLERANCE
 from runner.registry.sources import SOURCES
 from runner.registry.tasks import ARRAYS, PAST, TASKS, TaskFamily, family_of
+from runner.sources.adapter import WEIGHTS
 
 if TYPE_CHECKING:
     from runner.artifact.types import Manifest, ModelRecord, SizeRecord
@@ -31,6 +33,16 @@ _SENTENCES = """from sentence_transformers import SentenceTransformer
 model = SentenceTransformer(".", backend="openvino", model_kwargs={"file_name": "openvino_model.xml"})
 embeddings = model.encode(["a text", "another one"])"""
 """For folders that keep what sentence-transformers does after the network: pooling, normalization."""
+
+
+_ADAPTED = """import openvino_genai
+
+adapter = openvino_genai.Adapter("path/to/this/folder/{weights}")
+adapters = openvino_genai.AdapterConfig()
+adapters.add(adapter, {alpha:g})  # lora_alpha / r
+pipe = openvino_genai.LLMPipeline("path/to/this/folder", "CPU", adapters=adapters)
+print(pipe.generate("…", max_new_tokens=64))
+print(pipe.generate("…", max_new_tokens=64, adapters=openvino_genai.AdapterConfig()))  # without it"""
 
 
 def usage(family: TaskFamily) -> str:
@@ -53,7 +65,7 @@ def write_card(path: Path, manifest: Manifest) -> None:
     text = template.render(
         m=manifest,
         metadata=yaml.safe_dump(_one_line(_metadata(manifest)), sort_keys=False, allow_unicode=True),
-        origin=_origin(manifest["model"]),
+        origin=_origin(manifest["model"], merged=_alpha(manifest) is None),
         size=_size(manifest["size"]),
         usage=_usage(manifest),
         inputs=_inputs(manifest),
@@ -83,7 +95,16 @@ def _usage(manifest: Manifest) -> str:
     """How the folder is loaded; a processor would do again what is part of the model."""
     if manifest["recipe"].get("conversion", {}).get("preprocess"):
         return TASKS[ARRAYS].usage
+    alpha = _alpha(manifest)
+    if alpha is not None:
+        return _ADAPTED.format(weights=WEIGHTS, alpha=alpha)
     return _SENTENCES if "modules.json" in manifest["files"] else usage(family_of(manifest["model"]["task"]))
+
+
+def _alpha(manifest: Manifest) -> float | None:
+    """How strong an adapter is that lies beside the model; None where there is none."""
+    told = (stage.get("result", {}).get("alpha") for stage in manifest["stages"] if stage["stage"] == "adapter")
+    return next((numeric(alpha) for alpha in told), None)
 
 
 def _metadata(manifest: Manifest) -> dict[str, object]:
@@ -120,15 +141,21 @@ def _results(manifest: Manifest) -> list[dict[str, object]]:
     ]
 
 
-def _origin(model: ModelRecord) -> str:
-    """Where the model came from, and what was merged into it."""
+def _origin(model: ModelRecord, *, merged: bool) -> str:
+    """Where the model came from, and what was merged into it or lies beside it."""
     if "adapter" in model:
-        said = f"{code(Path(model['adapter']).name)} (SHA-256 `{model['adapter_sha256'][:16]}…`)"
-        return f"{_source(model)}, with the adapter {said} merged into it"
+        where = "merged into it" if merged else "beside it: figures and sizes here are those of the model without it"
+        return f"{_source(model)}, with the adapter {_adapter(model)} {where}"
     if "weights" in model:
         said = f"{code(Path(model['weights']).name)} (SHA-256 `{model['weights_sha256'][:16]}…`)"
         return f"{_source(model)}, with the weights {said}"
     return _source(model)
+
+
+def _adapter(model: ModelRecord) -> str:
+    if "adapter_revision" in model:
+        return f"{code(model['adapter'])} at commit {code(model['adapter_revision'])}"
+    return f"{code(Path(model['adapter']).name)} (SHA-256 `{model['adapter_sha256'][:16]}…`)"
 
 
 def _source(model: ModelRecord) -> str:

@@ -31,8 +31,8 @@ def model(manifest: Manifest, folder: Path, stated: Path | None) -> dict[str, ob
     section = dict(manifest["recipe"]["model"])
     if "revision" in manifest["model"]:
         section["revision"] = manifest["model"]["revision"]
-    if "adapter" in section:
-        section["adapter"] = {"path": _adapter(section["adapter"]["path"], manifest, folder)}
+    if "path" in section.get("adapter", {}):
+        section["adapter"] = {**section["adapter"], "path": _adapter(section["adapter"]["path"], manifest, folder)}
     if "weights" in section:
         section["weights"] = _weights(section["weights"], manifest, folder)
     if "path" not in section:

@@ -56,7 +56,7 @@ def build_manifest(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "identity": identity,
         "model": _model(located, places),
-        "recipe": places.recipe_data(recipe.resolved, located.identity.get("revision")),
+        "recipe": places.recipe_data(recipe.resolved, located.identity),
         "origins": places.origins(recipe.origins),
         "notes": places.said(recipe.notes),
         "seed": recipe.seed,

@@ -33,7 +33,7 @@ class Places:
         self.home = _plain(Path.home())
         stated = (
             recipe.model.path,
-            recipe.model.adapter,
+            recipe.model.adapter.path if recipe.model.adapter else None,
             recipe.model.weights,
             *(data.path for data in recipe.datasets.values()),
         )
@@ -59,11 +59,17 @@ class Places:
             return common != Path(common.anchor)
         return len(common.parts) > 2 and (common == self.home or not self.home.is_relative_to(common))
 
-    def recipe_data(self, resolved: Mapping[str, Any], revision: str | None) -> dict[str, Any]:
-        """The resolved recipe with the paths of its model and data as the artifact says them, and the commit pinned."""
+    def recipe_data(self, resolved: Mapping[str, Any], identity: Mapping[str, str]) -> dict[str, Any]:
+        """The resolved recipe with the paths of its model and data as the artifact says them, and commits pinned.
+
+        Args:
+            identity: what is said of the model's origin.
+        """
         model = self._with_path(resolved["model"])
-        if revision is not None:
-            model["revision"] = revision
+        if "revision" in identity:
+            model["revision"] = identity["revision"]
+        if "adapter_revision" in identity:
+            model["adapter"]["revision"] = identity["adapter_revision"]
         datasets = {name: self._with_path(data) for name, data in resolved.get("datasets", {}).items()}
         known = {"model": model} | ({"datasets": datasets} if "datasets" in resolved else {})
         return {key: known.get(key, value) for key, value in resolved.items()}

@@ -31,6 +31,8 @@ class ModelRecord(TypedDict):
     sha256: NotRequired[str]
     adapter: NotRequired[str]
     adapter_sha256: NotRequired[str]
+    adapter_revision: NotRequired[str]
+    adapter_requested_revision: NotRequired[str]
     weights: NotRequired[str]
     weights_sha256: NotRequired[str]
 

@@ -78,6 +78,7 @@ _RULES: Mapping[str, _Rule] = {
     "compress with data": _Rule(165 * _MB, 3.6, 1.0, 2e-8, widened=2.3),
     "quantize": _Rule(165 * _MB, 3.6, 2.0, 2e-8, widened=2.3),
     "assemble": _Rule(50 * _MB, 0.0, 0.1, 0.0),
+    "adapter": _Rule(80 * _MB, 0.0, 0.1, 0.0),
     "verify": _Rule(145 * _MB, 1.9, 0.5, 5e-9),
     "verify by optimum-intel": _Rule(545 * _MB, 1.9, 4.0, 5e-9),
     "verify by diffusers": _Rule(650 * _MB, 1.9, 7.0, 5e-9),

@@ -82,9 +82,9 @@ def _found(stage: Stage, store: Store) -> Seen:
 
 
 def _model(role: str, model: ModelSource, store: Store) -> Located | Adapter | Weights:
-    """A model or, where that is the role, the adapter that is merged into it or the weights that it gets."""
-    if role == "adapter" and model.adapter:
-        return find(model.adapter, store.digest_memory(str(model.adapter)))
+    """A model or, where that is the role, its adapter or the weights that it gets."""
+    if role == "adapter" and model.adapter and model.adapter.path:
+        return find(model.adapter.path, store.digest_memory(str(model.adapter.path)))
     if role == "weights" and model.weights:
         return find_weights(model.weights, store.digest_memory)
     return sources.locate(replace(model, adapter=None, weights=None), store.digest_memory)

@@ -60,7 +60,7 @@ def _written(stage: Stage, weights: Weights, reads: int) -> int:
             return size // 2 if params.get("part") else size
         case "quantize":
             return weights.count
-        case "fetch" | "inputs" | "assemble":
+        case "fetch" | "inputs" | "assemble" | "adapter":
             return reads
     return 0
 

@@ -15,6 +15,8 @@ from runner.recipe.types import RUNTIME
 _NO_NUMBER = "log_sum_exp"
 """In GenAI's error where probabilities are asked for and the logits are NaN or infinite."""
 
+_PROMPT, _TRIED = "Hello", 16
+"""What an adapter is tried on, and for how many tokens."""
 _STOPS = ("eos_token_id", "stop_token_ids", "stop_strings")
 _UNLIMITED = (1 << 64) - 1
 _TOLD = (
@@ -77,6 +79,37 @@ def told(config: Any) -> dict[str, object]:
         "stop_token_ids": sorted(config.stop_token_ids),
         "stop_strings": sorted(config.stop_strings),
     }
+
+
+def adapted(folder: Path, adapter: Path, alpha: float) -> str:
+    """Some tokens with an adapter and without it, by one pipeline; in words, how they differ.
+
+    Args:
+        adapter: the file of its weights.
+        alpha: how strong it is.
+
+    Raises:
+        SourceError: GenAI can't load them together.
+        StageError: the runtime fails.
+    """
+    import openvino_genai as genai
+
+    try:
+        loaded = genai.AdapterConfig()
+        loaded.add(genai.Adapter(str(adapter)), alpha)
+        pipeline = genai.LLMPipeline(str(folder), "CPU", adapters=loaded, **RUNTIME)
+    except RuntimeError as error:
+        message = f"{folder}: OpenVINO GenAI can't load it with the adapter: {reason(error)}"
+        raise SourceError(message) from error
+    config = greedy(pipeline, _TRIED)
+    config.ignore_eos = True
+    try:
+        given = [pipeline.generate([_PROMPT], config, adapters=one).texts[0] for one in (loaded, genai.AdapterConfig())]
+    except RuntimeError as error:
+        message = f"{folder}: generation with the adapter failed: {reason(error)}"
+        raise StageError(message) from error
+    same = "the same as" if given[0] == given[1] else "others than"
+    return f"with the adapter at alpha {alpha:g}, {_TRIED} tokens, {same} without it"
 
 
 def generator(folder: Path, runtime: Mapping[str, object] | None = None, device: str = "CPU") -> Generator:

@@ -39,7 +39,7 @@ from runner.registry.formats import FORMATS
 from runner.registry.sources import SOURCES
 from runner.registry.tasks import family_of
 from runner.sources import Located
-from runner.stages import assemble, compress, convert, evaluate, inputs, quantize, verify
+from runner.stages import adapter, assemble, compress, convert, evaluate, inputs, quantize, verify
 from runner.store import Store
 
 
@@ -106,9 +106,11 @@ def make_plan(recipe: Recipe, store: Store, memo: Memo | None = None) -> Plan:
     for position, algorithm in enumerate(recipe.compression):
         model = _step(builder, algorithm, position, model, own)
     model = _parts(builder, base, model, own)
-    verified = verify.plan(builder, model)
     checks = enumerate(recipe.accuracy.checks)
     measurements = tuple(_measure(builder, check, i, base, model) for i, check in checks)
+    if located.adapter and not located.adapter.merge:
+        model = adapter.plan(builder, model, located.adapter)
+    verified = verify.plan(builder, model)
     return Plan(recipe, located, tuple(builder.stages.values()), converted, model, verified, measurements)
 
 
@@ -130,8 +132,8 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
         problems += [*no_processor(recipe, located.files, task), *no_tokenizer(recipe, located.files)]
         problems += no_vocoder(recipe, config, located.files, task)
     problems += code_rules.misfits(recipe, located)
-    if recipe.model.adapter:
-        problems += no_adapter(recipe, config, task)
+    if located.adapter:
+        problems += no_adapter(recipe, located.adapter, config, task)
     if config and located.reader == pipeline.READER:
         problems += check_pipeline(recipe, config, task, located.files)
     if config:

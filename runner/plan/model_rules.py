@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from runner.base.keys import version_of
 from runner.base.values import whole
 from runner.errors import Problem
 from runner.export import adapter, exportable, pieces, quantized, sighted
@@ -14,6 +15,8 @@ from runner.model import architecture, vocoder
 from runner.recipe.judge import quantization_rules, weight_rules
 from runner.recipe.types import Quantization, Recipe, WeightCompression
 from runner.registry.tasks import family_of
+from runner.sources import apart
+from runner.sources.adapter import Adapter
 
 _FIXED = ("mxfp4", "mxfp8_e4m3", "nvfp4")
 """Modes that have one group size only."""
@@ -23,6 +26,8 @@ _SOUNDS = "vocoder"
 """The part that gives sound, of a model that speaks."""
 _PROCESSOR = {"preprocessor_config.json", "processor_config.json"}
 """Files that say how images become inputs; either will do."""
+_APART = ("text-generation-with-past",)
+"""The tasks of which OpenVINO GenAI loads a model with an adapter beside it."""
 _USUAL = (16, 32, 64, 128, 256)
 _NO_AWQ = frozenset({"gpt2"})
 """Model types on which NNCF's AWQ finds nothing to do: the result has the same bytes without it."""
@@ -61,10 +66,30 @@ def quantized_before(recipe: Recipe, config: Mapping[str, object]) -> Iterator[P
         yield Problem(recipe.where(key), key, what, allowed)
 
 
-def no_adapter(recipe: Recipe, config: Mapping[str, object] | None, task: str | None) -> Iterator[Problem]:
-    """Why the recipe's adapter can't be merged into its model."""
-    for what, allowed in adapter.misfits(config or {}, task) if task else ():
-        yield Problem(recipe.where("model.adapter"), "model.adapter", what, allowed)
+def no_adapter(
+    recipe: Recipe, found: Adapter, config: Mapping[str, object] | None, task: str | None
+) -> Iterator[Problem]:
+    """Why the recipe's adapter can't be merged into its model, or loaded beside it."""
+    if found.merge:
+        for what, allowed in adapter.misfits(config or {}, task) if task else ():
+            yield Problem(recipe.where("model.adapter"), "model.adapter", what, allowed)
+        return
+    for key, what in _not_apart(recipe, found, task):
+        allowed = {"model.adapter.merge": "allowed: true, which merges it"}.get(key, "allowed: true")
+        yield Problem(recipe.where(key), key, what, allowed)
+
+
+def _not_apart(recipe: Recipe, found: Adapter, task: str | None) -> Iterator[tuple[str, str]]:
+    """Why OpenVINO GenAI's LLMPipeline can't load an adapter with the recipe's model: the key, and what is wrong."""
+    key = "model.adapter.merge"
+    if task not in _APART:
+        yield key, f"an adapter is loaded beside a model for {' or '.join(_APART)} alone, by OpenVINO GenAI"
+    yield from ((key, what) for what in apart.misfits(found.settings))
+    for setting in ("stateful", "tokenizer"):
+        if not getattr(recipe.conversion, setting):
+            yield f"conversion.{setting}", "OpenVINO GenAI, which loads the adapter, needs it"
+    if version_of("openvino-genai") == "absent":
+        yield key, "OpenVINO GenAI, which loads the adapter, is not installed (pip install 'ovrun[genai]')"
 
 
 def no_processor(recipe: Recipe, files: Collection[str], task: str) -> Iterator[Problem]:

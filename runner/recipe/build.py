@@ -19,6 +19,7 @@ from runner.recipe.types import (
     RUNTIME,
     Accuracy,
     AccuracyControl,
+    AdapterSource,
     Check,
     Dataset,
     IgnoredScope,
@@ -156,10 +157,16 @@ def model_source(data: Mapping[str, object]) -> ModelSource:
     """The section `model`, whose paths are absolute."""
     revision = {"revision": "main"} if data["source"] == "huggingface" else {}
     paths = {key: Path(text(data[key])) for key in ("path", "weights") if key in data}
-    adapter = {"adapter": Path(text(mapping(data["adapter"])["path"]))} if "adapter" in data else {}
+    adapter = {"adapter": _adapter(mapping(data["adapter"]))} if "adapter" in data else {}
     code = {"code": _code(data)} if "object" in data else {}
     rest = {key: value for key, value in data.items() if key not in _CODE}
     return made(ModelSource, {**revision, **rest, **paths, **adapter, **code})
+
+
+def _adapter(data: Mapping[str, object]) -> AdapterSource:
+    revision = {"revision": "main"} if "id" in data else {}
+    path = {"path": Path(text(data["path"]))} if "path" in data else {}
+    return made(AdapterSource, {**revision, **data, **path})
 
 
 _CODE = ("object", "arguments", "example")

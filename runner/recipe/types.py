@@ -20,11 +20,24 @@ RUNTIME: Mapping[str, object] = {
 
 
 @dataclass(frozen=True)
+class AdapterSource:
+    """Where an adapter comes from: a folder, or a hub by `id` and `revision`.
+
+    `merge` says whether it becomes part of the model's weights, or lies beside the model as it is.
+    """
+
+    path: Path | None = None
+    id: str | None = None
+    revision: str | None = None
+    merge: bool = True
+
+
+@dataclass(frozen=True)
 class ModelSource:
     """Where the model comes from. Paths are absolute; `task` is an Optimum task name.
 
-    `adapter` is the folder of a PEFT adapter that is merged into the model; `code` says what of a Python file makes
-    it, and `weights` is the file of the weights that it gets.
+    `adapter` is what PEFT trained for it; `code` says what of a Python file makes it, and `weights` is the file of the
+    weights that it gets.
     """
 
     source: str
@@ -34,7 +47,7 @@ class ModelSource:
     task: str | None = None
     trust_remote_code: bool = False
     allow_pickle: bool = False
-    adapter: Path | None = None
+    adapter: AdapterSource | None = None
     weights: Path | None = None
     code: Code | None = None
 

@@ -23,7 +23,7 @@ def check_fetched(plan: Plan, stage: Stage, entry: Entry) -> None:
     Raises:
         RecipeError: the recipe does not fit the model.
     """
-    if stage.name == "fetch":
+    if stage.name == "fetch" and stage.params == plan.located.fetch:
         files = {name: entry.files / name for name in listing.names(entry.files)}
         located = replace(plan.located, files=files)
         refuse_misfit(plan.recipe, located, fs.read_object(entry.files / "config.json"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from runner.errors import SourceError
-from runner.recipe.types import ModelSource
+from runner.recipe.types import AdapterSource, ModelSource
 from runner.registry.exporters import Example
 from runner.registry.sources import SOURCES
 from runner.sources.adapter import Adapter, find, refuse_misfit
@@ -51,7 +51,7 @@ class Located:
         task: the Optimum task, or None for models that OpenVINO reads.
         config: the model's config.json, or None where there is none yet.
         identity: what a manifest says of the model's origin.
-        adapter: what is to be merged into it, or None.
+        adapter: what was trained for it, or None.
         weights: the file of weights that it gets, or None where it has its own.
         imports: the distributions that the code which makes it imports from; None where no code does.
         example: its inputs, where the recipe says them.
@@ -90,14 +90,21 @@ def locate(model: ModelSource, memory: Memory) -> Located:
         raise SourceError(message) from error
 
 
-def _with_adapter(located: Located, folder: Path, memory: Memory) -> Located:
+def _with_adapter(located: Located, wanted: AdapterSource, memory: Memory) -> Located:
     """A model together with its adapter.
 
     Raises:
         SourceError: there is none, or it is one of another model.
     """
-    adapter = find(folder, memory(str(folder)))
-    if located.path is not None and located.reader == "transformers":
-        refuse_misfit(adapter, located.path)
-    identity = {**located.identity, "adapter": str(folder), "adapter_sha256": adapter.digest}
-    return replace(located, adapter=adapter, identity=identity)
+    if wanted.path is None:
+        from runner.sources import hub_adapter
+
+        adapter, commit = hub_adapter.locate(wanted)
+        said = {"adapter": wanted.id, "adapter_revision": commit, "adapter_requested_revision": wanted.revision}
+    else:
+        adapter = find(wanted.path, memory(str(wanted.path)))
+        said = {"adapter": str(wanted.path), "adapter_sha256": adapter.digest}
+        if located.path is not None and located.reader == "transformers":
+            refuse_misfit(adapter, located.path)
+    known = {name: value for name, value in said.items() if value}
+    return replace(located, adapter=replace(adapter, merge=wanted.merge), identity={**located.identity, **known})

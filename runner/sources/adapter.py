@@ -1,10 +1,11 @@
-"""A PEFT adapter: a folder of small weights that are merged into a model before that is converted."""
+"""A PEFT adapter: a folder of small weights that are merged into a model, or lie beside the converted one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import runner.base.files as fs
 from runner.base.words import near
@@ -12,6 +13,9 @@ from runner.errors import SourceError
 from runner.model import listing
 from runner.model.check import safetensors_files
 from runner.model.safetensors import check_safetensors, shapes
+
+if TYPE_CHECKING:
+    from runner.sources import Fetch
 
 SETTINGS, WEIGHTS, PICKLE = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
 MERGED = ("IA3", "LOHA", "LOKR", "LORA")
@@ -26,16 +30,26 @@ class Adapter:
 
     Attributes:
         kind: PEFT's name of its method, such as LORA.
-        digest: SHA-256 over its two files.
-        files: name -> file.
-        base: the model that it was trained for, as its configuration names it.
+        settings: its configuration.
+        digest: SHA-256 over its two files, or None while they have to be fetched.
+        files: name -> file, if they are here.
+        fetch: what has to be fetched first, or None.
+        merge: whether it becomes part of the model's weights.
     """
 
     path: Path
     kind: str
-    digest: str
-    files: Mapping[str, Path] = field(hash=False)
-    base: str | None
+    settings: Mapping[str, object] = field(hash=False)
+    digest: str | None = None
+    files: Mapping[str, Path] = field(default_factory=dict, hash=False)
+    fetch: Fetch | None = None
+    merge: bool = True
+
+    @property
+    def base(self) -> str | None:
+        """The model that it was trained for, as its configuration names it."""
+        said = self.settings.get("base_model_name_or_path")
+        return said if isinstance(said, str) else None
 
 
 def find(path: Path, memory: Path) -> Adapter:
@@ -52,16 +66,24 @@ def find(path: Path, memory: Path) -> Adapter:
         message = f"{path}: there is no adapter: it has no {SETTINGS}"
         raise SourceError(message, hint="model.adapter.path is a folder, relative to the file that states it.")
     files = listing.real_files(path, [SETTINGS, *([WEIGHTS] if WEIGHTS in there else [])])
+    told = described(path)
+    if WEIGHTS not in there:
+        raise _no_weights(path, PICKLE in there)
+    check_safetensors(files[WEIGHTS])
+    return replace(told, digest=fs.digest_paths(files, memory), files=files)
+
+
+def described(path: Path) -> Adapter:
+    """What an adapter's configuration tells of it.
+
+    Raises:
+        SourceError: it can't be read, or is of a method that can't be merged.
+    """
     settings = listing.reader(path)(SETTINGS)
     if not isinstance(settings, dict):
         message = f"{path / SETTINGS}: holds no JSON object"
         raise SourceError(message)
-    kind = _kind(path, settings)
-    if WEIGHTS not in there:
-        raise _no_weights(path, PICKLE in there)
-    check_safetensors(files[WEIGHTS])
-    base = settings.get("base_model_name_or_path")
-    return Adapter(path, kind, fs.digest_paths(files, memory), files, base if isinstance(base, str) else None)
+    return Adapter(path, _kind(path, settings), settings)
 
 
 def _kind(path: Path, settings: Mapping[str, object]) -> str:

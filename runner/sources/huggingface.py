@@ -42,7 +42,7 @@ def locate(model: ModelSource, memory: Memory) -> Located:
     """Find the commit of a hub model and the names of its files; these come with the fetch stage."""
     assert model.id is not None
     revision = model.revision or "main"
-    commit = revision if _COMMIT.fullmatch(revision) else _resolve(model.id, revision)
+    commit = resolve(model.id, revision)
     config = _config(model.id, commit)
     files = _names(model, commit, memory(f"files of {model.id} at {commit}"))
     return Located(
@@ -67,7 +67,7 @@ def _config(repo: str, commit: str) -> dict[str, object] | None:
     Raises:
         SourceError: it is of a pipeline that can't be converted.
     """
-    snapshot = _snapshot(repo, commit)
+    snapshot = snapshot_of(repo, commit)
     for name, key in ((listing.CONFIG, "model_type"), (pipeline.INDEX, _CLASS)):
         if not (snapshot / name).is_file() and not _offline():
             with contextlib.suppress(Exception):  # the fetch stage will say why
@@ -90,7 +90,7 @@ def _names(model: ModelSource, commit: str, memory: Path) -> list[str] | None:
     Without the hub's list, the cache is taken to hold all where it holds a configuration and whole weights.
     """
     assert model.id is not None
-    snapshot = _snapshot(model.id, commit)
+    snapshot = snapshot_of(model.id, commit)
     there: Collection[str] | None = _listed(model.id, commit, memory)
     if there is None:
         there = wanted_files.cached(snapshot)
@@ -138,19 +138,19 @@ def fetch(wanted: Fetch, out: Path, progress: Progress) -> dict[str, object]:
         allow_pickle=wanted.allow_pickle,
         trust_remote_code=wanted.trust_remote_code,
     )
-    snapshot = _snapshot(wanted.id, wanted.commit)
+    snapshot = snapshot_of(wanted.id, wanted.commit)
     names: Sequence[str] = wanted.files
-    _bring(model, snapshot, names or [listing.CONFIG], progress)
+    bring(model, snapshot, names or [listing.CONFIG], progress)
     names = names or wanted_files.without_shards(snapshot, _repository(model), model)
     read = listing.reader(snapshot)
     if not wanted_files.is_pipeline(names) and listing.main_weights(names, read, model.allow_pickle) is None:
         raise _no_weights(model)
-    _bring(model, snapshot, names, progress)
+    bring(model, snapshot, names, progress)
     names = sorted({*names, *wanted_files.shards_of(names, read)})
-    _bring(model, snapshot, names, progress)
+    bring(model, snapshot, names, progress)
     for name, path in listing.real_files(snapshot, names).items():
-        bring = fs.link_file if name.endswith((".safetensors", ".bin")) else fs.copy_file
-        bring(path, out / name)
+        take = fs.link_file if name.endswith((".safetensors", ".bin")) else fs.copy_file
+        take(path, out / name)
         refuse_damaged(path, out / name)
     if wanted_files.is_pipeline(names):
         pipeline.check(out)
@@ -159,12 +159,14 @@ def fetch(wanted: Fetch, out: Path, progress: Progress) -> dict[str, object]:
     return {"id": wanted.id, "commit": wanted.commit, "files": list(names)}
 
 
-def _snapshot(repo: str, commit: str) -> Path:
+def snapshot_of(repo: str, commit: str) -> Path:
     return cache_folder() / f"models--{repo.replace('/', '--')}" / "snapshots" / commit
 
 
-def _resolve(repo: str, revision: str) -> str:
-    """The commit that a branch or tag is at now; without a network, the one the cache last saw."""
+def resolve(repo: str, revision: str) -> str:
+    """A commit, or the one that a branch or tag is at now; without a network, the one the cache last saw."""
+    if _COMMIT.fullmatch(revision):
+        return revision
     try:
         from huggingface_hub import HfApi
 
@@ -200,7 +202,7 @@ def _repository(model: ModelSource) -> list[str]:
         raise _worded(error, model.id, model.revision) from error
 
 
-def _bring(model: ModelSource, snapshot: Path, names: Collection[str], progress: Progress) -> None:
+def bring(model: ModelSource, snapshot: Path, names: Collection[str], progress: Progress) -> None:
     """Have files of a commit in the cache.
 
     Raises:

@@ -36,6 +36,7 @@ STAGES = {
     "record": "runner.stages.record",
     "quantize": "runner.stages.quantize",
     "assemble": "runner.stages.assemble",
+    "adapter": "runner.stages.adapter",
     "verify": "runner.stages.verify",
     "reference": "runner.stages.reference",
     "evaluate": "runner.stages.evaluate",

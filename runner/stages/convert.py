@@ -8,6 +8,8 @@ from typing import Any, cast
 
 from runner.base.progress import Progress
 from runner.registry.exporters import EXPORTERS, Exporting, ExportParams, Shape
+from runner.sources import Located
+from runner.sources.adapter import Adapter
 from runner.stages import Build, Task, fetch
 
 REVISION = 2
@@ -18,6 +20,7 @@ def plan(build: Build) -> str:
     """The stages that make the uncompressed IR of a recipe's model: fetched, where it is elsewhere, and converted."""
     recipe, located = build.recipe, build.located
     exporter = EXPORTERS[located.reader]
+    merged = located.adapter if located.adapter and located.adapter.merge else None
     whole = Params(
         exporter=exporter.name,
         revision=exporter.revision,
@@ -29,22 +32,23 @@ def plan(build: Build) -> str:
         allow_pickle=recipe.model.allow_pickle,
         check=recipe.conversion.check.of,
         shapes=tuple(Shape(info.sample_size, info.keyword) for info in recipe.input_info),
-        adapter=located.adapter.kind if located.adapter else None,
+        adapter=merged.kind if merged else None,
         code=recipe.model.code,
         imports=located.imports,
     )
     unused = {name: None for name in vars(whole) if name not in {"exporter", "revision", "precision"} | exporter.takes}
     params = replace(whole, **cast(dict[str, Any], unused))
     label = f"convert to {params.precision}"
-    beside = {"adapter": located.adapter, "weights": located.weights}
-    files = {role: (one.path, one.digest) for role, one in beside.items() if one}
+    read = {"source": located, "adapter": merged, "weights": located.weights}
+    after, files = {}, {}
+    for role, one in read.items():
+        if isinstance(one, Located | Adapter) and one.fetch:
+            after[role] = fetch.plan(build, one.fetch)
+        elif one:
+            assert one.path is not None and one.digest is not None
+            files[role] = one.path, one.digest
     models = dict.fromkeys(files, recipe.model)
-    if located.fetch is not None:
-        after = {"source": fetch.plan(build, located.fetch)}
-        return build.add("convert", label, "conversion", params, after=after, files=files, models=models)
-    assert located.path is not None and located.digest is not None
-    files, models = files | {"source": (located.path, located.digest)}, models | {"source": recipe.model}
-    return build.add("convert", label, "conversion", params, files=files, models=models)
+    return build.add("convert", label, "conversion", params, after=after, files=files, models=models)
 
 
 def libraries(params: Params) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Fetch: bring the needed files of a hub model, at one commit, into the store."""
+"""Fetch: bring the needed files of a hub's model or adapter, at one commit, into the store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Params = Fetch
 
 
 def plan(build: Build, wanted: Fetch) -> str:
-    """The stage of a model that is elsewhere."""
+    """The stage of a model or an adapter that is elsewhere."""
     return build.add("fetch", f"fetch {wanted.id}", "model", wanted)
 
 
@@ -26,6 +26,8 @@ def prepare(params: Params) -> None:
 
 def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Download what is not in the hub's local cache, and link the files into the output folder."""
-    from runner.sources import huggingface
+    from runner.sources import hub_adapter, huggingface
 
+    if task.params.files == hub_adapter.FILES:
+        return hub_adapter.fetch(task.params, task.out, progress)
     return huggingface.fetch(task.params, task.out, progress)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from runner.base.progress import Progress
 from runner.registry.exporters import OPTIMUM
 from runner.registry.tasks import TASKS, WRITING, family_of
+from runner.sources import apart
+from runner.sources.adapter import WEIGHTS
 from runner.stages import Build, Task
 
 REVISION = 3
@@ -25,10 +27,24 @@ class Params:
     revision: int
 
 
+@dataclass(frozen=True)
+class WithAdapter(Params):
+    """A model that an adapter lies beside.
+
+    Attributes:
+        alpha: how strong it is, as OpenVINO GenAI is told.
+    """
+
+    alpha: float
+
+
 def plan(build: Build, model: str) -> str:
     """The stage for the finished model of key `model`."""
-    family = family_of(build.located.task)
-    return build.add("verify", "verify", "", Params(family.name, family.revision), after={"model": model})
+    family, adapter = family_of(build.located.task), build.located.adapter
+    params = Params(family.name, family.revision)
+    if adapter and not adapter.merge:
+        params = WithAdapter(family.name, family.revision, apart.alpha(adapter.settings))
+    return build.add("verify", "verify", "", params, after={"model": model})
 
 
 def libraries(params: Params) -> tuple[str, ...]:
@@ -53,4 +69,10 @@ def prepare(params: Params) -> None:
 
 def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Tell what was loaded and what came out."""
-    return asdict(TASKS[task.params.family].use(task.inputs["model"]))
+    used = TASKS[task.params.family].use(task.inputs["model"])
+    if isinstance(task.params, WithAdapter):
+        from runner.model.generation import adapted
+
+        path = task.inputs["model"] / WEIGHTS
+        used = replace(used, ran=f"{used.ran}; {adapted(task.inputs['model'], path, task.params.alpha)}")
+    return asdict(used)

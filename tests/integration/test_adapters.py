@@ -15,7 +15,8 @@ from runner.base import distributions
 from runner.base.keys import version_of
 from runner.errors import SourceError
 from runner.export.adapter import misfits
-from runner.sources.adapter import MERGED, find
+from runner.sources import apart
+from runner.sources.adapter import MERGED, SETTINGS, WEIGHTS, find
 from tests.conftest import Ovrun
 from tests.tiny_adapters import METHODS
 
@@ -40,6 +41,14 @@ def write(folder: Path, base: Path, adapter: Path, precision: str = "fp32") -> N
     source = f"{{source: local, path: {base}, task: text-generation-with-past, adapter: {{path: {adapter}}}}}"
     settings = f"{{precision: {precision}, tokenizer: false}}"
     (folder / "mine.yaml").write_text(f"model: {source}\nconversion: {settings}\n")
+
+
+def write_apart(folder: Path, base: Path, adapter: Path, conversion: str = "precision: fp32") -> None:
+    """A recipe whose adapter lies beside the model."""
+    source = (
+        f"{{source: local, path: {base}, task: text-generation-with-past, adapter: {{path: {adapter}, merge: false}}}}"
+    )
+    (folder / "mine.yaml").write_text(f"model: {source}\nconversion: {{{conversion}}}\n")
 
 
 def copied(made: Path, to: Path, **settings: object) -> Path:
@@ -175,3 +184,140 @@ def test_an_absent_package_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 def test_the_methods_tried_are_those_that_are_taken() -> None:
     assert tuple(sorted(method.removesuffix("Config").upper() for method in METHODS)) == MERGED
+
+
+@pytest.mark.libraries
+@pytest.mark.parametrize("compression", ["", pytest.param("int8_asym", marks=pytest.mark.newest)])
+def test_genai_loads_an_adapter_that_lies_beside_the_model(
+    compression: str, made: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    """What it writes then is what PEFT's merged model writes, and another text than the base's."""
+    adapter = shutil.copytree(made / "other", tmp_path / "adapter")
+    config = adapter / SETTINGS
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"lora_alpha": 24}))
+    write_apart(tmp_path, made / "base-other", adapter)
+    step = f"compression: {{algorithm: weight_compression, mode: {compression}}}\n" if compression else ""
+    (tmp_path / "mine.yaml").write_text((tmp_path / "mine.yaml").read_text() + step)
+    ovrun("optimize", "mine.yaml")
+    version = tmp_path / "outputs" / "mine" / "1"
+    assert (version / WEIGHTS).read_bytes() == (adapter / WEIGHTS).read_bytes()
+    manifest: dict[str, Any] = json.loads((version / "manifest.json").read_text())
+    stages = {stage["stage"]: stage for stage in manifest["stages"]}
+    assert stages["adapter"]["result"] == {"layers": 2, "alpha": 3.0}
+    assert stages["verify"]["result"]["ran"].endswith("with the adapter at alpha 3, 16 tokens, others than without it")
+    assert stages["convert"]["document"]["params"]["adapter"] is None
+    card = (version / "README.md").read_text()
+    assert "beside it: figures and sizes here" in card and "adapters.add(adapter, 3)" in card
+    found = json.loads(run("ask", made / "base-other", adapter, version, "3").splitlines()[-1])
+    assert found["genai"][:4] == found["merged"][:4] != found["base"][:4]
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"peft_type": "IA3"}, "OpenVINO GenAI loads LoRA alone, and this is an adapter of type IA3"),
+        ({"use_dora": True, "bias": "all"}, "OpenVINO GenAI loads plain LoRA alone, and this one has bias, use_dora"),
+        ({"alpha_pattern": {"q_proj": 2}}, "and this one has alpha_pattern; allowed: true, which merges it"),
+    ],
+)
+def test_an_adapter_that_genai_cannot_load_is_told_by_the_plan(
+    settings: dict[str, object], told: str, made: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    write_apart(tmp_path, made / f"base-{METHODS[0]}", copied(made, tmp_path / "adapter", **settings))
+    said = ovrun("plan", "mine.yaml", code=2).stderr
+    assert "mine.yaml:1:" in said and "model.adapter.merge: " in said and told in said
+
+
+def test_a_model_that_no_adapter_can_lie_beside_is_told_by_the_plan(made: Path, ovrun: Ovrun, tmp_path: Path) -> None:
+    write_apart(tmp_path, made / f"base-{METHODS[0]}", made / METHODS[0], "stateful: false, tokenizer: false")
+    said = ovrun("plan", "mine.yaml", "model.task=feature-extraction", code=2).stderr
+    assert "an adapter is loaded beside a model for text-generation-with-past alone, by OpenVINO GenAI" in said
+    for setting in ("stateful", "tokenizer"):
+        assert f"conversion.{setting}: OpenVINO GenAI, which loads the adapter, needs it; allowed: true" in said
+
+
+def test_weights_of_an_adapter_that_genai_would_leave_out_are_told(made: Path, tmp_path: Path) -> None:
+    found = find(made / METHODS[0], tmp_path / "memory")
+    names = [f"__module.model.layers.{layer}.self_attn.q_proj/aten::linear/MatMul" for layer in range(2)]
+    assert apart.place(found, names) == 2
+    with pytest.raises(SourceError, match=r"1 of its weights have no place .* such as model\.layers\.1\.self_attn"):
+        apart.place(found, names[:1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "alpha"),
+    [({"r": 4, "lora_alpha": 16}, 4), ({"r": 4, "lora_alpha": 16, "use_rslora": True}, 8), ({}, 1)],
+)
+def test_how_strong_an_adapter_is(settings: dict[str, object], alpha: float) -> None:
+    assert apart.alpha(settings) == alpha
+
+
+COMMIT = "0123456789abcdef" * 2 + "01234567"
+
+
+@pytest.fixture
+def cached(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An adapter in a hub's cache, in the cache's own layout, and no network."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    home = tmp_path / "cache" / "models--someone--support-lora"
+    for name in ("blobs", "refs", f"snapshots/{COMMIT}"):
+        (home / name).mkdir(parents=True)
+    (home / "refs" / "main").write_text(COMMIT)
+    for number, name in enumerate((SETTINGS, WEIGHTS)):
+        shutil.copy(made / METHODS[0] / name, home / "blobs" / str(number))
+        (home / "snapshots" / COMMIT / name).symlink_to(f"../../blobs/{number}")
+    return home
+
+
+def write_hub(folder: Path, base: Path, more: str = "") -> None:
+    adapter = f"{{id: someone/support-lora{more}}}"
+    source = f"{{source: local, path: {base}, task: text-generation-with-past, adapter: {adapter}}}"
+    (folder / "mine.yaml").write_text(f"model: {source}\nconversion: {{precision: fp32, tokenizer: false}}\n")
+
+
+@pytest.mark.libraries
+def test_an_adapter_of_a_hub_is_fetched_merged_and_pinned(
+    made: Path, cached: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    base = made / f"base-{METHODS[0]}"
+    write_hub(tmp_path, base)
+    ovrun("optimize", "mine.yaml")
+    version = tmp_path / "outputs" / "mine" / "1"
+    found = json.loads(run("compare", base, made / METHODS[0], version).splitlines()[-1])
+    assert found["merged"] < IN_F32 < found["base"]
+    manifest: dict[str, Any] = json.loads((version / "manifest.json").read_text())
+    assert {key: value for key, value in manifest["model"].items() if key.startswith("adapter")} == {
+        "adapter": "someone/support-lora",
+        "adapter_revision": COMMIT,
+        "adapter_requested_revision": "main",
+    }
+    assert manifest["recipe"]["model"]["adapter"] == {"id": "someone/support-lora", "revision": COMMIT}
+    card = (version / "README.md").read_text()
+    assert f"the adapter `someone/support-lora` at commit `{COMMIT}` merged into it" in card
+    assert "Up to date" in ovrun("optimize", "mine.yaml", f"+model.adapter.revision={COMMIT}").stdout
+    assert "made again, byte for byte" in ovrun("reproduce", "mine").stdout
+
+
+def test_an_adapter_of_a_hub_that_is_not_there_is_told_by_the_plan(
+    made: Path, cached: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    write_hub(tmp_path, made / f"base-{METHODS[0]}", ", revision: v2")
+    assert "someone/support-lora is not in the hub's local cache" in ovrun("plan", "mine.yaml", code=4).stderr
+    config = cached / "blobs" / "0"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"peft_type": "PROMPT_TUNING"}))
+    write_hub(tmp_path, made / f"base-{METHODS[0]}")
+    assert "an adapter of type PROMPT_TUNING can't be merged" in ovrun("plan", "mine.yaml", code=4).stderr
+
+
+@pytest.mark.libraries
+def test_an_adapter_of_a_hub_of_another_model_or_pickled_ends_the_run(
+    made: Path, cached: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    write_hub(tmp_path, made / "base-other")
+    assert "not one of this model: the model has no layer" in ovrun("optimize", "mine.yaml", code=4).stderr
+    weights = cached / "snapshots" / COMMIT / WEIGHTS
+    weights.rename(weights.with_name("adapter_model.bin"))
+    write_hub(tmp_path, made / f"base-{METHODS[0]}", f", revision: {COMMIT}")
+    shutil.rmtree(tmp_path / "outputs")
+    assert "someone/support-lora is not in the hub's local cache" in ovrun("optimize", "mine.yaml", code=4).stderr
