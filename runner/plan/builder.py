@@ -106,12 +106,12 @@ def make_plan(recipe: Recipe, store: Store, memo: Memo | None = None) -> Plan:
     for position, algorithm in enumerate(recipe.compression):
         model = _step(builder, algorithm, position, model, own)
     model = _parts(builder, base, model, own)
+    beside = located.adapter if located.adapter and not located.adapter.merge else None
+    whole = adapter.plan(builder, model, beside) if beside else model
+    verified = verify.plan(builder, whole)
     checks = enumerate(recipe.accuracy.checks)
     measurements = tuple(_measure(builder, check, i, base, model) for i, check in checks)
-    if located.adapter and not located.adapter.merge:
-        model = adapter.plan(builder, model, located.adapter)
-    verified = verify.plan(builder, model)
-    return Plan(recipe, located, tuple(builder.stages.values()), converted, model, verified, measurements)
+    return Plan(recipe, located, tuple(builder.stages.values()), converted, whole, verified, measurements)
 
 
 def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | None) -> None:
