@@ -58,24 +58,50 @@ def inner(settings: Settings, name: str) -> Settings:
 
 
 def _pipeline(draft: Draft, settings: Settings) -> None:
-    """Configurations by the names of a pipeline's models; one model alone is what a recipe has."""
+    """Configurations by the names of a pipeline's models, which are the parts of a recipe's model."""
     models = settings["quantization_configs"]
     if isinstance(models, dict) and set(models) == {"model"} and not settings["default_config"]:
         one(draft, ("compression",), inner(inner(settings, "quantization_configs"), "model"))
-        return
-    if models == {}:
+    elif models == {}:
         _one_for_all(draft, settings)
-        return
-    named = ", ".join(models) if isinstance(models, dict) else flow(models)
-    what = f"a pipeline of several models ({named})"
-    wrong(draft, settings, "quantization_configs", what, "a recipe makes one model; write one recipe for each")
+    elif isinstance(models, dict):
+        _default_of_parts(draft, inner(settings, "default_config"), settings)
+        for name, config in models.items():
+            _part(draft, name, config, inner(settings, "quantization_configs"))
+    else:
+        wrong(draft, settings, "quantization_configs", f"{flow(models)} is not a mapping", "names of models")
+
+
+def _default_of_parts(draft: Draft, default: Settings, settings: Settings) -> None:
+    """What all parts without settings of their own get; without it they stay as they are."""
+    if _states(default):
+        one(draft, ("compression",), _with(default, _shared(settings), settings))
+    elif default.values:
+        what = "Optimum Intel writes no more of it than that; state `compression` for the parts that have none here"
+        draft.refuse("parts", f"{settings.names.get('default_config', 'default_config')}", what, default.home)
+
+
+def _part(draft: Draft, name: str, config: object, configs: Settings) -> None:
+    """One of several models, by Optimum's name of it."""
+    own = inner(configs, name)
+    if not isinstance(config, dict):
+        wrong(draft, configs, name, f"{flow(config)} is not a mapping", "settings of a model")
+    elif "full_quantization_config" in config:
+        wrong(draft, configs, name, "weights first, and then activations", "a part of a recipe has one step")
+    else:
+        part = "language_model" if name == "lm_model" else name.removesuffix("_model")
+        one(draft, ("parts", part), own)
+
+
+def _states(settings: Settings) -> bool:
+    """Whether more is left of a default configuration than Optimum Intel's own file keeps."""
+    return bool({name for name, value in settings.values.items() if value is not None} - {"quant_method"})
 
 
 def _one_for_all(draft: Draft, settings: Settings) -> None:
     """One configuration for whatever models there are, of which Optimum Intel's own file keeps next to nothing."""
     default = inner(settings, "default_config")
-    stated = {name for name, value in default.values.items() if value is not None} - {"quant_method"}
-    if stated:
+    if _states(default):
         one(draft, ("compression",), _with(default, _shared(settings), settings))
         return
     said = runtime_info.weights(draft.source.path.parent / MODEL)
@@ -148,6 +174,8 @@ def full_step(draft: Draft, path: KeyPath, settings: Settings) -> None:
     for name, own in defaults.items():
         value = own if settings[name] is None else settings[name]
         remark = "Optimum Intel's default" if settings[name] is None else settings.was(name)
+        if name == "model_type" and settings.values.get(name, own) is None:
+            value, remark = "none", settings.was(name)  # stated: not looked at as a transformer
         draft.put((*path, name), value, remark, settings.origin(name))
     if settings["fast_bias_correction"] is False:
         at = settings.origin("fast_bias_correction")

@@ -75,6 +75,9 @@ def test_each_part_has_what_was_done_to_it_and_those_that_were_left_are_not_ther
     assert told["dtype"] == "int4_int8"
     bits = {part: one["bits"] for part, one in told["quantization_config"]["quantization_configs"].items()}
     assert bits == {"decoder": 4, "encoder": 8}
+    again = import_words([str(tmp_path / openvino_config.FILE)]).config
+    modes = {part: step["mode"] for part, step in again["parts"].items()}
+    assert modes == {"decoder": "int4_sym", "encoder": "int8_sym"} and "compression" not in again
 
 
 def test_parts_of_a_model_that_sees_have_the_names_that_optimum_gives_them(tmp_path: Path) -> None:
