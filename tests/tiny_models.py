@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.geometry_tokenizers import pieces, write_characters, write_json, write_tokenizer_json, write_wordpiece
+from tests.tiny_finders import FINDERS
 from tests.tiny_gemma import gemma3, gemma4
 
 VOCABULARY = 400
@@ -214,6 +215,7 @@ MODELS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "pegasus": ("text2text-generation-with-past", _pegasus),
     "vit": ("image-classification", _vit),
     "segformer": ("semantic-segmentation", _segformer),
+    **FINDERS,
     "clip": ("zero-shot-image-classification", _clip),
     "siglip": ("zero-shot-image-classification", _siglip),
     "speecht5": ("text-to-audio", _speecht5),

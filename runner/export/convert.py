@@ -6,6 +6,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from runner.export import pictured
 from runner.export.model import Precision, Request, refuse_missing
 from runner.export.patches import telling_missing, trace_once
 from runner.model import vocoder
@@ -19,6 +20,12 @@ def convert(request: Request, model: PreTrainedModel, preprocessors: list[object
     import torch
     from optimum.exporters.openvino import export_from_model
 
+    if pictured.TYPES.get(model.config.model_type) == request.task:
+        from runner.export import pictured_convert
+
+        with trace_once():
+            pictured_convert.convert(request, model, preprocessors)
+        return
     with trace_once():
         export_from_model(
             model,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from runner.base.keys import version_of
 from runner.base.words import near
+from runner.export import pictured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,7 +94,10 @@ def _instead(lowest: str | None, highest: str | None) -> str:
 
 @cache
 def _table() -> Table:
+    """Optimum's, and what ovrun adds."""
     table: Table = json.loads(_FILE.read_text(encoding="utf-8"))
+    for kind, task in pictured.TYPES.items():
+        table["types"].setdefault(kind, {})[task] = (None, None)
     return table
 
 

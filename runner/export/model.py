@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from runner.base.words import near
 from runner.errors import SourceError
+from runner.export import pictured
 from runner.export.adapter import DIRECT_TASKS, merge, narrow
 from runner.export.patches import no_initial_values
 from runner.model import listing
@@ -80,6 +81,8 @@ def supported_task(config: PretrainedConfig, task: str) -> str:
 
     task = TasksManager.map_from_synonym(task)
     model_type = getattr(config, "export_model_type", None) or config.model_type
+    if pictured.TYPES.get(model_type) == task:
+        return task
     try:
         tasks = TasksManager.get_supported_tasks_for_model_type(model_type, "openvino", library_name="transformers")
     except KeyError as error:
@@ -228,6 +231,8 @@ def uses_main_export(request: Request, config: PretrainedConfig) -> bool:
     """
     from optimum.exporters.openvino.utils import MULTI_MODAL_TEXT_GENERATION_MODELS
 
+    if pictured.TYPES.get(config.model_type) == request.task:
+        return False
     raw = json.dumps(_raw_config(request))
     return (
         request.task.removesuffix("-with-past") not in DIRECT_TASKS

@@ -10,7 +10,7 @@ from typing import Any
 from runner.base.keys import version_of
 from runner.base.values import whole
 from runner.errors import Problem
-from runner.export import adapter, exportable, pieces, quantized, sighted
+from runner.export import adapter, exportable, pictured, pieces, quantized, sighted
 from runner.model import architecture, vocoder
 from runner.recipe.judge import quantization_rules, weight_rules
 from runner.recipe.types import Quantization, Recipe, WeightCompression
@@ -53,8 +53,8 @@ def not_exportable(recipe: Recipe, config: Mapping[str, object], task: str) -> I
 
 
 def not_seen(recipe: Recipe, config: Mapping[str, object], task: str) -> Iterator[Problem]:
-    """An architecture of images and texts that Optimum Intel converts, and that ovrun can't use."""
-    found = sighted.misfit(config) if task == sighted.TASK else None
+    """An architecture that sees images, that is converted, and that can't be used here."""
+    found = sighted.misfit(config) if task == sighted.TASK else pictured.without_timm(config)
     if found:
         yield Problem(recipe.where("model"), "model", *found)
 

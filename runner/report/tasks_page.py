@@ -6,7 +6,6 @@ import textwrap
 
 from runner.base import streams
 from runner.export import exportable, sighted
-from runner.model import pipeline
 from runner.registry.tasks import ARRAYS, OF_SEVERAL_PARTS, TASKS, TaskFamily, family_of
 
 _HEAD = """\
@@ -75,7 +74,7 @@ _RECIPES = """
 
 The folder stands for any model: `source: huggingface` with `id` and `revision` takes one of a hub. `arrays` are
 for files of other frameworks (`source: onnx`, `tflite`, `tensorflow`, `paddle`, `openvino`) and for `source: pytorch`.
-{without}
+
 """
 
 
@@ -96,18 +95,8 @@ def page() -> str:
     """The whole page; ends in a newline."""
     refused = ", ".join(f"`{name}`" for name in sorted(OF_SEVERAL_PARTS) if family_of(name) is TASKS[ARRAYS])
     rows = "".join(f"{_row(family)}\n" for family in TASKS.values())
-    there = [family for family in TASKS.values() if _convertible(family)]
-    without = ", ".join(f"`{family.name}`" for family in TASKS.values() if family not in there)
-    said = (
-        f"Optimum Intel converts no model for {without}; save such a one as ONNX, or give it as\n`source: pytorch`.\n"
-    )
-    recipes = _RECIPES.format(without=said if without else "")
-    return _HEAD.format(refused=refused) + rows + _seen() + recipes + "\n".join(_example(family) for family in there)
-
-
-def _convertible(family: TaskFamily) -> bool:
-    """Whether there are models that are converted for a task."""
-    return family.name in (ARRAYS, *pipeline.TASKS) or any(exportable.types_for(name) for name in family.names)
+    recipes = "\n".join(_example(family) for family in TASKS.values())
+    return _HEAD.format(refused=refused) + rows + _seen() + _RECIPES + recipes
 
 
 def _seen() -> str:

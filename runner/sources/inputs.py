@@ -16,7 +16,7 @@ from runner.sources.onnx_data import fields, number
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-_OF_IMAGES = frozenset({"image-classification", "semantic-segmentation", "depth-estimation"})
+_OF_IMAGES = frozenset({"image-classification", "semantic-segmentation", "object-detection", "depth-estimation"})
 """Tasks of models whose only input is `pixel_values`."""
 _OTHERS = frozenset({"perceiver"})
 """Types of models of which that is not so."""

@@ -46,6 +46,16 @@ ZERO_SHOT = _sees(
     loaded_by="OVModelForZeroShotImageClassification",
     processor="AutoProcessor",
 )
-OBJECT_DETECTION = _sees("object-detection", "objects and their boxes are found", "ForObjectDetection")
+OBJECT_DETECTION = _sees(
+    "object-detection",
+    "objects and their boxes are found: DETR, Table Transformer, YOLOS",
+    "ForObjectDetection",
+    loaded_by="OVModelForCustomTasks",
+)
 SEMANTIC_SEGMENTATION = _sees("semantic-segmentation", "each place of an image gets a class", "ForSemanticSegmentation")
-DEPTH_ESTIMATION = _sees("depth-estimation", "each place of an image gets a distance", "ForDepthEstimation")
+DEPTH_ESTIMATION = _sees(
+    "depth-estimation",
+    "each place of an image gets a distance: GLPN; DPT and Depth Anything at the one size of images in config.json",
+    "ForDepthEstimation",
+    loaded_by="OVModelForCustomTasks",
+)
