@@ -127,7 +127,7 @@ def quantization_of(steps: Steps) -> Said:
         case [WeightCompression() as step]:
             return _weights(step)
         case [Quantization() as step]:
-            return _full(step)
+            return _hybrid(step) if step.hybrid else _full(step)
         case [WeightCompression() as first, Quantization() as second]:
             weights, full = _weights(first), _full(second)
             if weights["bits"] == 4 and weights["backup_precision"] is None:
@@ -179,6 +179,12 @@ def _backup(step: WeightCompression) -> str | None:
     if step.backup_mode not in (None, *_BACKUPS):
         raise Unsayable
     return None if step.mode in INT8 else step.backup_mode
+
+
+def _hybrid(step: Quantization) -> Said:
+    """OVWeightQuantizationConfig of the weights that are compressed; that the rest is quantized is its method."""
+    weights = WeightCompression(str(step.hybrid), ignored_scope=step.ignored_scope)
+    return {**_weights(weights), "quant_method": "hybrid", "num_samples": step.subset_size}
 
 
 def _full(step: Quantization) -> Said:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 import runner.base.files as fs
 from runner.data import read_images
@@ -22,10 +21,10 @@ from runner.recipe.types import RUNTIME
 if TYPE_CHECKING:
     import torch
 
+    from runner.base.values import Array
+
 _WRITES = "language_model"
-"""The part that gets the embeddings of images and texts; the others are called on the way."""
-_OF_LAYERS = "per_layer_inputs"
-"""What the language model of Gemma 4 gets besides."""
+"""The part that gets the embeddings of images and texts; others are called on the way."""
 _LARGEST = 600
 """Pixels a side; a larger image is made smaller, as Optimum's own calibration does."""
 
@@ -65,25 +64,26 @@ class _Whole:
 
     def fed(self, part: str, one: ImageText) -> list[Feed]:
         """What goes into a part: one feed, or one for each piece into which an image is cut."""
-        heard = [] if part == _WRITES else self._heard(part)
+        heard = self._heard(part)
         heard.clear()
         image = opened(one)
         image.thumbnail((_LARGEST, _LARGEST))
         try:
-            feed = self._embedded(self._prepared(one, image))
+            self._read(part, self._prepared(one, image))
         except SourceError:
             raise
         except Exception as error:  # whatever these libraries raise
             message = f"{one.where}: the model can't read this image with this text: {error}"
             raise SourceError(message) from error
-        return [feed] if part == _WRITES else [single for several in heard for single in _singly(several)]
+        return [single for several in heard for single in _singly(several)]
 
     def _heard(self, part: str) -> list[Feed]:
-        """What a part that is called on the way was fed; it is listened to from the first time on."""
+        """What a part was fed; it is listened to from the first time on."""
         if part not in self.heard:
             component, self.heard[part] = getattr(self.model, part), []
             component.compile()
-            component.request = Listening(component.request, self.heard[part])
+            listening = _Hearing if part == _WRITES else Listening
+            component.request = listening(component.request, self.heard[part])
         return self.heard[part]
 
     def _prepared(self, one: ImageText, image: object) -> Mapping[str, torch.Tensor]:
@@ -101,15 +101,26 @@ class _Whole:
             raise SourceError(message, hint="Its chat template has to write the token in whose place the image stands.")
         return inputs
 
-    def _embedded(self, inputs: Mapping[str, torch.Tensor]) -> Feed:
-        """What the language model gets of an image and a text."""
-        embedded, mask, positions, *more = self.model.get_multimodal_embeddings(**inputs)
-        writer = self.model.language_model
-        own = {_OF_LAYERS: more[0]} if more and _OF_LAYERS in writer.input_names else {}
-        fed = writer.prepare_inputs(
-            input_ids=None, attention_mask=mask, position_ids=positions, inputs_embeds=embedded, **own
-        )
-        return {name: np.asarray(array) for name, array in fed.items()}
+    def _read(self, part: str, inputs: Mapping[str, torch.Tensor]) -> None:
+        """Let the model read, up to the part."""
+        if part != _WRITES:
+            self.model.get_multimodal_embeddings(**inputs)
+            return
+        with suppress(_Heard):
+            self.model(**inputs)
+
+
+class _Heard(Exception):
+    """All that is to be known was heard."""
+
+
+class _Hearing(Listening):
+    """A language model that keeps what it is fed, and need not compute; each text is its own beginning."""
+
+    def start_async(self, inputs: Mapping[str, Array], *args: object, **options: object) -> object:
+        self.forgotten = None
+        self.hear(inputs)
+        raise _Heard
 
 
 def _singly(feed: Feed) -> list[Feed]:

@@ -122,18 +122,18 @@ class Listening:
         self.forgotten: bool | None = None
 
     def __call__(self, inputs: Mapping[str, Array], *args: object, **options: object) -> object:
-        self._hear(inputs)
+        self.hear(inputs)
         return self.compiled(inputs, *args, **options)  # type: ignore[operator]
 
     def start_async(self, inputs: Mapping[str, Array], *args: object, **options: object) -> object:
-        self._hear(inputs)
+        self.hear(inputs)
         return self.compiled.start_async(inputs, *args, **options)  # type: ignore[attr-defined]
 
     def reset_state(self) -> None:
         self.forgotten = True
         self.compiled.reset_state()  # type: ignore[attr-defined]
 
-    def _hear(self, inputs: Mapping[str, Array]) -> None:
+    def hear(self, inputs: Mapping[str, Array]) -> None:
         """Take a copy; of a model that was told to forget its state once, with a word on whether it was just now."""
         reset = {} if self.forgotten is None else {_RESET: np.array(self.forgotten)}
         self.heard.append({name: np.array(array) for name, array in inputs.items()} | reset)

@@ -212,6 +212,12 @@ def _idle_metric(draft: Draft, section: str, settings: Settings, name: str, kind
     return True
 
 
+_HYBRID = (
+    "hybrid is for a part of a diffusion pipeline; say it there: "
+    "`parts: {unet: {algorithm: quantization, hybrid: int8_asym, dataset: …}}`"
+)
+
+
 def _method(draft: Draft, path: KeyPath, settings: Settings) -> None:
     method = settings["quant_method"]
     if method == "awq":
@@ -220,7 +226,7 @@ def _method(draft: Draft, path: KeyPath, settings: Settings) -> None:
             remark += "; without a dataset it looks at the weights alone"
         draft.put((*path, "awq"), True, remark, settings.origin("quant_method"))
     elif method == "hybrid":
-        wrong(draft, settings, "quant_method", "hybrid is for diffusion models, which recipes don't make")
+        wrong(draft, settings, "quant_method", _HYBRID)
     elif method not in (None, "default"):
         wrong(draft, settings, "quant_method", f"{flow(method)} is not known", "allowed: default, hybrid, awq")
 

@@ -96,7 +96,8 @@ def unfed_parts(recipe: Recipe, task: str | None, parts: Collection[str]) -> Ite
         elif part not in family.image_parts and "arrays" not in given:
             what = f"no text feeds {part}, which takes arrays"
             usable = f"; texts feed {' and '.join(family.text_parts)}" if family.text_parts else ""
-            yield Problem(recipe.where(at), at, what, f"use an npz dataset{usable}")
+            use = f"compress its weights, in `parts.{part}`" if family.image_parts else f"use an npz dataset{usable}"
+            yield Problem(recipe.where(at), at, what, use)
 
 
 def with_state(recipe: Recipe, task: str | None, parts: Collection[str]) -> Iterator[Problem]:

@@ -155,10 +155,14 @@ class AccuracyControl:
 class Quantization:
     """Parameters of `nncf.quantize`; None leaves NNCF's own default. `dataset` is the calibration data.
 
+    `hybrid` is the mode in which weights of matrix multiplications and embeddings are compressed before; these layers
+    are not quantized then.
+
     `advanced` holds fields of `nncf.AdvancedQuantizationParameters` by their names, nested ones as mappings.
     """
 
     dataset: str
+    hybrid: str | None = None
     mode: str | None = None
     preset: str | None = None
     subset_size: int = 300

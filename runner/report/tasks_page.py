@@ -35,6 +35,13 @@ part; an ignored scope is of one network, so it stands in the settings of a part
 itself: arrays by the names of its own inputs (`input_features` of Whisper's encoder, `pixel_values` of vision
 embeddings), or texts for a part that takes tokens.
 
+`hybrid: int8_asym` (or int8_sym) in the settings of quantization is Optimum's hybrid quantization: weights of linear
+layers and embeddings are compressed, these layers go on computing in floats, and convolutions and all else are
+quantized, as suits the unet or transformer of a pipeline of diffusers. The preset `hybrid-unet` has Optimum's settings:
+
+    defaults: [{{compression: hybrid-unet}}, _self_]
+    datasets: {{calibration: {{source: file, path: prompts.txt}}}}   # a prompt on each line
+
 What other parts feed is recorded while the whole is used, once for all settings: in a pipeline of diffusers each line
 of a text is drawn in 4 steps; T5, BART and Whisper write greedily about each text or recording, and their decoder is
 quantized on its inputs, each answer from its beginning. Such a decoder's dataset is one for the encoder, so

@@ -14,6 +14,7 @@ from runner.base.values import numeric, section
 from runner.errors import Problem, RecipeError
 from runner.model import architecture, ir
 from runner.model.parts import Model
+from runner.nncf import hybrid
 from runner.nncf import process as nncf_process
 from runner.nncf import quantization as nncf_quantization
 from runner.nncf.control import Control
@@ -144,6 +145,9 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     nncf_process.refuse_unmatched(step.ignored_scope, model)
     model_type = _model_type(step, source, model)
     _refuse_in_vain(model, step, model_type)
+    if step.hybrid:
+        with nncf_process.refusals_worded(nncf):
+            step = hybrid.compress(nncf, step, model)
     items = record.items(task, model, step.subset_size, params.sequence_length)
     if "recorded" in task.inputs:
         ir.widen_first_states(model)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runner.data.recorded import Written
     from runner.model.feed import Feed
 
-REVISION = 2
+REVISION = 3
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from runner.artifact import openvino_config
 from runner.artifact.published import Version
 from runner.model import pipeline
 from runner.model.parts import Model
+from runner.store import store_of
 from tests.conftest import Ovrun
 from tests.tiny_pipelines import PIPELINES
 
@@ -150,6 +152,45 @@ def test_parts_are_quantized_on_what_goes_into_them(
     other = "parts: {vae_encoder: {algorithm: quantization, dataset: texts}}\n"
     recipe(tmp_path, pipelines("stable-diffusion"), data + other)
     assert "parts.vae_encoder.dataset: no text feeds vae_encoder" in ovrun("plan", name, code=2).stderr
+
+
+@pytest.mark.libraries
+@pytest.mark.newest
+@pytest.mark.parametrize("name", ["stable-diffusion", "stable-diffusion-3"])
+def test_hybrid_quantization_is_that_of_optimum(
+    name: str, pipelines: Callable[[str], Path], ovrun: Ovrun, tmp_path: Path
+) -> None:
+    """The same weights in the same types, and the same inputs quantized, on what the stage `record` recorded."""
+    (tmp_path / "prompts.txt").write_text("a boat\na light\na tree\n")
+    own = "datasets: {calibration: {source: file, path: prompts.txt}}\n"
+    if name == "stable-diffusion":
+        part, step = "unet", "defaults: [{compression: hybrid-unet}, _self_]\nparts: {unet: {subset_size: 6}}\n"
+    else:
+        settings = "algorithm: quantization, hybrid: int8_asym, dataset: calibration, subset_size: 6"
+        part, step = "transformer", f"{STEP}parts: {{transformer: {{{settings}, overflow_fix: disable}}}}\n"
+    ovrun("optimize", recipe(tmp_path, pipelines(name), step + own))
+    version = Version(tmp_path / "outputs" / "mine" / "1")
+    keys = {stage["stage"]: stage["key"] for stage in version.manifest["stages"]}
+    before, items = (store_of(tmp_path / "outputs").folder(keys[one]) / "files" for one in ("convert", "record"))
+    out, model = tmp_path / "wanted.xml", f"{part}/openvino_model.xml"
+    words = [sys.executable, "-m", "tests.hybrid_by_optimum", before / model, items, out]
+    subprocess.run(words, check=True, capture_output=True)
+    found, wanted = held(version.path / model), held(out)
+    assert found == wanted
+    assert found["FakeQuantize"] and found["u8"] and found["i8"]
+    said = json.loads((version.path / "openvino_config.json").read_text())["quantization_config"]
+    assert said["quantization_configs"][part]["quant_method"] == "hybrid"
+
+
+def held(xml: Path) -> Counter[str]:
+    """How many operations of each kind, and constants of many values of each type, an IR has."""
+    import openvino as ov
+
+    nodes = ov.Core().read_model(xml).get_ops()
+    weights = [node for node in nodes if node.get_type_name() == "Constant" and len(node.get_output_shape(0)) > 1]
+    return Counter(node.get_type_name() for node in nodes) + Counter(
+        node.get_element_type().get_type_name() for node in weights
+    )
 
 
 def test_a_pipeline_of_a_hub_is_fetched_as_it_is_read(

@@ -43,6 +43,23 @@ compression:
 """
 
 
+def test_hybrid_quantization_leaves_layers_with_compressed_weights_in_floats(
+    ovrun: Ovrun, converted: Callable[[str], Path], tmp_path: Path
+) -> None:
+    converted("digits-int8")
+    step = "compression: {algorithm: quantization, hybrid: int8_asym, dataset: digits_calibration, subset_size: 20}\n"
+    (tmp_path / "mine.yaml").write_text(DIGITS + step)
+    ovrun("optimize", "mine.yaml")
+    found = stage_result(tmp_path / "outputs" / "mine" / "1", "quantize")
+    model = Model.of(tmp_path / "outputs" / "mine" / "1").read()
+    kinds = [node.get_type_name() for node in model.get_ops()]
+    assert found["constants"]["i8"]["count"] == kinds.count("Convolution") > 0 and found["quantizers"] > 0
+    assert found["constants"]["u8"]["count"] > 0
+    assert list(types_of_layers(model).values()) == [["float", "u8"]] * kinds.count("MatMul")
+    (tmp_path / "mine.yaml").write_text(DIGITS + step.replace("20}", "20, ignored_scope: {types: [MatMul]}}"))
+    assert "compression.hybrid: no layer took int8_asym weights" in ovrun("optimize", "mine.yaml", code=2).stderr
+
+
 def test_accuracy_control_takes_layers_back_to_floats(
     ovrun: Ovrun, converted: Callable[[str], Path], tmp_path: Path
 ) -> None:

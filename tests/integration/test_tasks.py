@@ -311,6 +311,9 @@ def test_what_calibrates_a_model_of_images_and_texts_is_judged_by_the_plan(
     told = ovrun("plan", "mine.yaml", code=4).stderr
     assert f'{tmp_path / "seen.jsonl"}:1: column "image": {tmp_path / "a.png"}: No such file' in told
     Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
+    words = ("compression.algorithm=quantization", "~compression.mode", "+compression.dataset=seen")
+    told = ovrun("plan", "mine.yaml", *words, code=2).stderr
+    assert "no text feeds text_embeddings, which takes arrays; compress its weights, in `parts.text_embed" in told
     assert changed(ovrun, "parts.language_model.awq=true") == [
         "convert to fp16",
         "compress to int8_asym",

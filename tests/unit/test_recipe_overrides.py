@@ -111,8 +111,8 @@ def test_wrong_value_says_that_it_came_from_the_command_line() -> None:
 def test_unknown_preset() -> None:
     assert problems("compression=int4-sim") == [
         "command line: compression=int4-sim: defaults.compression: no compression preset named int4-sim; "
-        "there are: fp8, int4-asym, int4-awq, int4-awq-se, int4-gptq, int4-sym, int8, mxfp4, nf4, ptq-fp8, ptq-int8, "
-        "ptq-int8-accuracy, ptq-mixed "
+        "there are: fp8, hybrid-unet, int4-asym, int4-awq, int4-awq-se, int4-gptq, int4-sym, int8, mxfp4, nf4, "
+        "ptq-fp8, ptq-int8, ptq-int8-accuracy, ptq-mixed "
         "(did you mean int4-sym?)"
     ]
 

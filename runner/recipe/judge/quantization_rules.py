@@ -33,7 +33,7 @@ def smooths(step: Mapping[str, object]) -> bool:
 def check(at: KeyPath, step: Mapping[str, object], device: object, task: object) -> Iterator[Finding]:
     """Look at one valid step for a model of some `task` that is meant for `device`."""
     advanced = section(step, "advanced")
-    told = (_device(step, device), _modes(step, advanced), _bias(step, advanced, task), _smoothing(step))
+    told = (_device(step, device), _modes(step, advanced), _bias(step, advanced, task), _smoothing(step), _hybrid(step))
     for rule in (*told, _weights_range(step, advanced), _outliers(advanced)):
         for found in rule:
             yield Finding((*at, *found.path), found.what, found.allowed)
@@ -83,6 +83,20 @@ def _smoothing(step: Mapping[str, object]) -> Iterator[Finding]:
     if smooths(step) and step.get("model_type") == "none":
         what = "NNCF smooths transformers only, and model_type is none"
         yield Finding(("advanced", "smooth_quant_alphas"), what, "remove one of the two")
+
+
+def _hybrid(step: Mapping[str, object]) -> Iterator[Finding]:
+    """Hybrid quantization has integers of 8 bits alone, and leaves layers with compressed weights as they are."""
+    if "hybrid" not in step:
+        return
+    if "mode" in step:
+        yield Finding(("mode",), "hybrid quantization is in 8-bit integers", "remove one of the two")
+    if "accuracy_control" in step:
+        what = "accuracy control takes layers back to floats, and weights that were compressed before are none"
+        yield Finding(("hybrid",), what, "remove one of the two")
+    if numeric(section(section(step, "advanced"), "smooth_quant_alphas").get("matmul", -1)) >= 0:
+        what = "does nothing: hybrid quantization leaves out what NNCF smooths"
+        yield Finding(("advanced", "smooth_quant_alphas", "matmul"), what, "remove it")
 
 
 def _weights_range(step: Mapping[str, object], advanced: Mapping[str, object]) -> Iterator[Finding]:

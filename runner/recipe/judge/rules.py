@@ -96,6 +96,7 @@ def _compression(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iter
             yield from quantization_rules.check(at, step, config.get("target_device"), task)
         yield from _control(at, step, datasets, bad, _mapping(config, "model").get("task"))
     yield from _repeated(config)
+    yield from _hybrid(config)
 
 
 def _parts(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[Finding]:
@@ -212,6 +213,15 @@ def _repeated(config: Mapping[str, object]) -> Iterator[Finding]:
             yield Finding((*at, "algorithm"), what, "leave operations out of that step with ignored_scope")
         elif "ignored_scope" not in mapping(step):
             done[algorithm] = at
+
+
+def _hybrid(config: Mapping[str, object]) -> Iterator[Finding]:
+    """Hybrid quantization is weight compression and quantization in one."""
+    steps = build.steps_of(config)
+    for at, step in steps if len(steps) > 1 else ():
+        if "hybrid" in mapping(step if isinstance(step, dict) else {}):
+            what = "it compresses some weights and quantizes all else, so nothing is left to another step"
+            yield Finding((*at, "hybrid"), what, "make it the only step, or remove it")
 
 
 def _checks(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[Finding]:
