@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -106,8 +106,15 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     wanted = Wanted(task.datasets["calibration"], params.subset_size, task.seed, params.length)
     record = TASKS[params.family].record
     assert record is not None
-    count = write(record(task.inputs["model"], params.part, wanted), task.out)
-    return {"items": count}
+    heard = record(task.inputs["model"], params.part, wanted)
+    return {"items": write(_counted(heard, progress, params.subset_size), task.out)}
+
+
+def _counted(items: Iterable[Feed], progress: Progress, most: int) -> Iterator[Feed]:
+    """The items, each of them reported; there may be fewer than the most."""
+    for count, item in enumerate(items, start=1):
+        progress(count, most)
+        yield item
 
 
 def items(task: Task[P], model: ov.Model, subset_size: int, sequence_length: int | None) -> Sequence[Feed] | Written:
