@@ -98,7 +98,7 @@ bench-calibration: $(READY)  ## what a second setting costs that needs calibrati
 bench-scaling: $(READY)  ## stages that only wait, on 1 to 16 workers; what a stage costs beyond its work
 	@$(VENV)/bin/python bench/scaling.py $(ARGS)
 
-bench-tasks: $(READY)  ## a cold int8 run of T5, Whisper, ViT, CLIP and MiniLM, against optimum-cli
+bench-tasks: $(READY)  ## a cold int8 run of T5, Whisper, ViT, CLIP, MiniLM and LLaVA, against optimum-cli
 	@$(VENV)/bin/python bench/tasks.py $(ARGS)
 
 bench-peers: $(READY)  ## the same job by ovrun, by hand, by optimum-cli and by Olive; installs Olive beside

@@ -57,12 +57,33 @@ def _minilm(folder: Path) -> None:
     write_wordpiece(save(folder, BertModel(BertConfig(**sizes))), 30_522)
 
 
+def _llava(folder: Path) -> None:
+    """LLaVA's geometry with 162 M weights: images of 224, of which a text has 196 places."""
+    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+
+    vision = {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 8, "num_attention_heads": 8}
+    text = {"hidden_size": 768, "intermediate_size": 2048, "num_hidden_layers": 12, "num_attention_heads": 12}
+    config = LlavaConfig(
+        vision_config=CLIPVisionConfig(**vision, image_size=224, patch_size=16),
+        text_config=LlamaConfig(**text, num_key_value_heads=12, max_position_embeddings=1024, vocab_size=32_000),
+        image_token_index=31_999,
+        image_seq_length=196,
+    )
+    save(folder, LlavaForConditionalGeneration(config))
+    processor(folder, "CLIPImageProcessor", size={"shortest_edge": 224}, crop_size={"height": 224, "width": 224})
+    settings = {"patch_size": 16, "vision_feature_select_strategy": "default", "num_additional_image_tokens": 1}
+    write_json(folder / "processor_config.json", {"processor_class": "LlavaProcessor", **settings})
+    write_tokenizer_json(folder, 32_000, "<image>")
+    write_json(folder / "tokenizer_config.json", _FAST)
+
+
 MODELS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "t5-small": ("text2text-generation-with-past", _t5),
     "whisper-tiny": ("automatic-speech-recognition-with-past", _whisper),
     "vit-base": ("image-classification", _vit),
     "clip-b32": ("zero-shot-image-classification", _clip),
     "minilm": ("feature-extraction", _minilm),
+    "llava": ("image-text-to-text", _llava),
 }
 """Name -> Optimum's task, and what writes the folder."""
 

@@ -33,9 +33,7 @@ def _detr(name: str) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
         import transformers
 
-        backbone = transformers.ResNetConfig(
-            **_FOUR, embedding_size=8, layer_type="basic", out_features=["stage4"]
-        )  # fmt: skip
+        backbone = transformers.ResNetConfig(**_FOUR, embedding_size=8, layer_type="basic", out_features=["stage4"])
         halves: Mapping[str, Any] = {
             f"{half}_{what}": count
             for half in ("encoder", "decoder")
