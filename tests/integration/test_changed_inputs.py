@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from runner import data, sources
 from runner.base import files as fs
 from runner.embedded import DATASETS, MODELS
+from runner.engine import inputs
 from runner.errors import SourceError
 from runner.plan.types import Stage
 from runner.recipe import load_recipe
@@ -155,6 +157,25 @@ def reading(project: Path, **params: Any) -> Stage:
         models={"source": model},
         datasets={"data": dataset},
     )
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_an_image_that_a_dataset_names_is_held_against_the_key(back: bool, project: Path) -> None:
+    image, rows = project / "a.png", project / "seen.jsonl"
+    Image.new("L", (6, 4)).save(image)
+    rows.write_text('{"image": "a.png", "text": "a boat"}')
+    dataset = Dataset("seen", "file", rows, "jsonl", column="text", image="image")
+    stage, store = cheap.stage(1), cheap.store_in(project)
+    document = {**stage.document, "datasets": {"data": data.digest(dataset)}}
+    stage = dataclasses.replace(stage, document=document, datasets={"data": dataset})
+    before = inputs.look(stage, store)
+    inputs.hold(stage, store, before)
+    if back:
+        swap_and_swap_back(image)
+    else:
+        Image.new("L", (6, 4), 7).save(image)
+    with pytest.raises(SourceError, match=r"a\.png changed while"):
+        inputs.hold(stage, store, before)
 
 
 @pytest.mark.parametrize("what", ["weights", "data for a moment", "nothing"])
