@@ -12,6 +12,8 @@ from runner import data as readers
 from runner import sources
 from runner.errors import OvrunError, SourceError
 from runner.recipe.build import dataset, model_source
+from runner.recipe.types import Companion
+from runner.sources import find_vocoder
 from runner.sources.adapter import find
 from runner.sources.pytorch import find_weights
 
@@ -33,13 +35,15 @@ def model(manifest: Manifest, folder: Path, stated: Path | None) -> dict[str, ob
         section["revision"] = manifest["model"]["revision"]
     if "path" in section.get("adapter", {}):
         section["adapter"] = {**section["adapter"], "path": _adapter(section["adapter"]["path"], manifest, folder)}
+    if "path" in section.get("vocoder", {}):
+        section["vocoder"] = {**section["vocoder"], "path": _vocoder(section["vocoder"]["path"], manifest, folder)}
     if "weights" in section:
         section["weights"] = _weights(section["weights"], manifest, folder)
     if "path" not in section:
         return section
 
     def fits(path: Path) -> bool:
-        whole = replace(model_source({**section, "path": str(path)}), adapter=None, weights=None)
+        whole = replace(model_source({**section, "path": str(path)}), adapter=None, vocoder=None, weights=None)
         located = sources.locate(whole, lambda name: Path(os.devnull))
         return bool(located.identity.get("sha256") == manifest["model"].get("sha256"))
 
@@ -54,6 +58,16 @@ def _adapter(said: str, manifest: Manifest, folder: Path) -> str:
         return bool(find(path, Path(os.devnull)).digest == manifest["model"].get("adapter_sha256"))
 
     return str(_find("the adapter", said, folder, None, fits, "`ovrun optimize recipe.yaml model.adapter.path=PATH`"))
+
+
+def _vocoder(said: str, manifest: Manifest, folder: Path) -> str:
+    """Where the vocoder is."""
+
+    def fits(path: Path) -> bool:
+        found = find_vocoder(Companion(path), True, lambda name: Path(os.devnull))
+        return bool(found.digest == manifest["model"].get("vocoder_sha256"))
+
+    return str(_find("the vocoder", said, folder, None, fits, "`ovrun optimize recipe.yaml model.vocoder.path=PATH`"))
 
 
 def _weights(said: str, manifest: Manifest, folder: Path) -> str:

@@ -72,7 +72,7 @@ def build_manifest(
 
 
 def _model(located: Located, places: Places) -> ModelRecord:
-    paths = ("path", "adapter", "weights")
+    paths = ("path", "adapter", "vocoder", "weights")
     said: Any = {key: places.path(value) if key in paths else value for key, value in located.identity.items()}
     model: ModelRecord = said | {"task": located.task}
     return model

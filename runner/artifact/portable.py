@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.base import resources
+from runner.recipe.build import COMPANIONS
 from runner.recipe.types import Recipe
 
 _COMMAND_LINE = "command line"
@@ -33,7 +34,7 @@ class Places:
         self.home = _plain(Path.home())
         stated = (
             recipe.model.path,
-            recipe.model.adapter.path if recipe.model.adapter else None,
+            *(one.path for one in (recipe.model.adapter, recipe.model.vocoder) if one),
             recipe.model.weights,
             *(data.path for data in recipe.datasets.values()),
         )
@@ -68,15 +69,16 @@ class Places:
         model = self._with_path(resolved["model"])
         if "revision" in identity:
             model["revision"] = identity["revision"]
-        if "adapter_revision" in identity:
-            model["adapter"]["revision"] = identity["adapter_revision"]
+        for key in COMPANIONS:
+            if f"{key}_revision" in identity:
+                model[key]["revision"] = identity[f"{key}_revision"]
         datasets = {name: self._with_path(data) for name, data in resolved.get("datasets", {}).items()}
         known = {"model": model} | ({"datasets": datasets} if "datasets" in resolved else {})
         return {key: known.get(key, value) for key, value in resolved.items()}
 
     def _with_path(self, data: Mapping[str, Any]) -> dict[str, Any]:
         said = {key: self.path(value) if key in ("path", "weights") else value for key, value in data.items()}
-        return said | ({"adapter": self._with_path(data["adapter"])} if "adapter" in data else {})
+        return said | {key: self._with_path(data[key]) for key in COMPANIONS if key in data}
 
     def settings(self, value: Any, key: str = "") -> Any:
         """The settings of a sweep's point, whose paths may have any depth."""

@@ -33,6 +33,10 @@ class ModelRecord(TypedDict):
     adapter_sha256: NotRequired[str]
     adapter_revision: NotRequired[str]
     adapter_requested_revision: NotRequired[str]
+    vocoder: NotRequired[str]
+    vocoder_sha256: NotRequired[str]
+    vocoder_revision: NotRequired[str]
+    vocoder_requested_revision: NotRequired[str]
     weights: NotRequired[str]
     weights_sha256: NotRequired[str]
 

@@ -82,12 +82,14 @@ def _found(stage: Stage, store: Store) -> Seen:
 
 
 def _model(role: str, model: ModelSource, store: Store) -> Located | Adapter | Weights:
-    """A model or, where that is the role, its adapter or the weights that it gets."""
+    """A model or, where that is the role, its adapter, its vocoder or the weights that it gets."""
     if role == "adapter" and model.adapter and model.adapter.path:
         return find(model.adapter.path, store.digest_memory(str(model.adapter.path)))
+    if role == "vocoder" and model.vocoder:
+        return sources.find_vocoder(model.vocoder, model.allow_pickle, store.digest_memory)
     if role == "weights" and model.weights:
         return find_weights(model.weights, store.digest_memory)
-    return sources.locate(replace(model, adapter=None, weights=None), store.digest_memory)
+    return sources.locate(replace(model, adapter=None, vocoder=None, weights=None), store.digest_memory)
 
 
 def _dataset(dataset: Dataset) -> tuple[str, dict[Path, os.stat_result]]:

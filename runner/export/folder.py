@@ -21,7 +21,13 @@ def prepare() -> None:
 
 
 def export(
-    source: Path, out: Path, params: ExportParams, progress: Progress, *, adapter: Path | None = None
+    source: Path,
+    out: Path,
+    params: ExportParams,
+    progress: Progress,
+    *,
+    adapter: Path | None = None,
+    vocoder: Path | None = None,
 ) -> Mapping[str, object]:
     """Convert, and look for weights that are no numbers."""
     from runner.export.hugging_face import export_folder
@@ -37,6 +43,7 @@ def export(
         trust_remote_code=bool(params.trust_remote_code),
         allow_pickle=bool(params.allow_pickle),
         adapter=adapter,
+        vocoder=vocoder,
         progress=lambda step: progress(_STEPS.index(step), len(_STEPS)),
         check=params.check,
     )

@@ -19,6 +19,7 @@ from runner.export.steps import Steps
 from runner.export.tokenizer import convert_tokenizer, copy_unread, load_preprocessors, refuse_unread
 from runner.model.check import check_folder
 from runner.model.listing import view
+from runner.model.vocoder import FOLDER
 from runner.sources.adapter import find, refuse_misfit
 from runner.sources.folder import files
 
@@ -39,6 +40,7 @@ def export_folder(
     trust_remote_code: bool,
     allow_pickle: bool,
     adapter: Path | None = None,
+    vocoder: Path | None = None,
     progress: Callable[[str], None],
     check: str | None = None,
 ) -> Exported:
@@ -53,6 +55,7 @@ def export_folder(
         stateful: keep a decoder's key-value cache inside the model.
         tokenizer: also write openvino_tokenizer and openvino_detokenizer where the model has a tokenizer.
         adapter: the folder of a PEFT adapter that is merged into the model.
+        vocoder: the folder of what makes sound of what it gives, where that is no part of its own.
         progress: called with the name of each step as it starts.
         check: hold the converted model against the original: `small` ones, `any`, or None.
 
@@ -65,7 +68,7 @@ def export_folder(
     check_folder(source, allow_pickle, code=trust_remote_code)
     with _reading_adapter(source, out, adapter) as merged:
         import_exporter()
-        with _reading(source, out, allow_pickle, trust_remote_code) as viewed:
+        with _reading(source, vocoder, out, allow_pickle, trust_remote_code) as viewed:
             flags = (stateful, tokenizer, trust_remote_code, allow_pickle)
             return _export(Request(viewed, out, task, precision, *flags, merged), check, progress)
 
@@ -90,12 +93,15 @@ def _reading_adapter(source: Path, out: Path, folder: Path | None) -> Iterator[P
 
 
 @contextmanager
-def _reading(source: Path, out: Path, allow_pickle: bool, code: bool) -> Iterator[Path]:
+def _reading(source: Path, vocoder: Path | None, out: Path, allow_pickle: bool, code: bool) -> Iterator[Path]:
     """A folder of the needed files of `source` alone; what is wrong with one of them is told of `source`.
 
     It is the current folder meanwhile: a library that takes the name of another model for a folder finds none.
     """
-    with view(files(source, allow_pickle, code), out) as viewed, chdir(viewed):
+    own = files(source, allow_pickle, code)
+    beside = files(vocoder, allow_pickle, code=False) if vocoder else {}
+    whole = own | {f"{FOLDER}/{name}": path for name, path in beside.items()}
+    with view(whole, out) as viewed, chdir(viewed):
         keep_code_in(viewed.with_name("modules"))
         try:
             yield viewed

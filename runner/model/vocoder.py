@@ -8,6 +8,8 @@ FOLDER = "vocoder"
 CONFIG = f"{FOLDER}/config.json"
 SPEAKING = "speecht5"
 """The model type that has one."""
+KIND = "hifigan"
+"""The vocoder's own."""
 
 Read = Callable[[str], object]
 

@@ -130,7 +130,9 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
         problems += [*not_exportable(recipe, config, task), *quantized_before(recipe, config)]
         problems += not_seen(recipe, config, task)
         problems += [*no_processor(recipe, located.files, task), *no_tokenizer(recipe, located.files)]
-        problems += no_vocoder(recipe, config, located.files, task)
+    if config and task:
+        named = located.files or (located.fetch.files if located.fetch else ())
+        problems += no_vocoder(recipe, config, named, task)
     problems += code_rules.misfits(recipe, located)
     if located.adapter:
         problems += no_adapter(recipe, located.adapter, config, task)

@@ -124,15 +124,21 @@ def no_vocoder(recipe: Recipe, config: Mapping[str, object], files: Collection[s
         task: Optimum's name.
     """
     if _SOUNDS not in family_of(task).parts:
+        if recipe.model.vocoder:
+            what = f"a model for {task} has no vocoder"
+            yield Problem(recipe.where("model.vocoder"), "model.vocoder", what, "remove it")
         return
     kind = config.get("model_type")
     if kind != vocoder.SPEAKING:
         what = f"{task}: ovrun knows the parts of SpeechT5 alone, and this is a model of type {kind}"
         yield Problem(recipe.where("model"), "model", what, "convert it with Optimum Intel")
-    elif files and vocoder.CONFIG not in files:
+    elif files and vocoder.CONFIG not in files and not recipe.model.vocoder:
         what = f"nothing makes sound of its spectrograms: it has no {vocoder.CONFIG}"
-        allowed = f"put a vocoder's folder, such as that of microsoft/speecht5_hifigan, into it as {vocoder.FOLDER}"
+        allowed = "name one as model.vocoder, such as {id: microsoft/speecht5_hifigan}"
         yield Problem(recipe.where("model"), "model", what, allowed)
+    elif vocoder.CONFIG in files and recipe.model.vocoder:
+        what = f"the model has a vocoder of its own, in its folder {vocoder.FOLDER}"
+        yield Problem(recipe.where("model.vocoder"), "model.vocoder", what, "remove one of the two")
 
 
 def _smoothing(recipe: Recipe, config: Mapping[str, Any]) -> Iterator[Problem]:

@@ -21,6 +21,7 @@ from runner.recipe.types import (
     AccuracyControl,
     AdapterSource,
     Check,
+    Companion,
     Dataset,
     IgnoredScope,
     InputInfo,
@@ -70,8 +71,9 @@ def build(config: Mapping[str, object], origins: Origins, path: Path) -> Recipe:
 def complete(config: Mapping[str, object], origins: Origins, path: Path) -> dict[str, object]:
     """The recipe as plain data that stands by itself: defaults filled in, paths absolute."""
     model = _located(mapping(config["model"]), ("model",), origins)
-    if "adapter" in model:
-        model["adapter"] = _located(mapping(model["adapter"]), ("model", "adapter"), origins)
+    for key in COMPANIONS:
+        if key in model:
+            model[key] = _located(mapping(model[key]), ("model", key), origins)
     if "weights" in model:
         model["weights"] = str(absolute(text(model["weights"]), ("model", "weights"), origins))
     stated = section(config, "datasets")
@@ -157,16 +159,20 @@ def model_source(data: Mapping[str, object]) -> ModelSource:
     """The section `model`, whose paths are absolute."""
     revision = {"revision": "main"} if data["source"] == "huggingface" else {}
     paths = {key: Path(text(data[key])) for key in ("path", "weights") if key in data}
-    adapter = {"adapter": _adapter(mapping(data["adapter"]))} if "adapter" in data else {}
+    beside = {key: _companion(kind, mapping(data[key])) for key, kind in COMPANIONS.items() if key in data}
     code = {"code": _code(data)} if "object" in data else {}
     rest = {key: value for key, value in data.items() if key not in _CODE}
-    return made(ModelSource, {**revision, **rest, **paths, **adapter, **code})
+    return made(ModelSource, {**revision, **rest, **paths, **beside, **code})
 
 
-def _adapter(data: Mapping[str, object]) -> AdapterSource:
+COMPANIONS: Mapping[str, type[Companion]] = {"adapter": AdapterSource, "vocoder": Companion}
+"""What goes with a model, by its key there."""
+
+
+def _companion(kind: type[Companion], data: Mapping[str, object]) -> Companion:
     revision = {"revision": "main"} if "id" in data else {}
     path = {"path": Path(text(data["path"]))} if "path" in data else {}
-    return made(AdapterSource, {**revision, **data, **path})
+    return made(kind, {**revision, **data, **path})
 
 
 _CODE = ("object", "arguments", "example")

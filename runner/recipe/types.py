@@ -20,15 +20,21 @@ RUNTIME: Mapping[str, object] = {
 
 
 @dataclass(frozen=True)
-class AdapterSource:
-    """Where an adapter comes from: a folder, or a hub by `id` and `revision`.
-
-    `merge` says whether it becomes part of the model's weights, or lies beside the model as it is.
-    """
+class Companion:
+    """Where something comes from that goes with a model: a folder, or a hub by `id` and `revision`."""
 
     path: Path | None = None
     id: str | None = None
     revision: str | None = None
+
+
+@dataclass(frozen=True)
+class AdapterSource(Companion):
+    """An adapter.
+
+    `merge` says whether it becomes part of the model's weights, or lies beside the model as it is.
+    """
+
     merge: bool = True
 
 
@@ -36,8 +42,8 @@ class AdapterSource:
 class ModelSource:
     """Where the model comes from. Paths are absolute; `task` is an Optimum task name.
 
-    `adapter` is what PEFT trained for it; `code` says what of a Python file makes it, and `weights` is the file of the
-    weights that it gets.
+    `adapter` is what PEFT trained for it, and `vocoder` makes sound of what it gives; `code` says what of a Python file
+    makes it, and `weights` is the file of the weights that it gets.
     """
 
     source: str
@@ -48,6 +54,7 @@ class ModelSource:
     trust_remote_code: bool = False
     allow_pickle: bool = False
     adapter: AdapterSource | None = None
+    vocoder: Companion | None = None
     weights: Path | None = None
     code: Code | None = None
 

@@ -101,8 +101,8 @@ class Exporting(Protocol):
 
         Args:
             source: what the source found: a file or a folder. It is not to be changed.
-            more: what goes with the source, if there is such a thing and the exporter takes it: `adapter`, a folder,
-                and `weights`, a file.
+            more: what goes with the source, if there is such a thing and the exporter takes it: `adapter` and
+                `vocoder`, folders, and `weights`, a file.
 
         Returns:
             plain data to be kept with the result.

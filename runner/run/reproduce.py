@@ -133,9 +133,13 @@ def reproduce(manifest: Manifest, recipe: Recipe, into: Path, observer: Observer
     return Reproduction(DIFFERS if results else SAME, outcome.path, (*causes, *results))
 
 
+_BESIDE = ("adapter_revision", "adapter_sha256", "vocoder_revision", "vocoder_sha256", "weights_sha256")
+"""What tells which files went with the model."""
+
+
 def _inputs(manifest: Manifest, plan: Plan) -> Iterator[Difference]:
     """The model and the datasets that are read."""
-    for key in ("revision", "sha256", "adapter_revision", "adapter_sha256", "weights_sha256"):
+    for key in ("revision", "sha256", *_BESIDE):
         then, now = manifest["model"].get(key), plan.located.identity.get(key)
         if then != now:
             yield Difference("model", plan.located.identity.get("id") or str(plan.recipe.model.path), then, now)

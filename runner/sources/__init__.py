@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from runner.errors import SourceError
-from runner.recipe.types import AdapterSource, ModelSource
+from runner.model import vocoder
+from runner.recipe.types import AdapterSource, Companion, ModelSource
 from runner.registry.exporters import Example
 from runner.registry.sources import SOURCES
 from runner.sources.adapter import Adapter, find, refuse_misfit
@@ -52,6 +53,7 @@ class Located:
         config: the model's config.json, or None where there is none yet.
         identity: what a manifest says of the model's origin.
         adapter: what was trained for it, or None.
+        vocoder: what makes sound of what it gives, where that isn't in the model's own folder, or None.
         weights: the file of weights that it gets, or None where it has its own.
         imports: the distributions that the code which makes it imports from; None where no code does.
         example: its inputs, where the recipe says them.
@@ -66,6 +68,7 @@ class Located:
     task: str | None = None
     config: Mapping[str, object] | None = None
     adapter: Adapter | None = None
+    vocoder: Located | None = None
     weights: Weights | None = None
     imports: tuple[str, ...] | None = None
     example: tuple[Example, ...] = ()
@@ -84,7 +87,8 @@ def locate(model: ModelSource, memory: Memory) -> Located:
     source = importlib.import_module(SOURCES[model.source].module)
     try:
         located = cast(Located, source.locate(model, memory))
-        return _with_adapter(located, model.adapter, memory) if model.adapter else located
+        located = _with_adapter(located, model.adapter, memory) if model.adapter else located
+        return _with_vocoder(located, model.vocoder, model.allow_pickle, memory) if model.vocoder else located
     except OSError as error:
         message = f"{error.filename or model.path or model.id}: can't be read: {error.strerror or error}"
         raise SourceError(message) from error
@@ -108,3 +112,35 @@ def _with_adapter(located: Located, wanted: AdapterSource, memory: Memory) -> Lo
             refuse_misfit(adapter, located.path)
     known = {name: value for name, value in said.items() if value}
     return replace(located, adapter=replace(adapter, merge=wanted.merge), identity={**located.identity, **known})
+
+
+def _with_vocoder(located: Located, wanted: Companion, pickles: bool, memory: Memory) -> Located:
+    """A model together with its vocoder.
+
+    Raises:
+        SourceError: there is none, or it is a model of another kind.
+    """
+    found = find_vocoder(wanted, pickles, memory)
+    names = ("sha256", "revision", "requested_revision")
+    said = {f"vocoder_{name}": found.identity[name] for name in names if name in found.identity}
+    identity = {**located.identity, "vocoder": wanted.id or str(wanted.path), **said}
+    return replace(located, vocoder=found, identity=identity)
+
+
+def find_vocoder(wanted: Companion, pickles: bool, memory: Memory) -> Located:
+    """A vocoder: a model by itself, with a config.json and weights.
+
+    Args:
+        pickles: whether its weights may be a pickle.
+
+    Raises:
+        SourceError: there is none, or it is a model of another kind.
+    """
+    of = "huggingface" if wanted.id else "local"
+    source = ModelSource(of, wanted.id, wanted.revision, wanted.path, "text-to-audio", allow_pickle=pickles)
+    found = locate(source, memory)
+    kind = None if found.config is None else found.config.get("model_type")
+    if found.config is not None and kind != vocoder.KIND:
+        message = f"{wanted.id or wanted.path}: is no vocoder: it is a model of type {kind}"
+        raise SourceError(message, hint=f"model.vocoder is a model of type {vocoder.KIND}: microsoft/speecht5_hifigan.")
+    return found

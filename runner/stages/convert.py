@@ -39,7 +39,7 @@ def plan(build: Build) -> str:
     unused = {name: None for name in vars(whole) if name not in {"exporter", "revision", "precision"} | exporter.takes}
     params = replace(whole, **cast(dict[str, Any], unused))
     label = f"convert to {params.precision}"
-    read = {"source": located, "adapter": merged, "weights": located.weights}
+    read = {"source": located, "adapter": merged, "vocoder": located.vocoder, "weights": located.weights}
     after, files = {}, {}
     for role, one in read.items():
         if isinstance(one, Located | Adapter) and one.fetch:

@@ -15,7 +15,7 @@ def _use(folder: Path) -> Used:
 
 TEXT_TO_AUDIO = TaskFamily(
     "text-to-audio",
-    "a text is spoken: SpeechT5, with its vocoder in the folder `vocoder` of its own",
+    "a text is spoken: SpeechT5, with its vocoder in the folder `vocoder` of its own, or named as model.vocoder",
     use=_use,
     architectures=("SpeechT5ForTextToSpeech",),
     parts={

@@ -343,6 +343,55 @@ def test_a_model_that_speaks_without_a_vocoder_is_refused_by_the_plan(
     assert told in ovrun("plan", "mine.yaml", code=code).stderr
 
 
+def silent(models: Path, folder: Path, vocoder: str) -> Path:
+    """SpeechT5 in a folder without its vocoder, and a recipe that names one elsewhere; what it names."""
+    shutil.copytree(models / "speecht5", folder / "model")
+    (folder / "model" / "vocoder").rename(folder / "sound")
+    source = f"model: {{source: local, path: model, task: text-to-audio, vocoder: {vocoder}}}"
+    (folder / "mine.yaml").write_text(f"{source}\nconversion: {{precision: fp32}}\n")
+    return folder / "sound"
+
+
+def test_a_vocoder_of_another_kind_or_too_many_are_told_by_the_plan(models: Path, ovrun: Ovrun, tmp_path: Path) -> None:
+    sound = silent(models, tmp_path, "{path: sound}")
+    assert "convert to fp32" in ovrun("plan", "mine.yaml").stdout
+    bert = models / "bert-classes"
+    told = ovrun("plan", "mine.yaml", f"model.vocoder.path={bert}", code=4).stderr
+    assert f"{bert}: is no vocoder: it is a model of type bert" in told
+    shutil.copytree(sound, tmp_path / "model" / "vocoder")
+    told = ovrun("plan", "mine.yaml", code=2).stderr
+    assert "model.vocoder: the model has a vocoder of its own, in its folder vocoder; remove one of the two" in told
+    words = (f"model.path={bert}", "model.task=text-classification")
+    told = ovrun("plan", "mine.yaml", *words, code=2).stderr
+    assert "model.vocoder: a model for text-classification has no vocoder; remove it" in told
+
+
+@pytest.mark.libraries
+@pytest.mark.newest
+def test_a_model_speaks_with_a_vocoder_that_lies_elsewhere_or_on_a_hub(
+    models: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    sound = silent(models, tmp_path, "{path: sound}")
+    ovrun("optimize", "mine.yaml")
+    version = tmp_path / "outputs" / "mine" / "1"
+    assert max(distances(models / "speecht5", version).values()) < IN_F32
+    manifest = Version(version).manifest
+    assert manifest["model"]["vocoder"] == "../../../sound" and len(manifest["model"]["vocoder_sha256"]) == 64
+    commit = "0123456789abcdef" * 2 + "01234567"
+    home = tmp_path / "cache" / "models--someone--hifigan"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text(commit)
+    shutil.copytree(sound, home / "snapshots" / commit)
+    (tmp_path / "mine.yaml").write_text(
+        (tmp_path / "mine.yaml").read_text().replace("path: sound", "id: someone/hifigan")
+    )
+    ovrun("optimize", "mine.yaml", HF_HUB_CACHE=str(tmp_path / "cache"), HF_HUB_OFFLINE="1")
+    second = tmp_path / "outputs" / "mine" / "2"
+    assert Version(second).manifest["recipe"]["model"]["vocoder"] == {"id": "someone/hifigan", "revision": commit}
+    sounds = [(one / Model.of(one).parts["vocoder"]).with_suffix(".bin").read_bytes() for one in (version, second)]
+    assert sounds[0] == sounds[1]
+
+
 @pytest.mark.libraries
 def test_a_model_that_lacks_a_weight_is_not_converted(models: Path, ovrun: Ovrun, tmp_path: Path) -> None:
     """Optimum fills it at random; positions that Pegasus computes are no such weight."""

@@ -11,7 +11,7 @@ from runner.recipe.origins import KeyPath, Origins
 
 
 def check(config: Mapping[str, object], origins: Origins, bad: Collection[KeyPath]) -> Iterator[Finding]:
-    """What is wrong with the paths of the model, of its adapter and weights, and of the datasets."""
+    """What is wrong with the paths of the model, of what goes with it, and of the datasets."""
     for at, path in _paths(config):
         if at not in bad and (what := refusal(build.absolute(path, at, origins))):
             yield Finding(at, what, "allowed: a path to a file or folder")
@@ -21,10 +21,11 @@ def _paths(config: Mapping[str, object]) -> Iterator[tuple[KeyPath, str]]:
     datasets = config.get("datasets")
     named = datasets.items() if isinstance(datasets, dict) else ()
     model = config.get("model")
-    adapter = model.get("adapter") if isinstance(model, dict) else None
+    stated = model if isinstance(model, dict) else {}
+    beside = [(("model", key), stated.get(key)) for key in build.COMPANIONS]
     if isinstance(model, dict) and isinstance(model.get("weights"), str):
         yield ("model", "weights"), model["weights"]
-    holders: list[tuple[KeyPath, object]] = [(("model",), model), (("model", "adapter"), adapter)]
+    holders: list[tuple[KeyPath, object]] = [(("model",), model), *beside]
     for at, holder in [*holders, *((("datasets", name), data) for name, data in named)]:
         if isinstance(holder, dict) and isinstance(holder.get("path"), str):
             yield (*at, "path"), holder["path"]
