@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.base import resources
-from runner.recipe.build import COMPANIONS
+from runner.recipe.companions import COMPANIONS
 from runner.recipe.types import Recipe
 
 _COMMAND_LINE = "command line"

@@ -12,6 +12,7 @@ from pathlib import Path
 from runner import embedded
 from runner.base.paths import expanded
 from runner.base.values import listing, made, mapping, numeric, plain, section, text, whole
+from runner.recipe.companions import COMPANIONS, companion
 from runner.recipe.conversion import Conversion, conversion_of
 from runner.recipe.judge import legacy
 from runner.recipe.origins import KeyPath, Origins, dotted, nearest
@@ -19,9 +20,7 @@ from runner.recipe.types import (
     RUNTIME,
     Accuracy,
     AccuracyControl,
-    AdapterSource,
     Check,
-    Companion,
     Dataset,
     IgnoredScope,
     InputInfo,
@@ -159,20 +158,10 @@ def model_source(data: Mapping[str, object]) -> ModelSource:
     """The section `model`, whose paths are absolute."""
     revision = {"revision": "main"} if data["source"] == "huggingface" else {}
     paths = {key: Path(text(data[key])) for key in ("path", "weights") if key in data}
-    beside = {key: _companion(kind, mapping(data[key])) for key, kind in COMPANIONS.items() if key in data}
+    beside = {key: companion(kind, mapping(data[key])) for key, kind in COMPANIONS.items() if key in data}
     code = {"code": _code(data)} if "object" in data else {}
     rest = {key: value for key, value in data.items() if key not in _CODE}
     return made(ModelSource, {**revision, **rest, **paths, **beside, **code})
-
-
-COMPANIONS: Mapping[str, type[Companion]] = {"adapter": AdapterSource, "vocoder": Companion}
-"""What goes with a model, by its key there."""
-
-
-def _companion(kind: type[Companion], data: Mapping[str, object]) -> Companion:
-    revision = {"revision": "main"} if "id" in data else {}
-    path = {"path": Path(text(data["path"]))} if "path" in data else {}
-    return made(kind, {**revision, **data, **path})
 
 
 _CODE = ("object", "arguments", "example")

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from runner.base.paths import refusal
 from runner.recipe import build
+from runner.recipe.companions import COMPANIONS
 from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import KeyPath, Origins
 
@@ -22,7 +23,7 @@ def _paths(config: Mapping[str, object]) -> Iterator[tuple[KeyPath, str]]:
     named = datasets.items() if isinstance(datasets, dict) else ()
     model = config.get("model")
     stated = model if isinstance(model, dict) else {}
-    beside = [(("model", key), stated.get(key)) for key in build.COMPANIONS]
+    beside = [(("model", key), stated.get(key)) for key in COMPANIONS]
     if isinstance(model, dict) and isinstance(model.get("weights"), str):
         yield ("model", "weights"), model["weights"]
     holders: list[tuple[KeyPath, object]] = [(("model",), model), *beside]
