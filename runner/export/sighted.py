@@ -11,6 +11,11 @@ HAD = {"llava": "LLaVA", "llava_next": "LLaVA-NeXT", "gemma3": "Gemma 3", "gemma
 """Model type -> what it is called: those whose parts are known, and that were held against PyTorch."""
 OWN_CODE = ("maira2",)
 """Types that transformers has no class for: their code comes with them."""
+_BUT = {
+    "llava_next": " where an image is cut into as many pieces in height as in width (of others the class of Optimum "
+    "Intel 2.1.0 takes one for the other)"
+}
+"""What holds for some images alone."""
 _TIMM = "gemma3n"
 _NOT_HAD = {
     "llama": ("it takes no images", "state model.task: text-generation-with-past"),
@@ -35,7 +40,9 @@ def misfit(config: Mapping[str, object]) -> tuple[str, str] | None:
 def told(kind: str) -> str:
     """What of a type is had, in words for a table."""
     if kind in HAD:
-        return "published; the logits are those of PyTorch, and VLMPipeline of OpenVINO GenAI answers"
+        return (
+            f"published; the logits are those of PyTorch{_BUT.get(kind, '')}, and VLMPipeline of OpenVINO GenAI answers"
+        )
     if kind in OWN_CODE:
         return "its code comes with it: `model.trust_remote_code`; not tried"
     if kind == _TIMM:
