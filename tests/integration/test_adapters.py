@@ -296,6 +296,15 @@ def test_an_adapter_of_a_hub_is_fetched_merged_and_pinned(
     card = (version / "README.md").read_text()
     assert f"the adapter `someone/support-lora` at commit `{COMMIT}` merged into it" in card
     assert "Up to date" in ovrun("optimize", "mine.yaml", f"+model.adapter.revision={COMMIT}").stdout
+
+
+@pytest.mark.libraries
+@pytest.mark.newest
+def test_a_version_with_an_adapter_of_a_hub_is_made_again(
+    made: Path, cached: Path, ovrun: Ovrun, tmp_path: Path
+) -> None:
+    write_hub(tmp_path, made / f"base-{METHODS[0]}")
+    ovrun("optimize", "mine.yaml")
     assert "made again, byte for byte" in ovrun("reproduce", "mine").stdout
 
 
