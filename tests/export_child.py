@@ -82,7 +82,7 @@ def look_around(job: dict[str, Any], cache: str) -> list[dict[str, Any]]:
     import huggingface_hub.constants
     from transformers import dynamic_module_utils
 
-    with _reading(Path(job["source"]), Path(job["out"]) / "files", False, True) as viewed:
+    with _reading(Path(job["source"]), None, Path(job["out"]) / "files", False, True) as viewed:
         return [
             {
                 "cwd": Path.cwd().name if Path.cwd() == viewed.resolve() else str(Path.cwd()),
