@@ -193,6 +193,7 @@ def held(xml: Path) -> Counter[str]:
     )
 
 
+@pytest.mark.newest
 def test_a_pipeline_of_a_hub_is_fetched_as_it_is_read(
     pipelines: Callable[[str], Path], ovrun: Ovrun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
