@@ -39,52 +39,46 @@ def of_image_texts(folder: Path, loaded_by: str, part: str, wanted: Wanted) -> I
         SourceError: an image can't be read, or the model's processor makes nothing of it and its text.
     """
     images = read_images(wanted.dataset)
-    whole = _Whole(folder, loaded_by)
+    whole = _Whole(folder, loaded_by, part)
     recorded = 0
     for index in draw(len(images), wanted.count, wanted.seed):
-        found = whole.fed(part, images[index])[: wanted.count - recorded]
+        found = whole.fed(images[index])[: wanted.count - recorded]
         yield from found
         recorded += len(found)
 
 
 class _Whole:
-    """A model that writes about images, and its processor."""
+    """A model that writes about images, one part of which is listened to, and its processor."""
 
-    def __init__(self, folder: Path, loaded_by: str) -> None:
+    def __init__(self, folder: Path, loaded_by: str, part: str) -> None:
         from transformers import AutoProcessor
 
         self.model = load(folder, loaded_by, ov_config=dict(RUNTIME))
         self.token = image_token(fs.read_object(folder / "config.json"))
-        self.heard: dict[str, list[Feed]] = {}
         try:
             self.processor = AutoProcessor.from_pretrained(folder)
         except Exception as error:  # whatever these libraries raise
             message = f"{folder}: its processor can't be loaded: {error}"
             raise SourceError(message) from error
+        self.writes = part == _WRITES
+        self.heard: list[Feed] = []
+        component = getattr(self.model, part)
+        component.compile()
+        component.request = (_Hearing if self.writes else Listening)(component.request, self.heard)
 
-    def fed(self, part: str, one: ImageText) -> list[Feed]:
-        """What goes into a part: one feed, or one for each piece into which an image is cut."""
-        heard = self._heard(part)
-        heard.clear()
+    def fed(self, one: ImageText) -> list[Feed]:
+        """What goes into the part: one feed, or one for each piece into which an image is cut."""
+        self.heard.clear()
         image = opened(one)
         image.thumbnail((_LARGEST, _LARGEST))
         try:
-            self._read(part, self._prepared(one, image))
+            self._read(self._prepared(one, image))
         except SourceError:
             raise
         except Exception as error:  # whatever these libraries raise
             message = f"{one.where}: the model can't read this image with this text: {error}"
             raise SourceError(message) from error
-        return [single for several in heard for single in _singly(several)]
-
-    def _heard(self, part: str) -> list[Feed]:
-        """What a part was fed; it is listened to from the first time on."""
-        if part not in self.heard:
-            component, self.heard[part] = getattr(self.model, part), []
-            component.compile()
-            listening = _Hearing if part == _WRITES else Listening
-            component.request = listening(component.request, self.heard[part])
-        return self.heard[part]
+        return [single for several in self.heard for single in _singly(several)]
 
     def _prepared(self, one: ImageText, image: object) -> Mapping[str, torch.Tensor]:
         """What the processor makes of an image and a text.
@@ -101,9 +95,9 @@ class _Whole:
             raise SourceError(message, hint="Its chat template has to write the token in whose place the image stands.")
         return inputs
 
-    def _read(self, part: str, inputs: Mapping[str, torch.Tensor]) -> None:
+    def _read(self, inputs: Mapping[str, torch.Tensor]) -> None:
         """Let the model read, up to the part."""
-        if part != _WRITES:
+        if not self.writes:
             self.model.get_multimodal_embeddings(**inputs)
             return
         with suppress(_Heard):

@@ -20,7 +20,7 @@ def convert(request: Request, model: PreTrainedModel, preprocessors: list[object
     import torch
     from optimum.exporters.openvino import export_from_model
 
-    if pictured.TYPES.get(model.config.model_type) == request.task:
+    if pictured.converts(model.config.model_type, request.task):
         from runner.export import pictured_convert
 
         with trace_once():

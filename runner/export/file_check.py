@@ -22,12 +22,8 @@ class Original(Protocol):
         ...
 
 
-def _refuse_none(source: Path) -> str | None:
-    return None
-
-
 _LOADED: dict[str, tuple[Callable[[Path], Original], Callable[[Path], str | None]]] = {
-    "onnx": (onnx_runtime.Original, _refuse_none),
+    "onnx": (onnx_runtime.Original, lambda _: None),
     "tflite": (litert.Original, litert.unlike),
 }
 """Kind of file -> what runs it, and why a file is not compared all the same."""

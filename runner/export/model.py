@@ -81,7 +81,7 @@ def supported_task(config: PretrainedConfig, task: str) -> str:
 
     task = TasksManager.map_from_synonym(task)
     model_type = getattr(config, "export_model_type", None) or config.model_type
-    if pictured.TYPES.get(model_type) == task:
+    if pictured.converts(model_type, task):
         return task
     try:
         tasks = TasksManager.get_supported_tasks_for_model_type(model_type, "openvino", library_name="transformers")
@@ -231,7 +231,7 @@ def uses_main_export(request: Request, config: PretrainedConfig) -> bool:
     """
     from optimum.exporters.openvino.utils import MULTI_MODAL_TEXT_GENERATION_MODELS
 
-    if pictured.TYPES.get(config.model_type) == request.task:
+    if pictured.converts(config.model_type, request.task):
         return False
     raw = json.dumps(_raw_config(request))
     return (

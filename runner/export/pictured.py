@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runner.base.keys import version_of
+from runner.export import of_timm
 
 TYPES = {
     "depth_anything": "depth-estimation",
@@ -17,6 +17,11 @@ TYPES = {
 """Model type -> its task."""
 
 
+def converts(model_type: str, task: str) -> bool:
+    """Whether ovrun, and not Optimum, knows the inputs of such a model for a task by Optimum's name."""
+    return TYPES.get(model_type) == task
+
+
 def without_timm(config: Mapping[str, object]) -> tuple[str, str] | None:
     """Why a model whose backbone is one of timm isn't had, and what would do.
 
@@ -26,7 +31,4 @@ def without_timm(config: Mapping[str, object]) -> tuple[str, str] | None:
     backbone = config.get("backbone_config")
     kind = backbone.get("model_type") if isinstance(backbone, Mapping) else None
     needed = config.get("use_timm_backbone") is True or kind == "timm_backbone"
-    if config.get("model_type") not in TYPES or not needed or version_of("timm") != "absent":
-        return None
-    what = "its backbone is a network of the package timm, which is not installed"
-    return what, "pip install timm torchvision, of the version that goes with your torch"
+    return of_timm.absent("its backbone is") if needed and config.get("model_type") in TYPES else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from optimum.exporters.openvino import export
 from optimum.exporters.openvino.model_configs import ViTOpenVINOConfig
-from optimum.exporters.openvino.utils import save_preprocessors
+from optimum.exporters.openvino.utils import save_config, save_preprocessors
 from optimum.utils.normalized_config import NormalizedVisionConfig
 
 from runner.export.convert import ov_config
@@ -47,7 +47,7 @@ _CONFIGS = {"depth_anything": _Framed, "dpt": _Still}
 
 def convert(request: Request, model: PreTrainedModel, preprocessors: Iterable[object]) -> None:
     """Write the IR, config.json and the preprocessors' files."""
-    model.config.save_pretrained(request.out)
+    save_config(model.config, request.out)
     save_preprocessors(list(preprocessors), model.config, request.out, request.trust_remote_code)
     export(
         model,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runner.base.keys import version_of
+from runner.export import of_timm
 
 TASK = "image-text-to-text"
 HAD = {"llava": "LLaVA", "llava_next": "LLaVA-NeXT", "gemma3": "Gemma 3", "gemma4": "Gemma 4"}
@@ -30,9 +30,8 @@ def misfit(config: Mapping[str, object]) -> tuple[str, str] | None:
         config: the model's config.json.
     """
     kind = config.get("model_type")
-    if kind == _TIMM and version_of("timm") == "absent":
-        what = "its images are read by a network of the package timm, which is not installed"
-        return what, "pip install timm torchvision, of the version that goes with your torch"
+    if kind == _TIMM:
+        return of_timm.absent("its images are read by")
     what, allowed = _NOT_HAD.get(str(kind), ("", ""))
     return (f"a model of type {kind}: {what}", allowed) if what else None
 

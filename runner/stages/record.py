@@ -88,14 +88,16 @@ def libraries(params: Params) -> tuple[str, ...]:
 
 def template(params: Params) -> str | None:
     """As the trial's, which uses the model too."""
-    return verify.template(verify.Params(params.family, TASKS[params.family].revision))
+    return verify.template(_trial(params))
 
 
 def prepare(params: Params) -> None:
-    """Import what uses the model."""
-    from runner.model import trial
+    """Import what uses the model, as the trial does."""
+    verify.prepare(_trial(params))
 
-    trial.import_for(libraries(params))
+
+def _trial(params: Params) -> verify.Params:
+    return verify.Params(params.family, TASKS[params.family].revision)
 
 
 def run(task: Task[Params], progress: Progress) -> dict[str, object]:
