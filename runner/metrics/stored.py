@@ -77,7 +77,7 @@ class Rows:
 
 
 class RowFile:
-    """A .npy file [rows, size] that grows by rows; they are written and not mapped, so a full disk is an OSError.
+    """A .npy file [rows, …] that grows by rows; they are written and not mapped, so a full disk is an OSError.
 
     Args:
         path: the new file.
@@ -87,7 +87,7 @@ class RowFile:
 
     def __init__(self, path: Path, dtype: Any, rows: int | None = None) -> None:
         self.path, self.dtype, self.expected = path, np.dtype(dtype), rows
-        self.shape = (0, 0)
+        self.shape: tuple[int, ...] = (0, 0)
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -101,7 +101,7 @@ class RowFile:
         self._file.close()
 
     def append(self, rows: Array) -> None:
-        """Write rows, shape [n, size].
+        """Write rows, shape [n, …].
 
         Raises:
             OSError: the disk is full (ENOSPC).
@@ -109,12 +109,15 @@ class RowFile:
         """
         assert self._file
         if not self.shape[0]:
-            self._check_room(rows.shape[1])
-        elif rows.shape[1] != self.shape[1]:
-            message = f"rows of {rows.shape[1]} after rows of {self.shape[1]}"
+            self._check_room(int(np.prod(rows.shape[1:])))
+            self.shape = (0, *rows.shape[1:])
+            self._header()
+        elif rows.shape[1:] != self.shape[1:]:
+            before, now = (" x ".join(map(str, shape[1:])) for shape in (self.shape, rows.shape))
+            message = f"rows of {now} after rows of {before}"
             raise ValueError(message)
         self._file.write(np.ascontiguousarray(rows, dtype=self.dtype).data)
-        self.shape = (self.shape[0] + rows.shape[0], rows.shape[1])
+        self.shape = (self.shape[0] + rows.shape[0], *rows.shape[1:])
 
     def _check_room(self, size: int) -> None:
         needed = (self.expected or 1) * size * self.dtype.itemsize
