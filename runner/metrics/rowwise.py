@@ -46,7 +46,7 @@ class Rowwise:
             RecipeError: a property that OpenVINO refuses.
             StageError: the runtime or the function fails.
         """
-        make = _replies if self.family.rows == "replies" else _class_scores
+        make = _replies if "replies" in self.family.rows else _class_scores
         (given, expected), protocol = make(model, dataset, params, runtime, progress)
         own = {name: value for name, value in params.items() if name in _settings(self.family)}
         numbers = self._numbers(given, expected, own)

@@ -10,7 +10,29 @@ from typing import Literal
 from runner.registry.declared import Declaration, Declared
 from runner.registry.gates import DISTANCE, LIMITS, Better, GateKind
 
-Rows = Literal["class scores", "replies"]
+Gives = Literal[
+    "class scores", "token classes", "spans", "embeddings", "texts", "outputs", "class maps", "depth maps", "boxes",
+    "log-likelihoods", "masked tokens", "replies",
+]  # fmt: skip
+"""What a model gives for each row of a dataset; a task says which of them its models give."""
+
+
+@dataclass(frozen=True)
+class OfSums:
+    """An aggregate that follows from the sums of the statistics' columns: `function(sums [..., k]) -> [...]`.
+
+    Its bootstrap copies no rows, and calls the function once for all draws.
+    """
+
+    function: Callable[..., object]
+
+
+Aggregate = Literal["mean", "proportion", "ratio", "root mean"] | OfSums | Callable[..., object]
+"""What makes one number of statistics [rows, k].
+
+`mean` of column 0; `proportion`, the mean of 0 and 1; `ratio`, the sum of column 0 / that of column 1; `root mean`,
+the square root of the mean of column 0; a function of the statistics of some rows, [n, k] -> a number, NaN for none.
+"""
 
 INFINITE = float("inf")
 FROM_0 = (0.0, INFINITE)
@@ -77,7 +99,14 @@ class Family(Declaration):
         libraries: distributions whose versions shape the results.
         module: dotted name of the module that measures, as `runner.metrics.Module` says; or
         function: what `metric` decorates, and
-        rows: what it is given.
+        rows: what it is given, any of these.
+        targets: roles of the dataset's columns that it is given too.
+        compares: whether it is given what the reference gave for the same rows.
+        aggregate: what makes one number of its statistics.
+        details: what else follows from them, `function(statistics) -> mapping`.
+        source: whose code or definition it is.
+        extra: of ovrun, which brings its libraries.
+        tasks: names of task families for whose models it is; empty for any that give the rows.
     """
 
     metrics: tuple[Metric, ...] = ()
@@ -91,7 +120,14 @@ class Family(Declaration):
     libraries: tuple[str, ...] = ()
     module: str = ""
     function: Callable[..., object] | None = None
-    rows: Rows | None = None
+    rows: tuple[Gives, ...] = ()
+    targets: tuple[str, ...] = ()
+    compares: bool = False
+    aggregate: Aggregate = "mean"
+    details: Callable[..., Mapping[str, object]] | None = None
+    source: str = ""
+    extra: str = ""
+    tasks: tuple[str, ...] = ()
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -121,47 +157,87 @@ def metric(
     name: str,
     *,
     better: Literal["lower", "higher"],
-    rows: Rows,
+    rows: Gives | tuple[Gives, ...],
     help: str,
+    needs: tuple[str, ...] = (),
+    compares: bool = False,
+    aggregate: Aggregate = "mean",
+    details: Callable[..., Mapping[str, object]] | None = None,
     span: tuple[float, float] = SHARE,
     unit: str = "",
+    source: str = "",
+    libraries: tuple[str, ...] = (),
+    extra: str = "",
+    tasks: tuple[str, ...] = (),
     revision: int = 1,
 ) -> Callable[[Callable[..., object]], Family]:
-    """Declare a metric that is the mean of a number a row, by the function that gives these numbers.
+    """Declare a metric by the function that gives statistics of each row, of which value and interval follow.
+
+    The function is `function(kept, targets)`, or `function(kept, reference, targets)` with `compares`, and gives an
+    array [rows] or [rows, k] of float64. NaN in a row is no number, and with it the check fails. `kept` and `reference`
+    are `runner.metrics.kept.Kept`: what the two models gave. `targets` maps each role of `needs` to a list with the
+    dataset's value for each row. Keyword-only parameters are settings of a check, with their types and limits:
+    `k: Annotated[int, Minimum(1)] = 5`.
 
     Args:
-        rows: what the function is given. `class scores`: (scores [rows, classes], labels [rows]) of an npz file with
-            labels. `replies`: (replies, expected), two lists of texts, of a jsonl file with prompts and replies. Both
-            come as a whole. The function gives an array [rows]; what is no number fails the check. Its keyword-only
-            parameters are settings of a check, with their types and limits: `k: Annotated[int, Minimum(1)] = 5`.
+        rows: what it takes of a model, any of these. (`replies`, and `class scores` without `needs`, are of a function
+            of two arguments: the replies and the expected ones, or scores [rows, classes] and labels [rows].)
+        needs: roles of the dataset's columns.
+        compares: whether it compares with the reference's rows; then the reference has no value of its own.
+        aggregate: what makes one number of the statistics, such as "ratio" or a function of them.
+        details: `function(statistics) -> mapping` of plain data: what else they tell.
         span: no value is below the first number, or above the second.
+        source: whose code or definition it is.
+        libraries: distributions whose versions shape the numbers.
+        extra: the extra of ovrun that brings them.
+        tasks: names of task families that it is for; empty for all whose models give the rows.
         revision: raise it when the function gives other numbers for the same rows.
     """
 
     def declare(function: Callable[..., object]) -> Family:
         from runner.registry.settings import schemas  # imports inspect, of which nobody else has a need
 
-        generates = rows == "replies"
+        taken = (rows,) if isinstance(rows, str) else rows
+        generates = "replies" in taken
         settings = schemas(function)
+        data, told = _fed(taken, needs)
         return Family(
             name,
             help,
-            metrics=(Metric(name, Better(better), span, unit, own_value=True),),
-            data=frozenset({"pairs" if generates else "labels"}),
-            needs="a jsonl file with `prompt` and `reply`, and `conversion.tokenizer: true`"
-            if generates
-            else "an npz file with `labels`",
+            metrics=(Metric(name, Better(better), span, unit, own_value=not compares),),
+            data=data,
+            needs=told,
             settings={**settings, "max_new_tokens": MAX_NEW_TOKENS} if generates else settings,
             generates=generates,
             of_generators=generates,
             revision=revision,
-            libraries=("openvino", "openvino-genai", "openvino-tokenizers") if generates else ("openvino", "numpy"),
+            libraries=(*_RUNTIMES[generates], *libraries),
             module="runner.metrics.rowwise",
             function=function,
-            rows=rows,
+            rows=taken,
+            targets=needs,
+            compares=compares,
+            aggregate=aggregate,
+            details=details,
+            source=source,
+            extra=extra,
+            tasks=tasks,
         )
 
     return declare
+
+
+_RUNTIMES = {True: ("openvino", "openvino-genai", "openvino-tokenizers"), False: ("openvino", "numpy")}
+"""Whether text is generated -> what runs the model."""
+
+
+def _fed(rows: tuple[Gives, ...], needs: tuple[str, ...]) -> tuple[frozenset[str], str]:
+    """The kinds of data that feed it, and these in words."""
+    if "replies" in rows:
+        return frozenset({"pairs"}), "a jsonl file with `prompt` and `reply`, and `conversion.tokenizer: true`"
+    if not needs and rows == ("class scores",):
+        return frozenset({"labels"}), "an npz file with `labels`"
+    return frozenset(needs), f"a dataset with {' and '.join(f'`{role}`' for role in needs)}" if needs else "any dataset"
 
 
 FAMILIES: Declared[Family] = Declared(Family, "runner.metrics.families", "ovrun.metrics")
