@@ -43,7 +43,7 @@ if {data}:
     from pathlib import Path
     from runner.data.calibration import calibration_items
     from runner.recipe.types import Dataset
-    dataset = Dataset("text", "embedded", Path(text), "jsonl", column="text", limit=samples)
+    dataset = Dataset("text", "embedded", Path(text), "jsonl", columns={"text": "text"}, limit=samples)
     options["dataset"] = nncf.Dataset(calibration_items(dataset, model, Path(source), samples, 0))
     options["subset_size"] = samples
 nncf.compress_weights(model, **options)

@@ -61,7 +61,7 @@ class Project:
             path=self.folder / "recipes" / f"{self.name}.yaml",
             model=ModelSource("local", path=model, task="text-generation-with-past"),
             description="A model of a test",
-            datasets={"eval": Dataset("eval", "file", data, "jsonl", column="text")},
+            datasets={"eval": Dataset("eval", "file", data, "jsonl", columns={"text": "text"})},
             resolved={
                 "name": self.name,
                 "description": "A model of a test",

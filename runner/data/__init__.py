@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runner.data.npz import Arrays
     from runner.recipe.types import Dataset, Preprocess
 
-_SHAPING = ("format", "column", "prompt", "reply", "inputs", "labels", "limit", "preprocess")
+_SHAPING = ("format", "limit")
 _BLOCK = 1 << 20
 
 
@@ -36,11 +36,11 @@ def digest(dataset: Dataset) -> str:
     Raises:
         SourceError: the file can't be read.
     """
-    shape: dict[str, object] = {key: getattr(dataset, key) for key in _SHAPING} | {"inputs": dict(dataset.inputs)}
+    shape: dict[str, object] = {key: getattr(dataset, key) for key in _SHAPING}
+    shape |= {"columns": dict(dataset.columns), "inputs": dict(dataset.inputs)}
     shape["preprocess"] = dataset.preprocess and _steps(dataset.preprocess)
     if declared := FORMATS.get(dataset.format):
         shape |= {"revision": declared.revision} if declared.revision > 1 else {}
-    shape |= {"image": dataset.image} if dataset.image else {}
     total = hashlib.sha256(json.dumps(shape, sort_keys=True).encode(errors="surrogatepass"))
     with open_file(dataset) as file:
         while block := file.read(_BLOCK):
@@ -56,7 +56,7 @@ def files(dataset: Dataset) -> list[Path]:
     Raises:
         SourceError: one can't be read.
     """
-    named = read_images(dataset) if dataset.image else []
+    named = read_images(dataset) if "image" in dataset.columns else []
     return [dataset.path, *dict.fromkeys(one.path for one in named)]
 
 

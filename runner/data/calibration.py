@@ -69,7 +69,7 @@ def _text_items(
 
 def text_rows(dataset: Dataset) -> list[str]:
     """The dataset's texts; without a text column, each prompt with its reply."""
-    if dataset.column or "pairs" not in kinds(dataset):
+    if "text" in kinds(dataset) or "pairs" not in kinds(dataset):
         return read_text(dataset)
     return [prompt + reply for prompt, reply in read_pairs(dataset)]
 

@@ -1,11 +1,14 @@
-"""JSON Lines: one object a line; text in one column, perhaps an image in another, or a prompt and its reply in two."""
+"""JSON Lines: one object a line."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
-from runner.data.rows import RowReader, Rows
+from runner.data.records import Record
+from runner.data.rows import RowReader
 from runner.data.text import lines
 from runner.errors import SourceError
 
@@ -16,22 +19,22 @@ if TYPE_CHECKING:
 _LONGEST = 64 << 20
 
 
-def _rows(dataset: Dataset) -> Rows:
+def records(dataset: Dataset) -> Iterator[Record]:
     """The object of each line, blank lines left out."""
-    for number, line in lines(dataset, _LONGEST):
-        if line.strip():
-            where = f"{dataset.path}:{number}"
-            yield where, _object(where, line)
+    found = ((line, text) for line, text in lines(dataset, _LONGEST) if text.strip())
+    for number, (line, text) in enumerate(found):
+        where = f"{dataset.path}:{line}"
+        yield Record(number, where, partial(_object, where, text))
 
 
-_READER = RowReader(_rows)
+_READER = RowReader(records)
 check, read_text, read_pairs = _READER.check, _READER.read_text, _READER.read_pairs
 read_images = _READER.read_images
 
 
 def _object(where: str, line: str) -> dict[str, object]:
     try:
-        row = json.loads(line, parse_constant=_no_constant)
+        row = _DECODER.decode(line)
     except ValueError as error:
         column = getattr(error, "colno", 1)
         message = f"{where}:{column}: not JSON: {getattr(error, 'msg', error)}"
@@ -48,3 +51,6 @@ def _object(where: str, line: str) -> dict[str, object]:
 def _no_constant(name: str) -> None:
     message = f"{name} is no JSON number"
     raise ValueError(message)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)

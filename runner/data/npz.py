@@ -11,12 +11,13 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from runner.base.values import Array
 from runner.base.words import missing
 from runner.data.npy import Header, read_header
 from runner.data.opening import open_file
+from runner.data.records import Record
 from runner.errors import SourceError
 
 if TYPE_CHECKING:
@@ -90,21 +91,52 @@ def read_arrays(dataset: Dataset) -> Arrays:
     Raises:
         SourceError: as `check`, the archive's data are damaged, or a value is no finite number.
     """
+    if not dataset.inputs:
+        _refuse_without_inputs(dataset)
+    arrays = _load(dataset)
+    labels = arrays[dataset.labels].reshape(-1) if dataset.labels else None
+    return Arrays({key: arrays[name] for key, name in dataset.inputs.items()}, labels, dataset.preprocess)
+
+
+def records(dataset: Dataset) -> Iterator[Record]:
+    """The items of all arrays that the dataset names, by the names of the arrays.
+
+    Raises:
+        SourceError: as `read_arrays`.
+    """
+    arrays = _load(dataset)
+    for number in range(min(len(array) for array in arrays.values())):
+        row = {name: _item(array, number) for name, array in arrays.items()}
+        yield Record(number, f"{dataset.path}, item {number}", lambda row=row: row)  # type: ignore[misc]
+
+
+def _item(array: Array, number: int) -> object:
+    """An item; a number for an array of one axis, or of a second that has one place."""
+    item = array[number]
+    return item.item() if item.size == 1 and array.ndim <= 2 else item
+
+
+def _names(dataset: Dataset) -> list[str]:
+    """The arrays in use: inputs, then those of roles."""
+    names = [*dict.fromkeys([*dataset.inputs.values(), *dataset.columns.values()])]
+    if not names:
+        _refuse_without_inputs(dataset)
+    return names
+
+
+def _refuse_without_inputs(dataset: Dataset) -> NoReturn:
+    message = f"dataset {dataset.name}: {dataset.path.name} holds arrays, and the recipe names no `inputs` of them"
+    raise SourceError(message, hint="`inputs: images` feeds the array `images` to a model's only input.")
+
+
+def _load(dataset: Dataset) -> dict[str, Array]:
+    """The first `limit` items of each array in use, by its name; all numbers in them are finite."""
     check(dataset)
     with _archive(dataset) as archive:
         arrays = {name: _array(archive, name, dataset.limit) for name in _names(dataset)}
     for name, array in arrays.items():
         _refuse_not_finite(dataset, name, array)
-    labels = arrays[dataset.labels].reshape(-1) if dataset.labels else None
-    return Arrays({key: arrays[name] for key, name in dataset.inputs.items()}, labels, dataset.preprocess)
-
-
-def _names(dataset: Dataset) -> list[str]:
-    """The arrays in use: inputs, then labels."""
-    if not dataset.inputs:
-        message = f"dataset {dataset.name}: {dataset.path.name} holds arrays, and the recipe names no `inputs` of them"
-        raise SourceError(message, hint="`inputs: images` feeds the array `images` to a model's only input.")
-    return [*dict.fromkeys([*dataset.inputs.values(), *([dataset.labels] if dataset.labels else [])])]
+    return arrays
 
 
 def array_headers(dataset: Dataset) -> dict[str, Header]:

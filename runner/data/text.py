@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from runner.data.opening import open_file
+from runner.data.records import Record
 from runner.errors import SourceError
 
 if TYPE_CHECKING:
@@ -59,6 +60,13 @@ def read_text(dataset: Dataset) -> list[str]:
     """
     check(dataset)
     return ["".join(_used(dataset))]
+
+
+def records(dataset: Dataset) -> Iterator[Record]:
+    """Each line without its end, in the column `text`."""
+    for number, line in lines(dataset):
+        found = {"text": line.rstrip("\r\n")}
+        yield Record(number - 1, f"{dataset.path}:{number}", lambda found=found: found)  # type: ignore[misc]
 
 
 def _used(dataset: Dataset) -> Iterator[str]:

@@ -14,6 +14,7 @@ from runner.base.paths import expanded
 from runner.base.values import listing, made, mapping, numeric, plain, section, text, whole
 from runner.recipe.companions import COMPANIONS, companion
 from runner.recipe.conversion import Conversion, conversion_of
+from runner.recipe.datasets import SHORT
 from runner.recipe.judge import legacy
 from runner.recipe.origins import KeyPath, Origins, dotted, nearest
 from runner.recipe.types import (
@@ -136,12 +137,14 @@ def filled(step: object) -> dict[str, object]:
 def dataset(name: str, data: Mapping[str, object]) -> Dataset:
     """A dataset; the suffix of its file tells the format."""
     path = embedded.DATASETS[text(data["id"])] if data["source"] == "embedded" else Path(text(data["path"]))
-    stated = {key: data[key] for key in ("source", "id", "column", "image", "prompt", "reply", "labels") if key in data}
+    stated = {key: data[key] for key in ("source", "id") if key in data}
+    short = {role: data[key] for key, role in SHORT.items() if key in data}
     inputs = data.get("inputs")
     made_of = {
         "name": name,
         "path": path,
         "format": path.suffix.removeprefix("."),
+        "columns": {**short, **section(data, "columns")},
         "inputs": {"": inputs} if isinstance(inputs, str) else dict(section(data, "inputs")),
         "limit": _integer(data.get("limit")),
         "preprocess": _preprocess(mapping(data["preprocess"])) if "preprocess" in data else None,

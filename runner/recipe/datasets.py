@@ -2,41 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from runner.recipe.types import Dataset
 from runner.registry.formats import FORMATS
 
+SHORT: Mapping[str, str] = {
+    "column": "text",
+    "image": "image",
+    "prompt": "prompt",
+    "reply": "reply",
+    "labels": "label",
+}
+"""A key of a dataset -> the role that it names the column of; `columns` names any."""
+TOGETHER: Mapping[str, frozenset[str]] = {
+    "pairs": frozenset({"prompt", "reply"}),
+    "images": frozenset({"image", "text"}),
+}
+"""Kinds of data that are several roles in one row."""
+
 
 def kinds(dataset: Dataset) -> frozenset[str]:
-    """What the dataset can give: some of `text`, `images` (with text), `pairs` (with reply), `arrays`, `labels`."""
+    """What the dataset can give: its roles, `arrays`, and of `pairs` and `images` (with text) those that they make."""
     shape = _shape(dataset)
-    if shape == "arrays":
-        return frozenset({"arrays", "labels"} if dataset.labels else {"arrays"})
-    found = {"text"} if shape == "text" or dataset.column else set()
-    found |= {"images"} if dataset.image and dataset.column else set()
-    return frozenset(found | ({"pairs"} if dataset.prompt and dataset.reply else set()))
+    own = {"arrays"} if shape == "arrays" else {"text"} if shape == "text" else set()
+    roles = own | set(dataset.columns)
+    return frozenset(roles | {kind for kind, needed in TOGETHER.items() if needed <= roles})
 
 
-def narrowed(dataset: Dataset, wanted: Iterable[str]) -> Dataset:
-    """The dataset without the columns and arrays that only kinds which are not `wanted` need.
+def narrowed(dataset: Dataset, wanted: Iterable[str], *, inputs: bool = True) -> Dataset:
+    """The dataset with the columns of the `wanted` kinds alone.
 
-    Of text and pairs, text is read where both are wanted and given.
+    Args:
+        inputs: whether the arrays that feed a model stay.
     """
-    kept = kinds(dataset) & set(wanted)
-    if _shape(dataset) == "arrays":
-        return dataset if "labels" in kept else replace(dataset, labels=None)
-    if "images" not in kept:
-        dataset = replace(dataset, image=None)
-    if kept & {"text", "images"}:
-        return replace(dataset, prompt=None, reply=None)
-    return replace(dataset, column=None) if "pairs" in kept else dataset
+    wanted = set(wanted)
+    roles = wanted.union(*(TOGETHER[kind] for kind in wanted & TOGETHER.keys()))
+    columns = {role: column for role, column in dataset.columns.items() if role in roles}
+    return replace(dataset, columns=columns, inputs=dataset.inputs if inputs else {})
 
 
 def calibrating(dataset: Dataset, *, images: bool = False) -> Dataset:
     """What calibration reads of a dataset: text, with `images` where it is of both, or else pairs, or arrays alone."""
-    return narrowed(dataset, ("text", "pairs", "arrays", *(["images"] if images else [])))
+    given = kinds(dataset)
+    if images and "images" in given:
+        return narrowed(dataset, ("images",))
+    return narrowed(dataset, ("text",) if "text" in given else ("pairs",))
 
 
 def _shape(dataset: Dataset) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from runner.recipe.conversion import Conversion
+from runner.recipe.dataset import Dataset as Dataset
+from runner.recipe.dataset import Preprocess as Preprocess
 from runner.recipe.origins import show_path
 from runner.registry.exporters import Code
 
@@ -57,44 +59,6 @@ class ModelSource:
     vocoder: Companion | None = None
     weights: Path | None = None
     code: Code | None = None
-
-
-@dataclass(frozen=True)
-class Preprocess:
-    """How a stored array becomes a model input: `(x * scale - mean) / std`, then the layout, then the dtype.
-
-    `mean` and `std` have one value, or one a channel of the stored layout's C axis.
-    """
-
-    scale: float = 1.0
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    layout: tuple[str, str] | None = None
-    dtype: str = "float32"
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Data for calibration or checks.
-
-    `format` is txt, jsonl or npz; text has `column`, with `image` where each row has one, or `prompt` and `reply`, as
-    column names; arrays have `inputs` (model input name -> array name; the key "" stands for the model's only input)
-    and `labels`.
-    """
-
-    name: str
-    source: str
-    path: Path
-    format: str
-    id: str | None = None
-    column: str | None = None
-    image: str | None = None
-    prompt: str | None = None
-    reply: str | None = None
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    labels: str | None = None
-    limit: int | None = None
-    preprocess: Preprocess | None = None
 
 
 @dataclass(frozen=True)

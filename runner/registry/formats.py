@@ -62,7 +62,7 @@ _GIVES: Mapping[str, tuple[tuple[Shape, str], ...]] = {
     "images": (("rows", " with `column` and `image`"),),
     "pairs": (("rows", " with `prompt` and `reply`"),),
     "arrays": (("arrays", ""),),
-    "labels": (("arrays", " with `labels`"),),
+    "label": (("arrays", " with `labels`"),),
 }
 
 

@@ -164,7 +164,7 @@ def test_an_image_that_a_dataset_names_is_held_against_the_key(back: bool, proje
     image, rows = project / "a.png", project / "seen.jsonl"
     Image.new("L", (6, 4)).save(image)
     rows.write_text('{"image": "a.png", "text": "a boat"}')
-    dataset = Dataset("seen", "file", rows, "jsonl", column="text", image="image")
+    dataset = Dataset("seen", "file", rows, "jsonl", columns={"text": "text", "image": "image"})
     stage, store = cheap.stage(1), cheap.store_in(project)
     document = {**stage.document, "datasets": {"data": data.digest(dataset)}}
     stage = dataclasses.replace(stage, document=document, datasets={"data": dataset})

@@ -68,11 +68,11 @@ def test_checks_and_digests_import_no_numpy(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.zeros((4, 2, 2, 3), np.uint8), y=np.arange(4))
     datasets = [
         Dataset("d", "file", tmp_path / "a.txt", "txt"),
-        Dataset("d", "file", tmp_path / "a.jsonl", "jsonl", column="text"),
+        Dataset("d", "file", tmp_path / "a.jsonl", "jsonl", columns={"text": "text"}),
         Dataset(
             *("d", "file", tmp_path / "a.npz", "npz"),
             inputs={"": "images"},
-            labels="y",
+            columns={"label": "y"},
             preprocess=Preprocess(std=(2,)),
         ),
     ]

@@ -278,7 +278,7 @@ def pictures(path: Path, items: int, labels: np.ndarray[Any, Any] | None = None)
     np.savez(path, **stored)
     steps = Preprocess(1 / 255, (0.5,), (0.25,), ("NHWC", "NCHW"))
     return Dataset(
-        "pictures", "file", path, "npz", inputs={"": "images"}, labels=None if labels is None else "labels",
+        "pictures", "file", path, "npz", inputs={"": "images"}, columns={} if labels is None else {"label": "labels"},
         preprocess=steps,
     )  # fmt: skip
 
@@ -471,7 +471,7 @@ def test_exact_match(talker: Path, tmp_path: Path) -> None:
     rows[3]["a"] = "something else"
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    dataset = Dataset("qa", "file", path, "jsonl", prompt="q", reply="a")
+    dataset = Dataset("qa", "file", path, "jsonl", columns={"prompt": "q", "reply": "a"})
     family = measuring(FAMILIES["exact_match"])
     results = [family.evaluate(talker, dataset, {"max_new_tokens": 6}, RUNTIME, None, silent) for _ in range(2)]
     assert results[0] == results[1]
@@ -552,7 +552,7 @@ def test_exact_match_takes_only_the_stop_tokens_of_a_models_own_generation_confi
         {"q": prompt, "a": " ".join(f"w{i}" for i in reply)} for prompt, reply in zip(prompts, replies, strict=True)
     ]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    dataset = Dataset("qa", "file", tmp_path / "a.jsonl", "jsonl", prompt="q", reply="a")
+    dataset = Dataset("qa", "file", tmp_path / "a.jsonl", "jsonl", columns={"prompt": "q", "reply": "a"})
     folder = tmp_path / "own"
     shutil.copytree(talker, folder)
     (folder / "generation_config.json").write_text(json.dumps({**OWN_CONFIG, "eos_token_id": list(stops)}))
@@ -587,7 +587,7 @@ def test_a_generator_whose_logits_are_no_numbers_is_found(talker: Path, tmp_path
     with pytest.raises(StageError, match="logits has values that aren't finite"):
         use(broken)
     (tmp_path / "a.jsonl").write_text(json.dumps({"q": "w5 w6", "a": "w7"}) + "\n")
-    dataset = Dataset("qa", "file", tmp_path / "a.jsonl", "jsonl", prompt="q", reply="a")
+    dataset = Dataset("qa", "file", tmp_path / "a.jsonl", "jsonl", columns={"prompt": "q", "reply": "a"})
     with pytest.raises(StageError, match="logits has values that aren't finite"):
         measuring(FAMILIES["exact_match"]).evaluate(broken, dataset, {"max_new_tokens": 8}, RUNTIME, None, silent)
 
@@ -672,7 +672,7 @@ def test_output_errors_leave_padding_out(tmp_path: Path, kind: str) -> None:
         (tmp_path / "a.jsonl").write_text(
             "".join(json.dumps({"t": " ".join(f"w{i}" for i in ids)}) + "\n" for ids in texts)
         )
-        dataset = Dataset("texts", "file", tmp_path / "a.jsonl", "jsonl", column="t")
+        dataset = Dataset("texts", "file", tmp_path / "a.jsonl", "jsonl", columns={"text": "t"})
     else:
         ids = np.array([one + [1] * (length - len(one)) for one in texts])
         mask = np.array([[1] * len(one) + [0] * (length - len(one)) for one in texts])

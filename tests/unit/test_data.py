@@ -12,7 +12,7 @@ import pytest
 from runner import data
 from runner.data.npz import Arrays
 from runner.errors import SourceError
-from runner.recipe.datasets import kinds
+from runner.recipe.datasets import calibrating, kinds, narrowed
 from runner.recipe.types import Dataset, Preprocess
 
 
@@ -41,13 +41,15 @@ def test_a_text_file_is_one_text_with_its_line_ends(tmp_path: Path) -> None:
 
 def test_jsonl_rows_without_text_and_blank_lines_are_left_out(tmp_path: Path) -> None:
     rows = '{"text": "one"}\n\n{"text": " "}\n{"text": "two"}\nnot JSON, beyond the limit'
-    dataset = text(tmp_path / "a.jsonl", rows, column="text", limit=3)
+    dataset = text(tmp_path / "a.jsonl", rows, columns={"text": "text"}, limit=3)
     data.check(dataset)
     assert data.read_text(dataset) == ["one", "two"]
 
 
 def test_jsonl_pairs(tmp_path: Path) -> None:
-    dataset = text(tmp_path / "a.jsonl", '{"q": "1+1", "a": "2"}\n{"q": "", "a": "3"}', prompt="q", reply="a")
+    dataset = text(
+        tmp_path / "a.jsonl", '{"q": "1+1", "a": "2"}\n{"q": "", "a": "3"}', columns={"prompt": "q", "reply": "a"}
+    )
     assert data.read_pairs(dataset) == [("1+1", "2"), ("", "3")]
 
 
@@ -65,7 +67,7 @@ def test_jsonl_pairs(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_with_a_jsonl_file(tmp_path: Path, content: str | bytes, expected: str) -> None:
-    assert expected in refusal(text(tmp_path / "a.jsonl", content, column="text"))
+    assert expected in refusal(text(tmp_path / "a.jsonl", content, columns={"text": "text"}))
 
 
 def test_a_jsonl_dataset_names_its_columns(tmp_path: Path) -> None:
@@ -86,9 +88,11 @@ def test_no_file_a_folder_and_an_unknown_format(tmp_path: Path) -> None:
 
 
 def test_a_dataset_says_what_it_gives(tmp_path: Path) -> None:
-    dataset = text(tmp_path / "a.jsonl", '{"text": "one"}', column="text")
+    dataset = text(tmp_path / "a.jsonl", '{"text": "one"}', columns={"text": "text"})
     assert kinds(dataset) == {"text"}
-    assert kinds(replace(dataset, prompt="q", reply="a")) == {"text", "pairs"}
+    both = replace(dataset, columns={"text": "text", "prompt": "q", "reply": "a"})
+    assert kinds(both) == {"text", "prompt", "reply", "pairs"}
+    assert kinds(narrowed(both, ("pairs",))) == {"prompt", "reply", "pairs"} and kinds(calibrating(both)) == {"text"}
     with pytest.raises(SourceError, match="gives no pairs; what is needed here is a jsonl file with"):
         data.read_pairs(dataset)
     with pytest.raises(SourceError, match="gives no arrays"):
@@ -100,7 +104,7 @@ def test_a_dataset_says_what_it_gives(tmp_path: Path) -> None:
 def test_npz_arrays_up_to_the_limit(tmp_path: Path, compressed: bool, order: Any) -> None:
     images = np.arange(48, dtype=np.uint8).reshape(4, 2, 2, 3)
     stored = {"images": np.array(images, order=order), "labels": np.arange(4).reshape(4, 1)}
-    found = data.read_arrays(arrays(tmp_path / "a.npz", stored, compressed, labels="labels", limit=3))
+    found = data.read_arrays(arrays(tmp_path / "a.npz", stored, compressed, columns={"label": "labels"}, limit=3))
     assert len(found) == 3
     np.testing.assert_array_equal(found.batch(1, 9)[""], images[1:3])
     assert found.labels is not None
@@ -128,12 +132,16 @@ def pixels(items: int = 4) -> np.ndarray[Any, Any]:
     ("stored", "fields", "expected"),
     [
         ({"imgs": pixels(), "y": pixels()}, {}, 'no array "images"; there are: imgs, y (did you mean imgs?)'),
-        ({"images": pixels(), "y": np.arange(3)}, {"labels": "y"}, "differ in length: images has 4, y has 3"),
+        (
+            {"images": pixels(), "y": np.arange(3)},
+            {"columns": {"label": "y"}},
+            "differ in length: images has 4, y has 3",
+        ),
         ({"images": pixels(0)}, {}, "has no items"),
         ({"images": np.array(3)}, {}, "has no items"),
         ({"images": np.array([{}], object)}, {}, "holds pickled objects"),
-        ({"images": pixels(), "y": np.zeros((4, 10), int)}, {"labels": "y"}, "integers of shape [4]"),
-        ({"images": pixels(), "y": np.zeros(4)}, {"labels": "y"}, "have type <f8"),
+        ({"images": pixels(), "y": np.zeros((4, 10), int)}, {"columns": {"label": "y"}}, "integers of shape [4]"),
+        ({"images": pixels(), "y": np.zeros(4)}, {"columns": {"label": "y"}}, "have type <f8"),
         ({"images": pixels()}, {"inputs": {}}, "names no `inputs`"),
         ({"images": pixels()}, {"preprocess": Preprocess(layout=("NHW", "NWH"))}, "doesn't have the layout NHW"),
         (
@@ -165,21 +173,21 @@ def test_a_damaged_npz_file(tmp_path: Path) -> None:
 
 
 def test_the_digest_covers_content_and_all_that_shapes_the_reading(tmp_path: Path) -> None:
-    dataset = text(tmp_path / "a.jsonl", '{"text": "one"}', column="text")
+    dataset = text(tmp_path / "a.jsonl", '{"text": "one"}', columns={"text": "text"})
     first = data.digest(dataset)
     assert len(first) == 64
-    moved = text(tmp_path / "b.jsonl", '{"text": "one"}', column="text")
+    moved = text(tmp_path / "b.jsonl", '{"text": "one"}', columns={"text": "text"})
     assert data.digest(replace(moved, name="other")) == first
     others = [
         replace(dataset, limit=1),
-        replace(dataset, column="txt"),
-        replace(dataset, prompt="q"),
-        replace(dataset, reply="a"),
+        replace(dataset, columns={"text": "txt"}),
+        replace(dataset, columns={"prompt": "q"}),
+        replace(dataset, columns={"reply": "a"}),
         replace(dataset, format="txt"),
         replace(dataset, inputs={"": "a"}),
-        replace(dataset, labels="b"),
+        replace(dataset, columns={"label": "b"}),
         replace(dataset, preprocess=Preprocess()),
         replace(dataset, preprocess=Preprocess(scale=2)),
-        text(tmp_path / "c.jsonl", '{"text": "two"}', column="text"),
+        text(tmp_path / "c.jsonl", '{"text": "two"}', columns={"text": "text"}),
     ]
     assert len({first, *map(data.digest, others)}) == len(others) + 1

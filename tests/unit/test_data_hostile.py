@@ -126,7 +126,7 @@ def test_only_regular_files_are_read(tmp_path: Path, kind: str, suffix: str) -> 
         path.symlink_to(path)
     else:
         path = tmp_path / (("a" * 300 if kind == "a name too long" else "a\0b") + f".{suffix}")
-    dataset = Dataset("d", "file", path, suffix, column="t", inputs={"": "images"})
+    dataset = Dataset("d", "file", path, suffix, columns={"text": "t"}, inputs={"": "images"})
     assert quick(dataset)
     with pytest.raises(SourceError):
         data.digest(dataset)
@@ -153,7 +153,7 @@ def test_only_regular_files_are_read(tmp_path: Path, kind: str, suffix: str) -> 
 )
 def test_jsonl(tmp_path: Path, content: bytes, expected: str) -> None:
     (tmp_path / "a.jsonl").write_bytes(content)
-    message = quick(Dataset("d", "file", tmp_path / "a.jsonl", "jsonl", column="t"))
+    message = quick(Dataset("d", "file", tmp_path / "a.jsonl", "jsonl", columns={"text": "t"}))
     assert expected in message, message[:300]
     message.encode()
     assert len(message) < 3000
@@ -163,7 +163,9 @@ def test_a_line_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("runner.data.jsonl._LONGEST", 2 << 20)
     with (tmp_path / "a.jsonl").open("wb") as file:
         file.truncate(8 << 30)
-    assert ":1: a line of more than 2 MB" in quick(Dataset("d", "file", tmp_path / "a.jsonl", "jsonl", column="t"))
+    assert ":1: a line of more than 2 MB" in quick(
+        Dataset("d", "file", tmp_path / "a.jsonl", "jsonl", columns={"text": "t"})
+    )
 
 
 def test_what_lies_far_behind_the_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,6 +284,6 @@ def test_what_is_not_utf8_has_its_place_in_blocks_too(
 def test_nothing_is_generated_from_an_empty_prompt(tmp_path: Path, prompt: str) -> None:
     rows = [{"q": "2 + 2 =", "a": "4"}, {"q": prompt, "a": "5"}]
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
-    dataset = Dataset("d", "file", tmp_path / "a.jsonl", "jsonl", prompt="q", reply="a")
+    dataset = Dataset("d", "file", tmp_path / "a.jsonl", "jsonl", columns={"prompt": "q", "reply": "a"})
     with pytest.raises(SourceError, match="dataset d: the prompt of row 2 is empty"):
         exact_match.evaluate(tmp_path, dataset, {"max_new_tokens": 8}, {}, None, lambda done, total: None)

@@ -24,7 +24,7 @@ def rows(folder: Path, *names: str) -> Dataset:
             Image.new("L", (6, 4), len(name)).save(folder / name)
     lines = [json.dumps({"image": name, "text": f"what is {name}"}) for name in names]
     (folder / "rows.jsonl").write_text("\n".join(lines))
-    return Dataset("d", "file", folder / "rows.jsonl", "jsonl", column="text", image="image")
+    return Dataset("d", "file", folder / "rows.jsonl", "jsonl", columns={"text": "text", "image": "image"})
 
 
 def refusal(dataset: Dataset) -> str:
@@ -40,8 +40,8 @@ def test_each_row_gives_its_image_with_its_text(tmp_path: Path) -> None:
     assert [one.text for one in found] == [f"what is seen/{name}" for name in ("a.png", "b.jpg", "c.bmp", "d.webp")]
     assert all(opened(one).size == (6, 4) and opened(one).mode == "RGB" for one in found)
     assert data.files(dataset) == [dataset.path, *(one.path for one in found)]
-    assert kinds(dataset) == {"text", "images"}
-    assert kinds(calibrating(dataset)) == {"text"} and kinds(calibrating(dataset, images=True)) == {"text", "images"}
+    assert kinds(dataset) == {"text", "image", "images"} == kinds(calibrating(dataset, images=True))
+    assert kinds(calibrating(dataset)) == {"text"}
 
 
 def test_a_row_without_text_needs_no_image(tmp_path: Path) -> None:

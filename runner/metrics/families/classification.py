@@ -7,7 +7,7 @@ CLASSIFICATION = Family(
     "classification",
     "classes",
     metrics=(Metric("accuracy", Better.HIGHER, SHARE, own_value=True, controls=True),),
-    data=frozenset({"labels"}),
+    data=frozenset({"label"}),
     needs="an npz file with `labels`",
     revision=2,
     libraries=("openvino", "numpy"),

@@ -12,7 +12,7 @@ from runner.base.values import mapping, numeric, text
 from runner.base.words import enumerate_names, near, shorten
 from runner.recipe import build
 from runner.recipe.datasets import kinds
-from runner.recipe.judge import input_rules, legacy, path_rules, quantization_rules, weight_rules
+from runner.recipe.judge import dataset_rules, input_rules, legacy, path_rules, quantization_rules, weight_rules
 from runner.recipe.judge.validate import is_name, place
 from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import Found, KeyPath, Origins
@@ -38,7 +38,7 @@ def check(config: Mapping[str, object], origins: Origins, path: Path, bad: Colle
         path_rules.check(config, origins, bad),
         _compression(config, bad),
         _checks(config, bad),
-        _preprocessing(config, bad),
+        dataset_rules.check(config, bad),
         _conversion(_mapping(config, "model").get("source"), _mapping(config, "conversion").get("check")),
         _inputs(config, bad),
     )
@@ -275,19 +275,3 @@ def _contradictions(at: KeyPath, one: Mapping[str, object]) -> Iterator[Finding]
     if "stride" in one and "context_length" in one and numeric(one["stride"]) > numeric(one["context_length"]):
         what = f"{one['stride']} is above context_length, {one['context_length']}; tokens would be left out"
         yield Finding((*at, "stride"), what)
-
-
-def _preprocessing(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[Finding]:
-    for name, dataset in _mapping(config, "datasets").items():
-        at = ("datasets", name, "preprocess")
-        if not isinstance(dataset, dict) or "preprocess" not in dataset or not _ok(at, bad):
-            continue
-        steps = dataset["preprocess"]
-        stored, _, wanted = steps.get("layout", "").partition("->")
-        if sorted(stored) != sorted(wanted) or len(set(stored)) != len(stored):
-            yield Finding((*at, "layout"), f'"{steps["layout"]}" doesn\'t reorder the same axes', "such as NHWC->NCHW")
-        for key in ("mean", "std"):
-            if len(build.as_list(steps.get(key))) > 1 and "C" not in stored:
-                yield Finding((*at, key), "several values need a layout with an axis C", "such as NHWC->NCHW")
-        if 0 in build.as_list(steps.get("std")):
-            yield Finding((*at, "std"), "0 can't be divided by")

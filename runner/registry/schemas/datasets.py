@@ -12,7 +12,12 @@ from runner.registry.words import listed
 Formats = Iterable[DataFormat]
 
 _MADE = "made of the formats"
-_NO_COLUMN = "names no column; give `column` for text, or `prompt` and `reply` for questions with known answers"
+_NO_COLUMN = (
+    "names no column; give `column` for text, `prompt` and `reply` for questions with known answers, "
+    "or `columns` for any roles"
+)
+_COLUMNS = "columns"
+"""Of rows and of arrays alike: role -> column or array."""
 
 
 def dataset(schema: Schema, formats: Formats) -> Schema:
@@ -59,6 +64,9 @@ def _shapes(formats: Formats) -> Iterator[tuple[str, list[DataFormat], list[Data
 
 def _useless(formats: Formats) -> Iterator[Schema]:
     """Keys that a format has no use for."""
+    texts = [one for one in formats if one.shape == "text"]
+    refused = {"not": {}, "errorMessage": "a text has no columns"}
+    yield {"$comment": _MADE, "if": _of(texts), "then": {"properties": {_COLUMNS: refused}}}
     for shape, _, others in _shapes(formats):
         keys = {key: {"$ref": f"#/$defs/{shape}_only"} for key in KEYS[shape]}  # type: ignore[index]
         yield {"$comment": _MADE, "if": _of(others), "then": {"properties": keys}}
@@ -73,5 +81,6 @@ def _refusals(formats: Formats) -> Iterator[tuple[str, Schema]]:
 def _needed(formats: Formats) -> Iterator[Schema]:
     """Keys without which a format gives nothing."""
     for shape, own, _ in _shapes(formats):
-        columns = {"anyOf": [{"required": [key]} for key in KEYS["rows"] if key != "image"], "errorMessage": _NO_COLUMN}
+        named = [_COLUMNS, *(key for key in KEYS["rows"] if key != "image")]
+        columns = {"anyOf": [{"required": [key]} for key in named], "errorMessage": _NO_COLUMN}
         yield {"$comment": _MADE, "if": _of(own), "then": columns if shape == "rows" else {"required": ["inputs"]}}
