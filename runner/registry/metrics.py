@@ -104,6 +104,7 @@ class Family(Declaration):
         compares: whether it is given what the reference gave for the same rows.
         aggregate: what makes one number of its statistics.
         details: what else follows from them, `function(statistics) -> mapping`.
+        score: one number a row of them, `function(statistics) -> [rows]`, by which rows are better or worse.
         source: whose code or definition it is.
         extra: of ovrun, which brings its libraries.
         tasks: names of task families for whose models it is; empty for any that give the rows.
@@ -125,6 +126,7 @@ class Family(Declaration):
     compares: bool = False
     aggregate: Aggregate = "mean"
     details: Callable[..., Mapping[str, object]] | None = None
+    score: Callable[..., object] | None = None
     source: str = ""
     extra: str = ""
     tasks: tuple[str, ...] = ()
@@ -163,6 +165,7 @@ def metric(
     compares: bool = False,
     aggregate: Aggregate = "mean",
     details: Callable[..., Mapping[str, object]] | None = None,
+    score: Callable[..., object] | None = None,
     span: tuple[float, float] = SHARE,
     unit: str = "",
     source: str = "",
@@ -186,6 +189,7 @@ def metric(
         compares: whether it compares with the reference's rows; then the reference has no value of its own.
         aggregate: what makes one number of the statistics, such as "ratio" or a function of them.
         details: `function(statistics) -> mapping` of plain data: what else they tell.
+        score: `function(statistics) -> [rows]`, by which rows are better or worse; for aggregates that are functions.
         span: no value is below the first number, or above the second.
         source: whose code or definition it is.
         libraries: distributions whose versions shape the numbers.
@@ -219,6 +223,7 @@ def metric(
             compares=compares,
             aggregate=aggregate,
             details=details,
+            score=score,
             source=source,
             extra=extra,
             tasks=tasks,
