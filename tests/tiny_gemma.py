@@ -32,7 +32,9 @@ def gemma3(folder: Path) -> None:
         boi_token_index=_VOCABULARY - 2,
         eoi_token_index=_VOCABULARY - 3,
     )
-    transformers.Gemma3ForConditionalGeneration(config).eval().save_pretrained(folder)
+    model = transformers.Gemma3ForConditionalGeneration(config).eval()
+    model.model.multi_modal_projector.mm_input_projection_weight.data.normal_(std=0.02)  # else it sees nothing
+    model.save_pretrained(folder)
     size = {"size": {"height": 32, "width": 32}, "image_seq_length": 4}
     write_json(folder / "preprocessor_config.json", {"image_processor_type": "Gemma3ImageProcessor", **size})
     write_json(folder / "processor_config.json", {"processor_class": "Gemma3Processor", "image_seq_length": 4})

@@ -188,14 +188,14 @@ class Converted:
 
     @property
     def known(self) -> dict[str, set[str]]:
-        """First name of each output -> all of its names."""
+        """Name of each output -> all that it has."""
         return {name: port.get_names() for name, port in zip(self.names, self.model.outputs, strict=True)}
 
     @property
     def names(self) -> list[str]:
-        """First names of the outputs."""
-        return [sorted(port.get_names())[0] if port.get_names() else f"output {index}"
-                for index, port in enumerate(self.model.outputs)]  # fmt: skip
+        """A name of each output; a trace's numbers come last."""
+        named = [sorted(port.get_names(), key=lambda name: (name.isdigit(), name)) for port in self.model.outputs]
+        return [names[0] if names else f"output {index}" for index, names in enumerate(named)]
 
 
 def _joined(results: list[Outputs]) -> Outputs:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.errors import SourceError
+from runner.export import sighted, sighted_check
 from runner.export.comparing import Compared, Converted, Outputs, give_back, shapes, too_large, trials
 from runner.export.model import Request, load_model
 from runner.export.voice import compare_voice
@@ -92,7 +93,7 @@ def compare(request: Request, config: PretrainedConfig, check: str) -> Compared:
     whole = Model.of(request.out)
     if getattr(config, "quantization_config", None) is not None:
         found.unchecked.append("the model, for its weights are quantized already")
-    elif set(whole.parts) != {WHOLE} and not {_ENCODER, _DECODER} <= set(whole.parts):
+    elif not _is_known(config, whole):
         found.unchecked.append(f"the parts {', '.join(whole.parts)}, which no module of the original is known for")
     elif large := too_large(request.out, request.precision, check):
         found.unchecked.append(large)
@@ -100,6 +101,12 @@ def compare(request: Request, config: PretrainedConfig, check: str) -> Compared:
         with torch.inference_mode():
             _compare(request, config, whole, found)
     return found
+
+
+def _is_known(config: PretrainedConfig, whole: Model) -> bool:
+    """Whether it is known what of the original each part was made of."""
+    parts = set(whole.parts)
+    return parts == {WHOLE} or {_ENCODER, _DECODER} <= parts or config.model_type in sighted.HAD
 
 
 def _compare(request: Request, config: PretrainedConfig, whole: Model, found: Compared) -> None:
@@ -116,8 +123,10 @@ def _compare(request: Request, config: PretrainedConfig, whole: Model, found: Co
         _compare_whole(original, whole, found)
     elif VOCODER in whole.parts:
         compare_voice(request, original.model, whole, found)
-    else:
+    elif _ENCODER in whole.parts:
         _compare_halves(original, whole, found)
+    else:
+        _compare_sighted(original, whole, found)
 
 
 def _compare_whole(original: _Original, whole: Model, found: Compared) -> None:
@@ -143,6 +152,16 @@ def _compare_halves(original: _Original, whole: Model, found: Compared) -> None:
     if told:
         rest = whole.parts.keys() - {_ENCODER, _DECODER}
         found.unchecked += [f"the part {part}" for part in sorted(rest)]
+
+
+def _compare_sighted(original: _Original, whole: Model, found: Compared) -> None:
+    """Each part with what the original's own gives while the whole reads."""
+    told: dict[str, list[tuple[Feed, Outputs]]] = {}
+    for part, fed, wanted in sighted_check.listened(original.model, whole, found):
+        told.setdefault(part, []).append((fed, wanted))
+    original.free()
+    for part, known in told.items():
+        _note(found, Converted(whole.folder / whole.parts[part]), known, part)
 
 
 def _note(found: Compared, converted: Converted, told: Iterable[tuple[Feed, Outputs]], part: str) -> None:
@@ -177,7 +196,7 @@ def _decoder_feed(inputs: Iterable[Port], feed: Feed, heard: Array, tokens: int,
 
 def _steps(feed: Feed) -> list[Feed]:
     """A decoder that keeps its cache gets all tokens but the last, then that; another model its inputs as they are."""
-    ids = feed.get("input_ids")
+    ids = feed.get("input_ids", feed.get("inputs_embeds"))
     if "beam_idx" not in feed or ids is None or ids.shape[1] < 2:
         return [feed]
     tokens = ids.shape[1]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runner.model.feed import Feed
 
 _IMAGE_TOKEN = ("image_token_index", "image_token_id")
-_TILES = "image_grid_pinpoints"
+TILES = "image_grid_pinpoints"
 """What LLaVA-NeXT and its kin have, which cut an image into pieces and ask for its size."""
 _PLACES = "image_position_ids"
 """What Gemma 4 takes beside an image that is cut into patches: column and row of each."""
@@ -47,7 +47,7 @@ def described(folder: Path, loaded_by: str) -> Used:
     places = tried(folder, lambda: _embedded(folder, image))
     config = fs.read_object(folder / "config.json")
     token = image_token(config)
-    plain = token is not None and image.keys() <= {"pixel_values", _PLACES} and _TILES not in config
+    plain = token is not None and image.keys() <= {"pixel_values", _PLACES} and TILES not in config
     text = np.zeros((1, _QUESTION), np.int64)
     if plain:
         text = np.concatenate([np.full((1, places), token), text], axis=1)

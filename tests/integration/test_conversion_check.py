@@ -31,20 +31,39 @@ class CountingBert(BertForSequenceClassification):
         return output
 """
 
+SEEING = """
+import torch
+from transformers import LlavaForConditionalGeneration
+
+
+class TracedLlava(LlavaForConditionalGeneration):
+    def __init__(self, config):
+        super().__init__(config)
+        self.model.multi_modal_projector.register_forward_hook(self.dimmed)
+
+    @staticmethod
+    def dimmed(module, given, features):
+        return features * 0.9 if torch.jit.is_tracing() else features
+"""
+
 
 @pytest.fixture(scope="module")
 def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model whose code reads its input's length as a number, as custom code does."""
+    auto_map = {"AutoModelForSequenceClassification": "own.CountingBert"}
+    return with_code(tmp_path_factory.mktemp("frozen") / "model", "bert-classes", CODE, auto_map)
+
+
+def with_code(folder: Path, name: str, code: str, auto_map: dict[str, str]) -> Path:
+    """A tiny model whose class comes with it."""
     import torch
 
-    folder = tmp_path_factory.mktemp("frozen") / "model"
     folder.mkdir()
     torch.manual_seed(0)
-    MODELS["bert-classes"][1](folder)
-    (folder / "counting.py").write_text(CODE)
+    MODELS[name][1](folder)
+    (folder / "own.py").write_text(code)
     config = json.loads((folder / "config.json").read_text())
-    config["auto_map"] = {"AutoModelForSequenceClassification": "counting.CountingBert"}
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps({**config, "auto_map": auto_map}))
     return folder
 
 
@@ -77,6 +96,22 @@ def test_a_trace_that_froze_a_length_is_found(frozen: Path, ovrun: Ovrun, tmp_pa
     ovrun("optimize", *words, "+conversion.check=false")
     assert conversion(tmp_path / "outputs" / "mine" / "1") == found
     assert conversion(tmp_path / "outputs" / "mine" / "2") is None
+
+
+@pytest.mark.libraries
+def test_a_part_that_differs_is_named(ovrun: Ovrun, tmp_path: Path) -> None:
+    """A model that sees, whose images are dimmer in a trace: texts and what is written of equal embeddings are not."""
+    auto_map = dict.fromkeys(("AutoModelForImageTextToText", "AutoModelForCausalLM"), "own.TracedLlava")
+    folder = with_code(tmp_path / "model", "llava", SEEING, auto_map)
+    source = f"model: {{source: local, path: {folder}, task: image-text-to-text, trust_remote_code: true}}"
+    (tmp_path / "mine.yaml").write_text(f"{source}\n")
+    told = ovrun("optimize", "mine.yaml", "--allow-remote-code", code=3).stderr
+    assert "its output vision_embeddings.last_hidden_state has a relative L2 distance of 0.1" in told
+    (aside,) = (tmp_path / "outputs" / "mine" / "rejected").iterdir()
+    found = conversion(aside)
+    assert found and not found["unchecked"] and found["inputs"][:2] == ["pixel_values [1, 3, 32, 32]", "input [1, 24]"]
+    vision, *others = found["outputs"].values()
+    assert vision == pytest.approx(0.1, abs=1e-3) and len(others) == 2 and max(others) < 5e-3
 
 
 @pytest.mark.libraries

@@ -46,6 +46,7 @@ USED = {
 }
 """What is told of the trial."""
 SIMILAR = {"logits_per_image", "logits_per_text", "text_embeds", "image_embeds"}
+SEEN = {"vision_embeddings.last_hidden_state", "text_embeddings.inputs_embeds", "language_model.logits"}
 HALVES = {"encoder.last_hidden_state", "decoder.logits"}
 CHECKED = {
     **{name: {"logits"} for name in ("bert-classes", "bert-choices", "vit", "wav2vec2-ctc")},
@@ -57,6 +58,7 @@ CHECKED = {
     "yolos": {"logits", "pred_boxes"},
     "glpn": {"predicted_depth"},
     **{name: SIMILAR for name in ("clip", "siglip")},
+    "llava": SEEN,
 }
 """The outputs that are compared with the original's."""
 ASKED = {
@@ -104,9 +106,8 @@ def test_a_model_of_each_task_is_published_as_its_users_load_it(
     assert verified["ran"] == USED[name]
     converted: dict[str, Any] = next(stage for stage in found["stages"] if stage["stage"] == "convert")["result"]
     checked = converted["conversion"]
-    assert checked["outputs"].keys() == CHECKED.get(name, set()) and not checked["faults"]
-    assert bool(checked["unchecked"]) is (name not in CHECKED)
-    assert max(checked["outputs"].values(), default=0) < 1e-2
+    assert checked["outputs"].keys() == CHECKED[name] and not checked["faults"] and not checked["unchecked"]
+    assert max(checked["outputs"].values()) < 1e-2
     family, whole = family_of(task), Model.of(version.path)
     assert set(whole.parts) == set(family.parts)
     for part in whole.parts:
@@ -263,7 +264,13 @@ def test_a_model_of_images_and_texts_answers_by_genai(name: str, models: Path, o
     step = "compression: {algorithm: weight_compression, mode: int4_sym, group_size: 16}"
     (tmp_path / "mine.yaml").write_text(f"{source}\n{step}\n")
     ovrun("optimize", "mine.yaml")
-    whole = Model.of(tmp_path / "outputs" / "mine" / "1")
+    version = Version(tmp_path / "outputs" / "mine" / "1")
+    whole = Model.of(version.path)
+    (converted,) = [stage["result"] for stage in version.manifest["stages"] if stage["stage"] == "convert"]
+    checked: dict[str, Any] = converted["conversion"]  # type: ignore[assignment]
+    each_layer = {"text_embeddings_per_layer.text_embeds_per_layer"} if name == "gemma4" else set()
+    assert checked["outputs"].keys() == SEEN | each_layer and not checked["faults"] and not checked["unchecked"]
+    assert max(checked["outputs"].values()) < 1e-2
     assert {part: weight_types(whole, part) for part in whole.parts} == {
         "language_model": {"i4", "u8"},
         **{part: {"i8"} for part in whole.parts if part != "language_model"},

@@ -6,7 +6,7 @@ TRANSFORMERS = Exporter(
     "transformers",
     "a Hugging Face folder, by Optimum's exporter",
     takes=frozenset({"task", "stateful", "tokenizer", "trust_remote_code", "allow_pickle", "check", "adapter"}),
-    revision=3,
+    revision=4,
     libraries=("openvino", "openvino-tokenizers", "optimum", "optimum-intel", "tokenizers", "torch", "transformers"),
     module="runner.export.folder",
     template=OPTIMUM,
