@@ -68,6 +68,8 @@ _GIVES: Mapping[str, tuple[tuple[Shape, str], ...]] = {
 
 def givers(kind: str) -> str:
     """What gives data of a kind: `a txt file, or a jsonl file with `column``."""
+    if kind not in _GIVES:
+        return f"a dataset with `columns: {{{kind}: …}}`"
     found = list(_givers(kind))
     return ", or ".join(found)
 

@@ -241,7 +241,7 @@ def _fed(rows: tuple[Gives, ...], needs: tuple[str, ...]) -> tuple[frozenset[str
     if "replies" in rows:
         return frozenset({"pairs"}), "a jsonl file with `prompt` and `reply`, and `conversion.tokenizer: true`"
     if not needs and rows == ("class scores",):
-        return frozenset({"labels"}), "an npz file with `labels`"
+        return frozenset({"label"}), "an npz file with `labels`"
     return frozenset(needs), f"a dataset with {' and '.join(f'`{role}`' for role in needs)}" if needs else "any dataset"
 
 
