@@ -117,6 +117,7 @@ def optimize(
     recipes_dir: PathLike | None = None,
     allow_remote_code: bool = False,
     allow_code: bool = False,
+    accept_undecided: bool = False,
     observer: Observer | None = None,
 ) -> Version:
     """Take a recipe from validation to a published version, or to the one that is up to date.
@@ -125,24 +126,28 @@ def optimize(
         recipe: one that was loaded, or what `load` takes.
         allow_remote_code: let a recipe with `trust_remote_code` run the code that comes with its model.
         allow_code: let a recipe with `source: pytorch` run the code of its model's file.
+        accept_undecided: publish a model of which a check with `decide: bound` can't tell.
         observer: is told how far the run is, and of its end, a missed gate's too.
 
     Raises:
         RecipeError: as `load`, or it does not fit its model.
         SourceError: the model or a dataset can't be had or read.
-        AccuracyError: a gate was missed; nothing was published.
+        AccuracyError: a gate was missed, or a check is undecided; nothing was published.
         StageError: a stage failed, or `outputs` can't be written.
     """
-    from runner.metrics.gates import missed
+    from runner.artifact.status import Status
+    from runner.metrics.gates import missed, undecided
     from runner.recipe.permission import PYTHON, refuse_code
     from runner.run import lifecycle
     from runner.run.outcome import Silent
 
     loaded = _recipe(recipe, overrides, recipes_dir)
     refuse_code([loaded], remote=allow_remote_code, own=allow_code, words=PYTHON)
-    (outcome,) = lifecycle.optimize(loaded, Path(outputs), observer or Silent()).points
-    if not all(judged.passed for judged in outcome.checks):
-        raise missed(loaded.name, str(outcome.reason))
+    watching = observer or Silent()
+    (outcome,) = lifecycle.optimize(loaded, Path(outputs), watching, accept_undecided=accept_undecided).points
+    if outcome.status in (Status.REJECTED, Status.UNDECIDED):
+        told = missed if outcome.status == Status.REJECTED else undecided
+        raise told(loaded.name, str(outcome.reason))
     return _version(outcome)
 
 
@@ -156,6 +161,7 @@ def sweep(
     fail_fast: bool = False,
     allow_remote_code: bool = False,
     allow_code: bool = False,
+    accept_undecided: bool = False,
     observer: Observer | None = None,
     execute: Execute | None = None,
 ) -> Finished:
@@ -167,6 +173,7 @@ def sweep(
     Args:
         name: of a recipe, or a path to a .yaml file; overrides may list values, `key=value,value`.
         jobs: how many worker processes of this machine share the work; more than one needs `ovrun[cluster]`.
+        accept_undecided: as of `optimize`.
         observer: is told how far the run is, and of each point's end.
         execute: the engine instead of those, such as `runner.engine.pick.engine(scheduler="tls://host:8786")`.
 
@@ -187,9 +194,8 @@ def sweep(
     )
     recipes = [point.recipe for point in loaded.points]
     refuse_code(recipes, remote=allow_remote_code, own=allow_code, words=PYTHON)
-    return lifecycle.run_sweep(
-        loaded, Path(outputs), observer or Silent(), execute or engine(jobs), fail_fast=fail_fast
-    )
+    given = {"fail_fast": fail_fast, "accept_undecided": accept_undecided}
+    return lifecycle.run_sweep(loaded, Path(outputs), observer or Silent(), execute or engine(jobs), **given)
 
 
 def versions(name: str | None = None, *, outputs: PathLike = OUTPUTS) -> list[Version]:

@@ -9,10 +9,9 @@ from typing import Any
 
 from runner.artifact import placing
 from runner.base import keys
-from runner.metrics.gates import Judged, Verdict
+from runner.metrics.gates import Judged, Verdict, judge
 from runner.plan.types import Plan, Stage
-from runner.recipe.accuracy import Check
-from runner.recipe.types import Dataset, ModelSource, Recipe
+from runner.recipe.types import Check, Dataset, ModelSource, Recipe
 from runner.registry.gates import GateKind
 from runner.sources import Located
 from runner.store import Entry, Store
@@ -31,13 +30,16 @@ HARDWARE = {"cpu": "A CPU", "cpu_flags": ["avx2"], "cores": 2, "memory": 8 << 30
 class Project:
     """A recipe and an outputs folder below `folder`; `model` are the optimized model's files.
 
-    `value` is what a check measured, whose limit is 0.1; `hub` is the identity of a hub's model.
+    `value` is what a check measured, whose limit is 0.1; with an `interval` it decides by the bound, and
+    `accept_undecided` publishes nevertheless. `hub` is the identity of a hub's model.
     """
 
     folder: Path
     name: str = "r"
     model: dict[str, str] = field(default_factory=lambda: dict(MODEL))
     value: float | None = None
+    interval: list[float] | None = None
+    accept_undecided: bool = False
     sweep: Mapping[str, Any] | None = None
     hub: Mapping[str, str] | None = None
 
@@ -95,13 +97,19 @@ class Project:
             verified=model[0].key,
             measurements=(),
         )
-        return placing.place(plan, self.store, entries, self._checks(), self.outputs, self.sweep)
+        checks, accept = self._checks(), self.accept_undecided
+        return placing.place(plan, self.store, entries, checks, self.outputs, self.sweep, accept_undecided=accept)
 
     def _checks(self) -> list[Judged]:
         if self.value is None:
             return []
-        verdict = Verdict("kl_divergence", self.value, GateKind.MAX, 0.1, None, self.value, self.value <= 0.1)
-        return [Judged(Check("kl_divergence", "eval", max=0.1), (verdict,), {"values": {"kl_divergence": self.value}})]
+        result: dict[str, object] = {"values": {"kl_divergence": self.value}}
+        if self.interval is None:
+            verdict = Verdict("kl_divergence", self.value, GateKind.MAX, 0.1, None, self.value, self.value <= 0.1)
+            return [Judged(Check("kl_divergence", "eval", max=0.1), (verdict,), result)]
+        check = Check("kl_divergence", "eval", max=0.1, decide="bound")
+        result |= {"intervals": {"kl_divergence": self.interval}}
+        return [Judged(check, judge(check, result), result)]
 
     def _entry(self, name: str, files: Mapping[str, str]) -> tuple[Entry, Stage]:
         datasets = self.recipe().datasets

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.artifact import conversion
-from runner.artifact.checks import gate_text
+from runner.artifact.checks import gate_text, interval_text, verdict
 from runner.artifact.parts import ratio
 from runner.base.figures import megabytes, number
 from runner.base.safe import code, line, markdown, markdown_cell
@@ -44,6 +44,9 @@ pipe = openvino_genai.LLMPipeline("path/to/this/folder", "CPU", adapters=adapter
 print(pipe.generate("…", max_new_tokens=64))
 print(pipe.generate("…", max_new_tokens=64, adapters=openvino_genai.AdapterConfig()))  # without it"""
 
+_MET = {"met": "yes", "undecided": "**undecided**", "MISSED": "**no**"}
+"""A gate's verdict -> what its row says."""
+
 
 def usage(family: TaskFamily) -> str:
     """Python that loads a folder of a task."""
@@ -75,6 +78,8 @@ def write_card(path: Path, manifest: Manifest) -> None:
         megabytes=megabytes,
         ratio=ratio,
         gate_text=gate_text,
+        interval=lambda intervals, metric: interval_text((intervals or {}).get(metric)),
+        met=lambda gate: _MET[verdict(gate)],
     )
     path.write_text(text, encoding="utf-8")
 

@@ -18,21 +18,39 @@ def gate_text(gate: GateRecord) -> str:
         return "-"
     text = f"{gate['gate'].replace('_', ' ')} {number(gate['limit'])}"
     if gate["gate"] not in LIMITS:
-        text += f", measured {number(gate['measured'])}"
+        text += f", measured {number(gate['measured'])}{interval_text(gate.get('interval'))}"
     return text
 
 
 def check_lines(checks: Sequence[CheckRecord]) -> list[tuple[str, str]]:
-    """A line a gate of a manifest's checks, in aligned columns, and `met` or `MISSED` to put behind it."""
-    rows = [(_check_cells(check, gate), gate["passed"]) for check in checks for gate in check["gates"]]
+    """A line a gate of a manifest's checks, in aligned columns, and `met`, `undecided` or `MISSED` behind it."""
+    rows = [(_check_cells(check, gate), verdict(gate)) for check in checks for gate in check["gates"]]
     widths = [max(map(len, column)) for column in zip(*(cells for cells, _ in rows), strict=True)]
     lines = []
-    for (metric, value, reference, gate), passed in rows:
+    for (metric, value, reference, gate), word in rows:
         line = f"{metric:<{widths[0]}}  {value:>{widths[1]}}  {reference:<{widths[2]}}  {gate:<{widths[3]}}"
-        lines.append((line, "met" if passed else "MISSED"))
+        lines.append((line, word))
     return lines
 
 
+def verdict(gate: GateRecord) -> str:
+    """What became of a gate, in a word."""
+    return "met" if gate["passed"] else "undecided" if gate.get("undecided") else "MISSED"
+
+
+def is_undecided(check: CheckRecord) -> bool:
+    """Whether no gate was missed, and of one it can't be told."""
+    words = {verdict(gate) for gate in check["gates"]}
+    return "undecided" in words and "MISSED" not in words
+
+
+def interval_text(interval: Sequence[float] | None) -> str:
+    """A 95 % interval behind its number: ` [0.93, 0.98]`."""
+    return f" [{number(interval[0])}, {number(interval[1])}]" if interval else ""
+
+
 def _check_cells(check: CheckRecord, gate: GateRecord) -> tuple[str, str, str, str]:
-    reference = "" if check["reference_value"] is None else f"reference {number(check['reference_value'])}"
-    return check["metric"], number(check["value"]), reference, gate_text(gate)
+    own = interval_text(check.get("intervals", {}).get(check["metric"]))
+    other = interval_text(check.get("reference_intervals", {}).get(check["metric"]))
+    reference = "" if check["reference_value"] is None else f"reference {number(check['reference_value'])}{other}"
+    return check["metric"], number(check["value"]) + own, reference, gate_text(gate)

@@ -156,6 +156,8 @@ def check_record(judged: Judged) -> CheckRecord:
                 "limit": verdict.limit,
                 "measured": _finite(verdict.measured),
                 "passed": verdict.passed,
+                "interval": list(verdict.interval) if verdict.interval else None,
+                "undecided": verdict.undecided,
             }
             for verdict in judged.verdicts
         ],
@@ -165,6 +167,15 @@ def check_record(judged: Judged) -> CheckRecord:
         "reference_values": result.get("reference_values", {}),
         "protocol": result.get("protocol", {}),
         "details": result.get("details", {}),
+        "decide": judged.check.decide,
+        "rows": result.get("rows"),
+        "seed": result.get("seed"),
+        "intervals": result.get("intervals", {}),
+        "reference_intervals": result.get("reference_intervals", {}),
+        "differences": result.get("differences", {}),
+        "relative_differences": result.get("relative_differences", {}),
+        "methods": result.get("methods", {}),
+        "flipped": result.get("flipped"),
     }
 
 

@@ -30,7 +30,7 @@ from runner.artifact.versions import (
 from runner.base import keys
 from runner.base.values import listing
 from runner.errors import StageError
-from runner.metrics.gates import Judged
+from runner.metrics.gates import Judged, stated
 from runner.plan.types import Plan
 from runner.store import Entry, Store, cannot_write
 
@@ -45,7 +45,7 @@ class Placed:
     """Where an artifact is.
 
     Attributes:
-        status: published, up to date, or rejected.
+        status: published, up to date, rejected, or undecided.
         version: its number; only versions have one.
         damaged: versions of the same content that were found damaged now, a sentence each.
     """
@@ -58,10 +58,7 @@ class Placed:
 
 def identity_of(plan: Plan) -> str:
     """What makes two runs the same artifact: the same model, the same measurements, the same gates."""
-    gates = [
-        [m.check.metric, m.check.dataset, m.check.max, m.check.min, m.check.max_drop, m.check.max_relative_increase]
-        for m in plan.measurements
-    ]
+    gates = [stated(measurement.check) for measurement in plan.measurements]
     ordered = sorted(listing(keys.canonical(gates)), key=str)
     return keys.digest({"ovrun": __version__.split(".")[0], "targets": sorted(plan.targets), "gates": ordered})
 
@@ -73,10 +70,12 @@ def place(
     checks: Sequence[Judged],
     outputs: Path,
     sweep: SweepRecord | None = None,
+    *,
+    accept_undecided: bool = False,
 ) -> Placed:
-    """Publish a version, say which one it already is, or put a model that missed a gate aside.
+    """Publish a version, say which one it already is, or put a model aside that missed a gate or is undecided.
 
-    `sweep` is what the manifest of a sweep's point says of that.
+    `sweep` is what the manifest of a sweep's point says of that. `accept_undecided` publishes an undecided one.
 
     Raises:
         OSError: outputs can't be written; earlier versions are untouched.
@@ -84,7 +83,8 @@ def place(
     """
     refuse_foreign(outputs / plan.recipe.name)
     work = _Placing(plan, store, entries, checks, outputs, sweep)
-    passed = all(judged.passed for judged in checks)
+    passed = all(judged.lets_pass(undecided=accept_undecided) for judged in checks)
+    open_yet = not passed and all(judged.lets_pass(undecided=True) for judged in checks)
     found = work.up_to_date() if passed else None
     if found is not None and not work.news:
         return found
@@ -95,7 +95,7 @@ def place(
             if found is not None:
                 work.remember()
                 return found
-            return work.publish() if passed else work.put_aside()
+            return work.publish() if passed else work.put_aside(Status.UNDECIDED if open_yet else Status.REJECTED)
     except OSError:
         if found is None:
             raise
@@ -221,17 +221,17 @@ class _Placing:
         record.save(self.home, self.record)
         fs.write_json(self._memory(), {"last": number})
 
-    def put_aside(self) -> Placed:
-        """Keep a model that missed a gate; one that lies there already stays if it is whole."""
+    def put_aside(self, status: Status = Status.REJECTED) -> Placed:
+        """Keep a model that is not published; one that lies there already stays if it is whole."""
         for name in _names(self.identity[:12]):
             target = self.home / REJECTED / name
             manifest = read_manifest(target)
             ours = manifest is not None and manifest["identity"] == self.identity
             if ours and self._is_kept(target):
-                return Placed(Status.REJECTED, target, None)
+                return Placed(status, target, None)
             if ours or not os.path.lexists(target):
                 self._assemble(target, None, partial(fs.remove_tree, target))
-                return Placed(Status.REJECTED, target, None)
+                return Placed(status, target, None)
         message = f"{self.home / REJECTED} is full of folders that ovrun did not make"
         raise StageError(message)
 

@@ -13,6 +13,8 @@ class Status(StrEnum):
     """The latest version is the same already."""
     REJECTED = "rejected"
     """It missed a gate."""
+    UNDECIDED = "undecided"
+    """It missed none, and of a check that decides by the bound the interval straddles the gate."""
     FAILED = "failed"
     NOT_SELECTED = "not selected"
     READY = "ready"

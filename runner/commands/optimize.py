@@ -22,6 +22,7 @@ def arguments(parser: ArgumentParser) -> None:
     options.recipes(parser)
     options.outputs(parser)
     options.code(parser)
+    options.undecided(parser)
     options.quiet(parser, "only the folders of the versions")
     options.json(parser, "print one JSON document instead of text, a list of several recipes")
 
@@ -50,7 +51,7 @@ def _optimize_one(recipe: Recipe, arguments: Namespace, output: Output) -> tuple
     from runner import api
 
     display, failure = None, None
-    allowed = {"allow_remote_code": arguments.allow_remote_code, "allow_code": arguments.allow_code}
+    allowed = {name: getattr(arguments, name) for name in ("allow_remote_code", "allow_code", "accept_undecided")}
     try:
         permit(recipe, arguments)
         display = output.run(recipe)

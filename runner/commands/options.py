@@ -57,6 +57,15 @@ def code(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def undecided(parser: argparse.ArgumentParser) -> None:
+    """For commands that publish."""
+    parser.add_argument(
+        "--accept-undecided",
+        action="store_true",
+        help="publish a model too of which a check with `decide: bound` can't tell whether it meets its gate",
+    )
+
+
 def place(text: str) -> Path:
     """A path that a file or folder can have; `~` stands for the home folder, as in a shell's own words."""
     path = expanded(text)

@@ -22,6 +22,7 @@ def arguments(parser: ArgumentParser) -> None:
     options.recipes(parser)
     options.outputs(parser)
     options.code(parser)
+    options.undecided(parser)
     options.quiet(parser, "only the folders of the versions")
     options.json(parser, "print JSON instead of text, an event a line")
     where = parser.add_mutually_exclusive_group()
@@ -85,6 +86,7 @@ def _sweep_one(sweep: Sweep, execute: Execute, arguments: Namespace, output: Out
             fail_fast=arguments.fail_fast,
             allow_remote_code=arguments.allow_remote_code,
             allow_code=arguments.allow_code,
+            accept_undecided=arguments.accept_undecided,
             observer=display,
             execute=execute,
         )

@@ -21,6 +21,32 @@ class GateRecord(TypedDict):
     limit: float | None
     measured: float | None
     passed: bool
+    interval: NotRequired[list[float] | None]
+    undecided: NotRequired[bool]
+
+
+class Difference(TypedDict):
+    """How model and reference differ on the same rows; `interval` is the 95 % one, None where there is none."""
+
+    value: float | None
+    interval: list[float] | None
+    method: str
+
+
+class FlippedRow(TypedDict):
+    """A row, counted from 1, that is worse with the model than with the reference, and its scores."""
+
+    row: int
+    model: float | None
+    reference: float | None
+
+
+class Flipped(TypedDict):
+    """How many rows are worse and better than with the reference, and the worst of them."""
+
+    worse: int
+    better: int
+    rows: list[FlippedRow]
 
 
 class CheckRecord(TypedDict):
@@ -36,3 +62,12 @@ class CheckRecord(TypedDict):
     reference_values: Mapping[str, Value]
     protocol: Mapping[str, object]
     details: Details
+    decide: NotRequired[str]
+    rows: NotRequired[int | None]
+    seed: NotRequired[int | None]
+    intervals: NotRequired[Mapping[str, list[float]]]
+    reference_intervals: NotRequired[Mapping[str, list[float]]]
+    differences: NotRequired[Mapping[str, Difference]]
+    relative_differences: NotRequired[Mapping[str, Difference]]
+    methods: NotRequired[Mapping[str, str]]
+    flipped: NotRequired[Flipped | None]

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import stages
-from runner.recipe.accuracy import Check
-from runner.recipe.types import Dataset, ModelSource, Recipe
+from runner.recipe.types import Check, Dataset, ModelSource, Recipe
 from runner.sources import Located
 
 

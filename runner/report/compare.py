@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.artifact import record
+from runner.artifact.checks import interval_text, is_undecided
 from runner.artifact.named import named
 from runner.artifact.status import Status
 from runner.artifact.versions import REJECTED, is_number
@@ -54,6 +55,10 @@ def compare(a: Row, b: Row) -> dict[str, object]:
             "ratio_to_converted": _pair(a.size_ratio, b.size_ratio),
         },
         "metrics": {ident: _pair(*pair) for ident, pair in values.items()},
+        "intervals": {
+            column.ident: {side: _interval(table.check(row, column)) for side, row in (("a", a), ("b", b))}
+            for column in table.metrics
+        },
         "checks": {
             column.ident: _pair(*(_met(table.check(row, column)) for row in (a, b))) for column in table.metrics
         },
@@ -67,7 +72,7 @@ def compare(a: Row, b: Row) -> dict[str, object]:
 
 def _status(row: Row) -> str:
     """Its status, and whether its files are as they were published; gates stand below."""
-    changed = row.reason if row.status != Status.REJECTED else None
+    changed = row.reason if row.status not in (Status.REJECTED, Status.UNDECIDED) else None
     return f"{row.status}, {changed}" if changed else row.status
 
 
@@ -93,7 +98,11 @@ def _surroundings(row: Row) -> dict[str, object]:
 
 
 def _met(check: CheckRecord | None) -> bool | None:
-    return check["passed"] if check else None
+    return None if check is None or is_undecided(check) else check["passed"]
+
+
+def _interval(check: CheckRecord | None) -> list[float] | None:
+    return check.get("intervals", {}).get(check["metric"]) if check else None
 
 
 def _stages(a: Row, b: Row) -> list[dict[str, object]]:
@@ -123,7 +132,7 @@ def _stage_pair(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> dic
 
 def lines(compared: Mapping[str, Any]) -> Iterator[str]:
     """The comparison for reading."""
-    size, checks = compared["size"], compared["checks"]
+    size, checks, intervals = compared["size"], compared["checks"], compared["intervals"]
     blocks: list[tuple[str, list[list[str]]]] = [
         ("settings that differ", [[key, *_both(pair, setting_text)] for key, pair in compared["settings"].items()]),
         (
@@ -133,7 +142,13 @@ def lines(compared: Mapping[str, Any]) -> Iterator[str]:
                 ["x converted", *_both(size["ratio_to_converted"], lambda value: f"{value:.3f}")],
             ],
         ),
-        ("metrics", [_metric(ident, pair, checks.get(ident, {})) for ident, pair in compared["metrics"].items()]),
+        (
+            "metrics",
+            [
+                _metric(ident, pair, checks.get(ident, {}), intervals.get(ident, {}))
+                for ident, pair in compared["metrics"].items()
+            ],
+        ),
         ("stages (time, peak memory)", [*_costs(compared)]),
         ("libraries that differ", [[key, *_both(pair, str)] for key, pair in compared["libraries"].items()]),
         ("made with", [[key, *_both(pair, setting_text)] for key, pair in compared["made_with"].items()]),
@@ -154,9 +169,12 @@ def _change(pair: Mapping[str, object]) -> str:
     return f"x {pair['ratio']:.3g}" if "ratio" in pair else ""
 
 
-def _metric(ident: str, pair: Mapping[str, Any], met: Mapping[str, Any]) -> list[str]:
+def _metric(
+    ident: str, pair: Mapping[str, Any], met: Mapping[str, Any], intervals: Mapping[str, Sequence[float] | None]
+) -> list[str]:
     marks = {True: " ✓", False: " ✗", None: ""}
-    values = [f"{text}{marks[met.get(side)]}" for side, text in zip("ab", _both(pair, number), strict=True)]
+    texts = zip("ab", _both(pair, number), strict=True)
+    values = [f"{text}{interval_text(intervals.get(side))}{marks[met.get(side)]}" for side, text in texts]
     return [ident, *values, _change(pair)]
 
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from runner.run.outcome import Finished, Outcome
     from runner.store import Entry
 
+_STYLES = {"met": "green", "undecided": "bold yellow", "MISSED": "bold red"}
+"""A gate's verdict -> its style."""
+
 
 class SafeConsole(Console):
     """A console on which text is only text: its controls are shown, and its brackets mean nothing."""
@@ -148,7 +151,7 @@ class RunConsole(StagesConsole):
             self._sizes(manifest["size"])
         for line, met in check_lines(manifest["checks"] if manifest else []):
             text = Text(f"  {line}  ")
-            self.console.print(text.append(met, style="green" if met == "met" else "bold red"))
+            self.console.print(text.append(met, style=_STYLES[met]))
         if run.log is not None:
             self.console.print(Text(f"  log      {shown(run.log)}", style="dim"))
 
@@ -157,6 +160,7 @@ class RunConsole(StagesConsole):
             Status.PUBLISHED: ("Published", "bold green"),
             Status.UP_TO_DATE: ("Up to date:", "bold green"),
             Status.REJECTED: ("Not published, a gate was missed; kept in", "bold red"),
+            Status.UNDECIDED: ("Not published, undecided; kept in", "bold yellow"),
         }
         word, style = words[status]
         self.console.print(Text(word, style=style), Text(str(shown(path)), style="bold"), end="")

@@ -12,6 +12,7 @@ from runner.artifact.named import named, published
 from runner.artifact.parts import part_lines
 from runner.artifact.versions import is_number, load_manifest
 from runner.base.figures import megabytes, seconds
+from runner.base.figures import number as figure
 from runner.base.words import plural
 from runner.errors import SourceError
 from runner.recipe import list_recipes
@@ -130,6 +131,23 @@ def version_lines(manifest: Manifest, path: Path) -> Iterator[str]:
         yield f"    {described['sha256'][:12]}  {megabytes(described['size']):>8}  {name}"
     yield from ("", "  libraries")
     yield "    " + ", ".join(f"{name} {version}" for name, version in manifest["libraries"].items())
+
+
+def flipped_lines(manifest: Manifest) -> Iterator[str]:
+    """Which rows of each check's data are worse with the model than with the reference, the worst first."""
+    for check in manifest["checks"]:
+        flipped = check.get("flipped")
+        yield ""
+        yield f"  rows of {check['metric']} on {check['dataset']}"
+        if flipped is None:
+            yield "    this metric has no number a row, or no reference beside it"
+            continue
+        counts = f"{flipped['worse']} worse than with the reference, {flipped['better']} better"
+        yield f"    {counts}, of {check.get('rows')}"
+        for row in flipped["rows"]:
+            yield f"    row {row['row']}: reference {figure(row['reference'])}, model {figure(row['model'])}"
+        if (more := flipped["worse"] - len(flipped["rows"])) > 0:
+            yield f"    … and {more} more"
 
 
 def _stage_lines(stages: Sequence[StageRecord]) -> Iterator[str]:

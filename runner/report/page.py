@@ -17,6 +17,7 @@ from urllib.parse import quote
 import yaml
 
 from runner import __version__
+from runner.artifact.checks import is_undecided
 from runner.base.safe import encodable, json_text
 from runner.metrics.gates import missed_gates
 from runner.report.columns import Column, Table, gates_short
@@ -122,7 +123,7 @@ def _row(table: Table, row: Row, columns: Sequence[Column], sweeps: Sequence[str
     found: dict[str, object] = {
         "id": row.ident,
         "c": cells,
-        "g": {number: [check["passed"], pool.add(gates_short(check))] for number, check in checks.items() if check},
+        "g": {number: [_met(check), pool.add(gates_short(check))] for number, check in checks.items() if check},
     }
     if row.version is not None:
         found["v"] = row.version
@@ -177,15 +178,28 @@ def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
     return plain | numbers | {"key": stage["key"][:12]}
 
 
+def _met(check: CheckRecord) -> bool | None:
+    """Whether its gates are met; None where it can't be told."""
+    return None if is_undecided(check) else check["passed"]
+
+
 def _check(check: CheckRecord, pool: _Pool) -> dict[str, object]:
     names = ("metric", "dataset", "passed", "gates", "value", "reference_value")
     whole: Mapping[str, object] = check
     return {name: whole[name] for name in names} | {
         "missed": missed_gates([check]),
+        "interval": _ends(check.get("intervals", {}).get(check["metric"])),
+        "reference_interval": _ends(check.get("reference_intervals", {}).get(check["metric"])),
+        "rows": check.get("rows"),
+        "flipped": pool.add(check.get("flipped")),
         "values": pool.add(_numbers(check["values"])),
         "errors": pool.add(_numbers(check["details"]["standard_errors"])),
         "protocol": pool.add(check["protocol"]),
     }
+
+
+def _ends(interval: Sequence[float] | None) -> list[object] | None:
+    return [_short(end) for end in interval] if interval else None
 
 
 def _numbers(values: Mapping[str, object]) -> dict[str, object]:

@@ -16,7 +16,7 @@ from runner.artifact.status import Status
 from runner.artifact.versions import REJECTED, load_manifest
 from runner.base.words import near
 from runner.errors import Problem, SourceError, UsageError
-from runner.metrics.gates import missed_gates
+from runner.metrics.gates import missed_gates, undecided_gates
 
 if TYPE_CHECKING:
     from runner.artifact.types import Manifest, PointRecord, StageRecord, SweepRun
@@ -37,7 +37,8 @@ class Row:
 
     Attributes:
         place: its folder, relative to outputs; None if it has none.
-        status: `published`, `rejected`, `failed`, `not selected`, `not run`, or `gone` for a folder that was deleted.
+        status: `published`, `rejected`, `undecided`, `failed`, `not selected`, `not run`, or `gone` for a folder that
+            was deleted.
         settings: the swept keys of a sweep's point.
         size: bytes of the optimized model (IR alone); `converted_size` the same before optimization.
         seconds: what all its stages took when they ran; `peak_memory` the bytes of the largest.
@@ -130,13 +131,16 @@ def row_of(manifest: Manifest, place: str) -> Row:
     stages, whole = manifest["stages"], _plain(manifest)
     sweep = manifest.get("sweep", {})
     checks = [_slim(check) for check in manifest["checks"]]
-    rejected = manifest["version"] is None
+    aside = manifest["version"] is None
+    missed = missed_gates(checks)
+    undecided = undecided_gates(checks)
+    kept_back = Status.UNDECIDED if undecided and not missed else Status.REJECTED
     return Row(
         name=manifest["name"],
         version=manifest["version"],
         place=place,
-        status=Status.REJECTED if rejected else Status.PUBLISHED,
-        reason=missed_gates(checks) if rejected else None,
+        status=kept_back if aside else Status.PUBLISHED,
+        reason=(missed or undecided) if aside else None,
         sweep=sweep.get("name"),
         settings=sweep.get("settings", {}),
         size=manifest["size"]["optimized"],

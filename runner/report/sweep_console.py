@@ -31,9 +31,11 @@ _MARKS = {
     Status.READY: ("○", "green"),
     Status.NOT_SELECTED: ("·", "dim"),
     Status.REJECTED: ("✗", "yellow"),
+    Status.UNDECIDED: ("?", "yellow"),
     Status.FAILED: ("✗", "red"),
     Status.NOT_RUN: ("-", "red"),
 }
+_MEASURED = (Status.PUBLISHED, Status.REJECTED, Status.UNDECIDED, Status.READY)
 _MOST_WORKERS = 12
 """Lines of the live table that workers take; the others are counted."""
 
@@ -145,7 +147,7 @@ def _activity(activity: Activity) -> ProgressBar:
 
 
 def _result(outcome: Outcome) -> str:
-    if outcome.row is None or outcome.status not in (Status.PUBLISHED, Status.REJECTED, Status.READY):
+    if outcome.row is None or outcome.status not in _MEASURED:
         told = outcome.status == Status.FAILED  # with its stage, which other points may share
         return f": {outcome.reason.splitlines()[0]}" if outcome.reason and not told else ""
     size = f"  {megabytes(outcome.row['size'])}"

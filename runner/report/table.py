@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from runner import __version__
+from runner.artifact.checks import interval_text, is_undecided
 from runner.base.figures import megabytes, number, seconds
 from runner.base.safe import csv_cell, json_text, line
 from runner.base.words import plural
@@ -58,10 +59,10 @@ def _plain(row: Row) -> dict[str, object]:
 
 
 def as_csv(table: Table, rows: Sequence[Row]) -> str:
-    """A line a row, raw numbers: bytes, seconds; a metric has its gate and whether it passed beside it."""
+    """A line a row, raw numbers: bytes, seconds; a metric has its 95 % interval, its gate and whether it passed."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    heads = [head for column in table.metrics for head in (column.ident, f"{column.ident} gate", f"{column.ident} met")]
+    heads = [f"{column.ident}{kind}" for column in table.metrics for kind in ("", " low", " high", " gate", " met")]
     settings = [column.ident for column in table.settings]
     plain = ("size", "converted_size", "size_ratio")
     cost = ("seconds", "peak_memory", "created", "reason", "place")
@@ -76,11 +77,13 @@ def as_csv(table: Table, rows: Sequence[Row]) -> str:
     return stream.getvalue()
 
 
-def _metric_cells(table: Table, row: Row, column: Column) -> tuple[object, str, str]:
+def _metric_cells(table: Table, row: Row, column: Column) -> tuple[object, ...]:
     check = table.check(row, column)
     if check is None:
-        return "", "", ""
-    return check["value"], gates_text(check), "yes" if check["passed"] else "no"
+        return ("",) * 5
+    low, high = check.get("intervals", {}).get(check["metric"], ("", ""))
+    met = "yes" if check["passed"] else "undecided" if is_undecided(check) else "no"
+    return check["value"], low, high, gates_text(check), met
 
 
 def text_lines(table: Table, rows: Sequence[Row], wide: int | None = None) -> Iterator[str]:
@@ -148,9 +151,10 @@ def _cell(table: Table, row: Row, column: Column, gate: str) -> str:
 
 
 def _judged(check: CheckRecord, gate: str) -> str:
-    """A metric's value with ✓ or ✗; with its gate where the column's head can't say it."""
+    """A metric's value with ✓, ? or ✗; with its gate where the column's head can't say it."""
     own = gates_short(check)
     if not own:
         return number(check["value"])
-    mark = "✓" if check["passed"] else "✗"
-    return f"{number(check['value'])} {mark}" if gate else f"{number(check['value'])} {mark} {own}"
+    value = number(check["value"]) + interval_text(check.get("intervals", {}).get(check["metric"]))
+    mark = "✓" if check["passed"] else "?" if is_undecided(check) else "✗"
+    return f"{value} {mark}" if gate else f"{value} {mark} {own}"

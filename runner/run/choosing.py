@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from runner.metrics.gates import Verdict, judge
-from runner.recipe.accuracy import Check
-from runner.recipe.types import Gate, Select
+from runner.recipe.types import Check, Gate, Select
 
 if TYPE_CHECKING:
     from runner.artifact.types import Cost as Row
@@ -46,10 +45,12 @@ def _missed(gate: Gate, row: Row) -> list[str]:
         check for check in row["checks"] if check["metric"] == gate.metric and gate.dataset in (None, check["dataset"])
     )
     limits = {key: value for key, value in asdict(gate).items() if key not in ("metric", "dataset")}
-    verdicts = judge(Check(gate.metric, check["dataset"], **limits), check)
+    own = Check(gate.metric, check["dataset"], **limits)
+    verdicts = judge(replace(own, decide="bound") if check.get("decide") == "bound" else own, check)
     return [_words(verdict) for verdict in verdicts if not verdict.passed]
 
 
 def _words(verdict: Verdict) -> str:
     limit = "" if verdict.limit is None else f"{verdict.gate} is {verdict.limit:g}, "
-    return f"select: {verdict.metric}: {limit}measured {verdict.measured:.4g}"
+    told = "undecided, " if verdict.undecided else ""
+    return f"select: {verdict.metric}: {told}{limit}measured {verdict.measured:.4g}"

@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.artifact import placing
-from runner.artifact.manifest import check_record
 from runner.artifact.status import Status
 from runner.engine.watcher import Execute
 from runner.errors import AccuracyError, OvrunError, StageError
-from runner.metrics.gates import Judged, missed_gates
 from runner.plan.builder import make_plan
 from runner.plan.graph import make_graph, plan_points
-from runner.plan.types import Plan, Stage
+from runner.plan.types import Stage
 from runner.recipe.types import Point, Recipe, Sweep
 from runner.run.following import Following
-from runner.run.judging import judge_all
+from runner.run.judging import entries_of, judge_all, kept_back
 from runner.run.outcome import Finished, Observer, Outcome
 from runner.run.preflight import Preflight
 from runner.stages import JUDGED
@@ -36,8 +34,8 @@ _ATTEMPTS = 3
 """How often a run makes what vanishes from the store under its hands."""
 
 
-def optimize(recipe: Recipe, outputs: Path, observer: Observer) -> Finished:
-    """Take a recipe from plan to published artifact.
+def optimize(recipe: Recipe, outputs: Path, observer: Observer, *, accept_undecided: bool = False) -> Finished:
+    """Take a recipe from plan to published artifact; `accept_undecided` publishes an undecided model too.
 
     Raises:
         OvrunError: with the exit code of what went wrong; finished stages stay in the store. A missed gate is no error.
@@ -46,7 +44,8 @@ def optimize(recipe: Recipe, outputs: Path, observer: Observer) -> Finished:
     store = store_of(outputs)
     placing.refuse_foreign(outputs / recipe.name)
     outcome = Outcome(Point(recipe.name, {}, recipe), make_plan(recipe, store))
-    run = _Run(Sweep(recipe.name, (), [outcome.point]), [outcome], store, outputs, observer)
+    alone = Sweep(recipe.name, (), [outcome.point])
+    run = _Run(alone, [outcome], store, outputs, observer, accept_undecided=accept_undecided)
     with under_way(store, (stage.key for stage in outcome.plan.stages)):
         run.execute(None, fail_fast=True)
     if outcome.error is not None:
@@ -55,12 +54,17 @@ def optimize(recipe: Recipe, outputs: Path, observer: Observer) -> Finished:
 
 
 def run_sweep(
-    sweep: Sweep, outputs: Path, observer: Observer, execute: Execute | None = None, *, fail_fast: bool = False
+    sweep: Sweep,
+    outputs: Path,
+    observer: Observer,
+    execute: Execute | None = None,
+    *,
+    fail_fast: bool = False,
+    accept_undecided: bool = False,
 ) -> Finished:
     """Take every point of a sweep from plan to published artifact; a point that fails does not stop the others.
 
-    Args:
-        execute: the engine; `runner.engine.local.execute` by default.
+    `execute` is the engine, `runner.engine.local.execute` by default; `accept_undecided` is as of `optimize`.
 
     Raises:
         RecipeError: points do not fit their models; nothing has run.
@@ -76,7 +80,7 @@ def run_sweep(
         placing.refuse_foreign(outputs / point.name)
     plans = plan_points(sweep, store)
     points = [Outcome(point, plan) for point, plan in zip(sweep.points, plans, strict=True)]
-    run = _Run(sweep, points, store, outputs, observer, recorded=True)
+    run = _Run(sweep, points, store, outputs, observer, recorded=True, accept_undecided=accept_undecided)
     with under_way(store, (stage.key for plan in plans for stage in plan.stages)):
         try:
             run.execute(execute, fail_fast)
@@ -98,9 +102,10 @@ class _Run:
         observer: Observer,
         *,
         recorded: bool = False,
+        accept_undecided: bool = False,
     ) -> None:
         self.sweep, self.points, self.store, self.outputs, self.observer = sweep, points, store, outputs, observer
-        self.recorded = recorded
+        self.recorded, self.accept_undecided = recorded, accept_undecided
         self.ran: set[str] = set()
         self.preflight = Preflight(store)
         self.log: Path | None = None
@@ -241,7 +246,7 @@ class _Run:
 
     def _finish(self, outcome: Outcome) -> None:
         """Judge a point whose results are all there, and publish it unless one is to be selected."""
-        entries = self._entries(outcome.plan)
+        entries = entries_of(outcome.plan, self.store)
         if entries is None:
             return
         outcome.checks = judge_all(outcome.plan, entries)
@@ -249,20 +254,20 @@ class _Run:
             from runner.run import record
 
             outcome.row = record.row(outcome.plan, self.store, entries, outcome.checks)
-        if not all(judged.passed for judged in outcome.checks):
-            outcome.status = Status.REJECTED
-            outcome.reason = missed_gates(check_record(judged) for judged in outcome.checks)
+        if not all(judged.lets_pass(undecided=self.accept_undecided) for judged in outcome.checks):
+            outcome.status, outcome.reason = kept_back(outcome.checks)
         elif self.sweep.select is not None:
             outcome.status = Status.READY
             self.observer.point(outcome)
             return
-        self._place(outcome, entries, outcome.checks)
+        self._place(outcome, entries)
 
-    def _place(self, outcome: Outcome, entries: Mapping[str, Entry], checks: Sequence[Judged]) -> None:
-        plan, name, sweep = outcome.plan, outcome.point.name, self._sweep_of(outcome)
+    def _place(self, outcome: Outcome, entries: Mapping[str, Entry]) -> None:
+        plan, name, sweep, accept = outcome.plan, outcome.point.name, self._sweep_of(outcome), self.accept_undecided
         try:
             self.store.remember_recent(name, {stage.label: stage.document for stage in plan.stages}, plan.recipe.path)
-            at = placing.place(plan, self.store, entries, checks, self.outputs, sweep)
+            found = outcome.checks
+            at = placing.place(plan, self.store, entries, found, self.outputs, sweep, accept_undecided=accept)
         except OSError as error:
             raise cannot_write(self.outputs, error) from error
         outcome.status, outcome.path, outcome.version, outcome.damaged = at.status, at.path, at.version, at.damaged
@@ -271,11 +276,6 @@ class _Run:
     def _sweep_of(self, outcome: Outcome) -> SweepRecord | None:
         """What the manifest of a sweep's point says of that."""
         return {"name": self.sweep.name, "settings": dict(outcome.point.settings)} if self.recorded else None
-
-    def _entries(self, plan: Plan) -> dict[str, Entry] | None:
-        """The entries of a plan's targets, or None if one of them has vanished."""
-        whole = {key: entry for key in plan.targets if (entry := self.store.find(key)) is not None}
-        return whole if len(whole) == len(set(plan.targets)) else None
 
     def select(self) -> None:
         """Publish the best of the points that could be published."""
@@ -294,7 +294,7 @@ class _Run:
                 self.observer.point(outcome)
 
     def _publish_chosen(self, outcome: Outcome) -> None:
-        if entries := self._entries(outcome.plan):
-            self._place(outcome, entries, outcome.checks)
+        if entries := entries_of(outcome.plan, self.store):
+            self._place(outcome, entries)
         else:
             self._fail(outcome, StageError(f"entries of {self.store.root} vanished before the best point was chosen"))

@@ -71,12 +71,13 @@ class Finished:
 
     @property
     def exit_code(self) -> int:
-        """5 if any point failed or did not run, 3 if a gate was missed and nothing was selected, else 0."""
+        """5 if any point failed or did not run, 3 if one was rejected or undecided and nothing selected, else 0."""
         statuses = {outcome.status for outcome in self.points}
         if statuses & {Status.FAILED, Status.NOT_RUN}:
             return StageError.exit_code
         chosen = self.select is not None and statuses & {Status.PUBLISHED, Status.UP_TO_DATE}
-        return AccuracyError.exit_code if Status.REJECTED in statuses and not chosen else 0
+        kept_back = statuses & {Status.REJECTED, Status.UNDECIDED}
+        return AccuracyError.exit_code if kept_back and not chosen else 0
 
 
 class Observer(Watcher, Protocol):

@@ -14,11 +14,11 @@ from tests.reports import manifest, write
 PROMISED = {
     "load": "(name, overrides=(), *, recipes_dir=None)",
     "optimize": "(recipe, overrides=(), *, outputs='outputs', recipes_dir=None, "
-    "allow_remote_code=False, allow_code=False, observer=None)",
+    "allow_remote_code=False, allow_code=False, accept_undecided=False, observer=None)",
     "plan": "(recipe, overrides=(), *, outputs='outputs', recipes_dir=None)",
     "report": "(names=(), *, outputs='outputs', sort=None, reverse=False)",
     "sweep": "(name, overrides=(), *, outputs='outputs', recipes_dir=None, jobs=1, fail_fast=False, "
-    "allow_remote_code=False, allow_code=False, observer=None, execute=None)",
+    "allow_remote_code=False, allow_code=False, accept_undecided=False, observer=None, execute=None)",
     "versions": "(name=None, *, outputs='outputs')",
 }
 ERRORS = {"AccuracyError", "OvrunError", "Problem", "RecipeError", "SourceError", "StageError", "UsageError"}

@@ -281,6 +281,28 @@ def test_a_rejected_model_is_verified_like_a_version(project: Project) -> None:
     assert project.publish().path == aside and examine(aside).whole
 
 
+def test_an_undecided_model_is_kept_aside_unless_it_is_accepted(project: Project) -> None:
+    project.value, project.interval = 0.09, [0.07, 0.12]
+    placed = project.publish()
+    assert (placed.status, placed.version, placed.path.parent.name) == ("undecided", None, "rejected")
+    assert load_manifest(placed.path)["checks"][0]["gates"] == [
+        {"gate": "max", "limit": 0.1, "measured": 0.09, "passed": False, "interval": [0.07, 0.12], "undecided": True}
+    ]
+    assert "| 0.09 [0.07, 0.12] | - | max 0.1 | **undecided** |" in (placed.path / "README.md").read_text()
+    (row,) = collect(project.outputs).rows
+    assert row.status == "undecided"
+    assert row.reason == "kl_divergence on eval: max is 0.1, measured 0.09, 95 % interval 0.07 to 0.12"
+    project.accept_undecided = True
+    assert project.publish().version == 1
+
+
+def test_a_narrow_interval_decides(project: Project) -> None:
+    project.value, project.interval = 0.09, [0.085, 0.095]
+    assert project.publish().version == 1
+    project.value, project.interval = 0.11, [0.105, 0.12]
+    assert project.publish().status == "rejected"
+
+
 def test_a_rejected_folder_of_others_stays(project: Project) -> None:
     project.value = 5.0
     theirs = project.publish().path

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.metrics.gates import missed_gates
+from runner.metrics.gates import missed_gates, undecided_gates
 from runner.recipe.types import Gate, Select
 from runner.run.choosing import best
 
@@ -69,3 +69,22 @@ def test_a_check_that_has_no_number_is_told_with_and_without_a_gate() -> None:
     alone = [{"gate": None, "limit": None, "measured": None, "passed": False}]
     checks = [{"metric": "sqnr", "dataset": "a", "gates": gates}, {"metric": "sqnr", "dataset": "b", "gates": alone}]
     assert missed_gates(checks) == "sqnr on a: max is 0.1, measured 0.25; sqnr on b: measured no number"
+
+
+def test_a_gate_of_select_is_held_against_the_bound_where_its_check_decides_by_it() -> None:
+    here = row(10, 0.02)
+    here["checks"][0] |= {"decide": "bound", "intervals": {"kl_divergence": [0.01, 0.04]}}
+    chosen, reasons = best(Select("minimize", "size", (Gate("kl_divergence", max=0.03),)), [here])
+    assert (chosen, reasons) == (None, ["select: kl_divergence: undecided, max is 0.03, measured 0.02"])
+    here["checks"][0]["decide"] = "point"
+    assert best(Select("minimize", "size", (Gate("kl_divergence", max=0.03),)), [here])[0] == 0
+
+
+def test_gates_that_are_undecided_are_told_apart_from_those_missed() -> None:
+    gates: list[Any] = [
+        {"gate": "max", "limit": 0.1, "measured": 0.09, "passed": False, "interval": [0.05, 0.2], "undecided": True},
+        {"gate": "min", "limit": 0.1, "measured": 0.09, "passed": False, "interval": None, "undecided": False},
+    ]
+    checks: list[Any] = [{"metric": "sqnr", "dataset": "a", "gates": gates}]
+    assert missed_gates(checks) == "sqnr on a: min is 0.1, measured 0.09"
+    assert undecided_gates(checks) == "sqnr on a: max is 0.1, measured 0.09, 95 % interval 0.05 to 0.2"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from runner import metrics
-from runner.metrics.gates import judge
+from runner.metrics.gates import Judged, judge
 from runner.metrics.kld import Scores, compare, log_probabilities, statistics
 from runner.metrics.output_error import Tally
 from runner.metrics.stored import RowFile, Rows, load, save
-from runner.recipe.accuracy import Check
+from runner.recipe.types import Check
 from runner.registry.gates import LIMITS, GateKind
 from runner.registry.metrics import FAMILIES, METRICS
 
@@ -32,7 +32,7 @@ def test_a_family_is_measured_as_it_declares(name: str) -> None:
 
 
 def test_a_gate_is_what_a_check_can_hold() -> None:
-    gates = {field.name for field in fields(Check)} - {"metric", "dataset", "params"}
+    gates = {field.name for field in fields(Check)} - {"metric", "dataset", "params", "decide"}
     assert gates == set(GateKind)
 
 
@@ -78,6 +78,58 @@ def test_a_verdict_tells_what_was_held_against_the_limit() -> None:
     drop, increase = judge(check, {"values": {"m": 3.0}, "reference_values": {"m": 2.0}})
     assert (drop.gate, drop.measured, drop.limit) == ("max_drop", -1.0, 0.5)
     assert (increase.gate, increase.measured, increase.passed) == ("max_relative_increase", 0.5, True)
+
+
+def bounded(value: float, interval: list[float] | None, **gates: float) -> list[tuple[bool, bool]]:
+    """Of each gate of a check that decides by the bound, whether it is met, and whether it is undecided."""
+    result = {"values": {"m": value}, "intervals": {"m": interval} if interval else {}}
+    found = judge(Check("m", "d", decide="bound", **gates), result)  # type: ignore[arg-type]
+    return [(verdict.passed, verdict.undecided) for verdict in found]
+
+
+def test_by_the_bound_both_ends_of_the_interval_have_to_agree() -> None:
+    assert bounded(0.9, [0.85, 0.94], min=0.8) == [(True, False)]
+    assert bounded(0.9, [0.85, 0.94], min=0.88) == bounded(0.9, [0.85, 0.94], min=0.92) == [(False, True)]
+    assert bounded(0.9, [0.85, 0.94], min=0.95) == [(False, False)]
+    assert bounded(0.1, [0.08, 0.15], max=0.15) == [(True, False)]
+    assert bounded(0.1, [0.08, 0.15], max=0.12, min=0.05) == [(False, True), (True, False)]
+    assert bounded(0.1, None, max=0.2) == [(False, True)]
+    assert bounded(math.nan, [0.0, 1.0], max=0.2) == [(False, False)]
+
+
+def test_by_the_point_an_interval_decides_nothing_and_is_told() -> None:
+    result = {"values": {"m": 0.9}, "intervals": {"m": [0.85, 0.94]}}
+    (verdict,) = judge(Check("m", "d", min=0.88), result)
+    assert (verdict.passed, verdict.undecided, verdict.interval) == (True, False, (0.85, 0.94))
+    (alone,) = judge(Check("m", "d"), result)
+    assert alone.interval == (0.85, 0.94)
+
+
+def test_a_drop_and_an_increase_have_the_intervals_of_the_paired_differences() -> None:
+    result: dict[str, Any] = {
+        "values": {"m": 0.88},
+        "reference_values": {"m": 0.9},
+        "intervals": {"m": [0.84, 0.92]},
+        "differences": {"m": {"value": -0.02, "interval": [-0.03, -0.01], "method": "-"}},
+        "relative_differences": {"m": {"value": -0.022, "interval": [-0.034, -0.011], "method": "-"}},
+    }
+    check = Check("m", "d", max_drop=0.02, max_relative_increase=0.0, decide="bound")
+    drop, increase = judge(check, result)
+    assert drop.interval == (0.01, 0.03) and drop.undecided
+    assert increase.interval == (-0.034, -0.011) and increase.passed
+    assert not Judged(check, (drop, increase), result).passed and Judged(check, (drop, increase), result).undecided
+    (wide,) = judge(replace(check, max_drop=0.03, max_relative_increase=None), result)
+    assert wide.passed
+
+
+def test_a_missed_gate_beside_an_undecided_one_is_missed() -> None:
+    check = Check("m", "d", max=0.12, min=0.2, decide="bound")
+    judged = Judged(check, judge(check, {"values": {"m": 0.1}, "intervals": {"m": [0.08, 0.15]}}), {})
+    assert not judged.passed and not judged.undecided
+    assert not judged.lets_pass(undecided=True)
+    check = replace(check, min=None)
+    judged = Judged(check, judge(check, {"values": {"m": 0.1}, "intervals": {"m": [0.08, 0.15]}}), {})
+    assert judged.lets_pass(undecided=True) and not judged.lets_pass(undecided=False)
 
 
 def softmax(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -27,6 +27,9 @@ SECTIONS: dict[type, dict[str, Any]] = {
     types.PointRecord: DEFINITIONS["point"],
     Hardware: DEFINITIONS["hardware"],
     records.CheckRecord: DEFINITIONS["check"],
+    records.Difference: DEFINITIONS["difference"],
+    records.Flipped: DEFINITIONS["flipped"],
+    records.FlippedRow: DEFINITIONS["flipped_row"],
     records.GateRecord: DEFINITIONS["check"]["properties"]["gates"]["items"],
 }
 

@@ -16,7 +16,9 @@ def accuracy(schema: Schema, families: Families) -> Schema:
     """The schema of `accuracy` for the metrics of families."""
     families = list(families)
     check, metrics = schema["$defs"]["check"], _metrics(families)
-    base = {name: value for name, value in check["properties"].items() if name in {"metric", "dataset", *GateKind}}
+    base = {
+        name: value for name, value in check["properties"].items() if name in {"metric", "dataset", "decide", *GateKind}
+    }
     base["metric"] = base["metric"] | {
         "description": _described(families),
         "x-needs": [f"{one.needs}, for {_named(one)}" for one in families],

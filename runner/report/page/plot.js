@@ -16,8 +16,8 @@ function paretoFront(points, x, y) {
   return front;
 }
 
-// A model that missed a gate is no choice, so it is never on the front.
-const isCandidate = (row) => status(row) !== "rejected";
+// A model that missed a gate, or of which it can't be told, is no choice, so it is never on the front.
+const isCandidate = (row) => !["rejected", "undecided"].includes(status(row));
 
 function axisColumns() {
   return columns.filter((column) => column.id !== "created" && numeric(column));
@@ -241,7 +241,7 @@ function hideTip(event) {
 }
 
 function drawLegend(points, front) {
-  const names = { front: "on the Pareto front", dot: "other", unselected: "not selected", rejected: "missed a gate" };
+  const names = { front: "on the Pareto front", dot: "other", unselected: "not selected", rejected: "missed a gate, or undecided" };
   const kinds = Object.keys(names).filter((kind) => points.some((point) => kindOf(point) === kind));
   if (!front.length) names.dot = "model";
   $("legend").replaceChildren(

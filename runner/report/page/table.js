@@ -172,12 +172,12 @@ function content(row, column) {
   const mark = el(
     "span",
     {
-      class: judged[0] ? "met" : "missed",
-      title: (judged[0] ? "meets " : "misses ") + gate,
+      class: judged[0] ? "met" : judged[0] === null ? "undecided" : "missed",
+      title: (judged[0] ? "meets " : judged[0] === null ? "undecided: " : "misses ") + gate,
       role: "img",
-      "aria-label": judged[0] ? "meets its gate" : "misses its gate",
+      "aria-label": judged[0] ? "meets its gate" : judged[0] === null ? "undecided" : "misses its gate",
     },
-    judged[0] ? "✓" : "✗",
+    judged[0] ? "✓" : judged[0] === null ? "?" : "✗",
   );
   return [
     text,

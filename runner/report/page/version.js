@@ -93,15 +93,20 @@ function checksSection(details) {
   const checks = details.checks.map(pooled);
   const unit = (check) => (columns.find((column) => column.id.split(/[@#]/)[0] === check.metric) || {}).unit || "";
   const number = (value, error) => (isNumber(value) ? digits(value, 4) + (error ? ` ± ${digits(error, 2)}` : "") : "–");
+  const between = (ends) => (ends ? ` [${digits(ends[0], 4)}, ${digits(ends[1], 4)}]` : "");
+  const verdict = (gate) =>
+    gate.passed ? ["met", "✓ met"] : gate.undecided ? ["undecided", "? undecided"] : ["missed", "✗ missed"];
   const lines = checks.flatMap((check) =>
     check.gates.map((gate) => [
       check.metric,
       check.dataset,
-      number(check.value, pooled(check.errors)[check.metric]) + (unit(check) ? " " + unit(check) : ""),
-      number(check.reference_value),
+      number(check.value, check.interval ? null : pooled(check.errors)[check.metric]) +
+        between(check.interval) +
+        (unit(check) ? " " + unit(check) : ""),
+      number(check.reference_value) + between(check.reference_interval),
       gate.gate ? `${gate.gate.replaceAll("_", " ")} ${digits(gate.limit, 4)}` : "no gate",
-      number(gate.measured),
-      el("span", { class: gate.passed ? "met" : "missed" }, gate.passed ? "✓ met" : "✗ missed"),
+      number(gate.measured) + (gate.gate === "max" || gate.gate === "min" ? "" : between(gate.interval)),
+      el("span", { class: verdict(gate)[0] }, verdict(gate)[1]),
     ]),
   );
   const heads = [
@@ -116,8 +121,29 @@ function checksSection(details) {
   return section(
     "Checks",
     plainTable("Checks", heads, lines),
-    el("p", { class: "muted" }, "± is one standard error."),
+    el("p", { class: "muted" }, "Brackets hold 95 % intervals; ± is one standard error."),
+    ...checks.map(flippedRows).filter(Boolean),
     ...measuredWith(checks),
+  );
+}
+
+// The rows that are worse with the model than with its reference.
+function flippedRows(check) {
+  const flipped = pooled(check.flipped);
+  if (!flipped || !(flipped.worse || flipped.better)) return null;
+  const score = (value) => (isNumber(value) ? digits(value, 4) : "–");
+  const lines = flipped.rows.map((row) => [String(row.row), score(row.reference), score(row.model)]);
+  const heads = [
+    ["Row", "right"],
+    ["Reference", "right"],
+    ["Model", "right"],
+  ];
+  const title = `Rows that flipped: ${check.metric} on ${check.dataset}`;
+  return el(
+    "details",
+    {},
+    el("summary", {}, `${title}: ${flipped.worse} worse, ${flipped.better} better of ${check.rows}`),
+    lines.length ? plainTable(title, heads, lines) : null,
   );
 }
 
