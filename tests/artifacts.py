@@ -11,7 +11,8 @@ from runner.artifact import placing
 from runner.base import keys
 from runner.metrics.gates import Judged, Verdict, judge
 from runner.plan.types import Plan, Stage
-from runner.recipe.types import Check, Dataset, ModelSource, Recipe
+from runner.recipe.accuracy import Check
+from runner.recipe.types import Dataset, ModelSource, Recipe
 from runner.registry.gates import GateKind
 from runner.sources import Located
 from runner.store import Entry, Store

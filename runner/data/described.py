@@ -16,7 +16,7 @@ from runner.errors import SourceError
 from runner.model.feed import Feed
 from runner.model.sight import image_token
 from runner.model.trial import load
-from runner.recipe.types import RUNTIME
+from runner.recipe.accuracy import RUNTIME
 
 if TYPE_CHECKING:
     import torch

@@ -14,7 +14,7 @@ from runner.data.calibration import calibration_items, draw, text_rows
 from runner.model.feed import Feed
 from runner.model.parts import Model
 from runner.model.trial import load, tried
-from runner.recipe.types import RUNTIME
+from runner.recipe.accuracy import RUNTIME
 
 if TYPE_CHECKING:
     from runner.base.values import Array

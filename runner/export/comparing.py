@@ -16,8 +16,8 @@ from runner.base.values import Array
 from runner.export.damage import reason_of
 from runner.model.feed import Feed
 from runner.model.runtime import reason
+from runner.recipe.accuracy import RUNTIME
 from runner.recipe.conversion import SMALL_BYTES
-from runner.recipe.types import RUNTIME
 
 if TYPE_CHECKING:
     import openvino as ov

@@ -12,7 +12,7 @@ from runner.registry.gates import LIMITS, GateKind
 
 if TYPE_CHECKING:
     from runner.metrics.records import CheckRecord, GateRecord
-    from runner.recipe.types import Check
+    from runner.recipe.accuracy import Check
 
 Result: TypeAlias = "Mapping[str, Any]"
 """What an evaluation gives, or a manifest's record of it."""

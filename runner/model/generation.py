@@ -10,7 +10,7 @@ from typing import Any
 
 from runner.errors import SourceError, StageError
 from runner.model.runtime import reason, refusal, refused_property
-from runner.recipe.types import RUNTIME
+from runner.recipe.accuracy import RUNTIME
 
 _NO_NUMBER = "log_sum_exp"
 """In GenAI's error where probabilities are asked for and the logits are NaN or infinite."""

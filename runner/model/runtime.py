@@ -16,7 +16,7 @@ from runner.base.values import Array
 from runner.base.words import missing
 from runner.errors import Problem, RecipeError, SourceError, StageError
 from runner.model.parts import Model
-from runner.recipe.types import RUNTIME
+from runner.recipe.accuracy import RUNTIME
 
 if TYPE_CHECKING:
     import numpy as np

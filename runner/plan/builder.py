@@ -17,7 +17,7 @@ from runner.base import keys
 from runner.errors import RecipeError
 from runner.model import pipeline
 from runner.model.parts import part_of
-from runner.plan import code_rules
+from runner.plan import code_rules, compared
 from runner.plan.input_rules import check_inputs
 from runner.plan.memo import Memo
 from runner.plan.model_rules import (
@@ -33,8 +33,9 @@ from runner.plan.model_rules import (
 from runner.plan.part_rules import check_against_parts, unfed_parts, unknown_parts, with_state
 from runner.plan.pipeline_rules import check_pipeline
 from runner.plan.types import Measurement, Plan, Stage
+from runner.recipe.accuracy import Check
 from runner.recipe.judge.weight_rules import INT8
-from runner.recipe.types import Check, Dataset, ModelSource, Quantization, Recipe, WeightCompression
+from runner.recipe.types import Dataset, ModelSource, Quantization, Recipe, WeightCompression
 from runner.registry.formats import FORMATS
 from runner.registry.sources import SOURCES
 from runner.registry.tasks import family_of
@@ -110,7 +111,8 @@ def make_plan(recipe: Recipe, store: Store, memo: Memo | None = None) -> Plan:
     whole = adapter.plan(builder, model, beside) if beside else model
     verified = verify.plan(builder, whole)
     checks = enumerate(recipe.accuracy.checks)
-    measurements = tuple(_measure(builder, check, i, base, model) for i, check in checks)
+    reference = compared.plan(builder, memo, base) if recipe.accuracy.checks else base
+    measurements = tuple(_measure(builder, check, i, reference, model) for i, check in checks)
     return Plan(recipe, located, tuple(builder.stages.values()), converted, whole, verified, measurements)
 
 
@@ -209,6 +211,6 @@ def _part(builder: _Builder, step: WeightCompression | Quantization, part: str, 
     return quantize.plan_part(builder, step, part, converted)
 
 
-def _measure(builder: _Builder, check: Check, position: int, converted: str, model: str) -> Measurement:
-    key, reference = evaluate.plan(builder, check, f"accuracy.checks.{position}", converted, model)
-    return Measurement(check, key, reference)
+def _measure(builder: _Builder, check: Check, position: int, reference: str, model: str) -> Measurement:
+    key, base = evaluate.plan(builder, check, f"accuracy.checks.{position}", reference, model)
+    return Measurement(check, key, base)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from runner import stages
-from runner.recipe.types import Check, Dataset, ModelSource, Recipe
+from runner.recipe.accuracy import Check
+from runner.recipe.types import Dataset, ModelSource, Recipe
 from runner.sources import Located
 
 

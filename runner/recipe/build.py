@@ -5,23 +5,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
 from runner import embedded
 from runner.base.paths import expanded
 from runner.base.values import listing, made, mapping, numeric, plain, section, text, whole
+from runner.recipe.accuracy import CONVERTED, RUNTIME, accuracy_of
 from runner.recipe.companions import COMPANIONS, companion
 from runner.recipe.conversion import Conversion, conversion_of
 from runner.recipe.datasets import SHORT
 from runner.recipe.judge import legacy
 from runner.recipe.origins import KeyPath, Origins, dotted, nearest
 from runner.recipe.types import (
-    RUNTIME,
-    Accuracy,
     AccuracyControl,
-    Check,
     Dataset,
     IgnoredScope,
     InputInfo,
@@ -32,14 +30,12 @@ from runner.recipe.types import (
     WeightCompression,
 )
 from runner.registry.exporters import Code, Example
-from runner.registry.gates import GateKind
 
 NONE = "none"
 """What `parts` says of a part that stays as it is."""
 _STATED = ("check", "shapes", "preprocess")
 """Keys of `conversion` that stay away where they are not stated."""
 _CONVERSION = {key: value for key, value in asdict(Conversion()).items() if key not in _STATED}
-_GATES = frozenset({"metric", "dataset", "decide", *GateKind})
 
 
 def build(config: Mapping[str, object], origins: Origins, path: Path) -> Recipe:
@@ -58,7 +54,7 @@ def build(config: Mapping[str, object], origins: Origins, path: Path) -> Recipe:
         conversion=conversion_of(mapping(resolved["conversion"])),
         compression=tuple(step for step, _ in steps),
         parts={name: None if step == NONE else _algorithm(mapping(step)) for name, step in parts.items()},
-        accuracy=_accuracy(resolved.get("accuracy")),
+        accuracy=accuracy_of(resolved.get("accuracy")),
         target_device=text(resolved["target_device"]),
         seed=whole(resolved["seed"]),
         publish="copy" if resolved["publish"] == "copy" else "link",
@@ -88,7 +84,7 @@ def complete(config: Mapping[str, object], origins: Origins, path: Path) -> dict
         "compression": config.get("compression"),
         "parts": {name: step if step == NONE else filled(step) for name, step in section(config, "parts").items()}
         or None,
-        "accuracy": _filled_accuracy(config.get("accuracy")),
+        "accuracy": _filled_accuracy(config.get("accuracy"), origins),
         "target_device": config.get("target_device", "ANY"),
         "seed": config.get("seed", 0),
         "publish": config.get("publish", "link"),
@@ -262,36 +258,12 @@ def _scope(data: Mapping[str, object]) -> IgnoredScope:
     return made(IgnoredScope, values)
 
 
-def _filled_accuracy(given: object) -> dict[str, object] | None:
+def _filled_accuracy(given: object, origins: Origins) -> dict[str, object] | None:
     """The section with its defaults; of the runtime's properties, those that it doesn't state stay pinned."""
     if given is None:
         return None
     data = mapping(given)
-    return {"reference": "converted", **data, "runtime": {**RUNTIME, **section(data, "runtime")}}
-
-
-def _accuracy(given: object) -> Accuracy:
-    if given is None:
-        return Accuracy(runtime=dict(RUNTIME))
-    data = mapping(given)
-    checks = tuple(_check(mapping(check)) for check in listing(data["checks"]))
-    return made(Accuracy, {**data, "checks": checks, "runtime": _runtime(mapping(data["runtime"]))})
-
-
-def _runtime(data: Mapping[str, object]) -> dict[str, object]:
-    """OpenVINO properties, whole numbers as integers; `default` leaves one to OpenVINO."""
-    stated = {name: value for name, value in data.items() if value != "default"}
-    return {
-        name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in stated.items()
-    }
-
-
-def _check(data: Mapping[str, object]) -> Check:
-    known = {one.name for one in fields(Check)} & _GATES
-    params = {key: _integral(value) for key, value in data.items() if key not in known}
-    return made(Check, {**{key: value for key, value in data.items() if key in known}, "params": params})
-
-
-def _integral(value: object) -> object:
-    """A number that is whole as an integer; another value as it is."""
-    return int(value) if isinstance(value, int) or (isinstance(value, float) and value.is_integer()) else value
+    reference = data.get("reference", CONVERTED)
+    if isinstance(reference, dict):
+        data = {**data, "reference": _located(reference, ("accuracy", "reference"), origins)}
+    return {"reference": CONVERTED, **data, "runtime": {**RUNTIME, **section(data, "runtime")}}

@@ -7,18 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from runner.recipe.accuracy import Accuracy
 from runner.recipe.conversion import Conversion
 from runner.recipe.dataset import Dataset as Dataset
 from runner.recipe.dataset import Preprocess as Preprocess
 from runner.recipe.origins import show_path
 from runner.registry.exporters import Code
-
-RUNTIME: Mapping[str, object] = {
-    "INFERENCE_PRECISION_HINT": "f32",
-    "KV_CACHE_PRECISION": "f32",
-    "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
-}
-"""OpenVINO properties of checks, where the recipe doesn't state its own: nothing is rounded on the way."""
 
 
 @dataclass(frozen=True)
@@ -145,34 +139,6 @@ class Quantization:
     advanced: Mapping[str, object] | None = None
     accuracy_control: AccuracyControl | None = None
     algorithm: Literal["quantization"] = "quantization"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One gate on one metric: `max`/`min` on its value, the others on its distance from the reference's value.
-
-    `max_drop` is reference - value; `max_relative_increase` is value / reference - 1.
-    `params` are the metric's own settings, such as `context_length`, `stride`, `max_new_tokens`. `decide` says what is
-    held against the gates: the measured number, or both ends of its 95 % interval.
-    """
-
-    metric: str
-    dataset: str
-    max: float | None = None
-    min: float | None = None
-    max_drop: float | None = None
-    max_relative_increase: float | None = None
-    params: Mapping[str, object] = field(default_factory=dict)
-    decide: Literal["point", "bound"] = "point"
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """The checks of a recipe, and the OpenVINO properties that they run with; those left to OpenVINO are not there."""
-
-    checks: tuple[Check, ...] = ()
-    runtime: Mapping[str, object] = field(default_factory=dict)
-    reference: Literal["converted"] = "converted"
 
 
 @dataclass(frozen=True)

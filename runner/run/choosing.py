@@ -8,7 +8,8 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from runner.metrics.gates import Verdict, judge
-from runner.recipe.types import Check, Gate, Select
+from runner.recipe.accuracy import Check
+from runner.recipe.types import Gate, Select
 
 if TYPE_CHECKING:
     from runner.artifact.types import Cost as Row

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from runner.base import hardware
 from runner.base.progress import Progress
 from runner.metrics import measuring
+from runner.recipe.accuracy import Check
 from runner.recipe.datasets import narrowed
-from runner.recipe.types import Check, Dataset
+from runner.recipe.types import Dataset
 from runner.registry.metrics import FAMILIES, METRICS, family_of, settings
 from runner.stages import Build, Task
 

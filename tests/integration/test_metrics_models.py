@@ -33,7 +33,8 @@ from runner.metrics.kld import Scores, log_probabilities
 from runner.metrics.passes import scored_tokens
 from runner.model.feed import ports
 from runner.model.runtime import Compiled, compile_folder, effective, logits
-from runner.recipe.types import RUNTIME, Dataset, Preprocess
+from runner.recipe.accuracy import RUNTIME
+from runner.recipe.types import Dataset, Preprocess
 from runner.registry.metrics import FAMILIES, METRICS
 from runner.registry.tasks import TASKS, Used
 from runner.stages import Task, evaluate

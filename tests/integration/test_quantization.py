@@ -21,7 +21,8 @@ from runner.model import architecture, ir
 from runner.model.parts import Model
 from runner.model.runtime import compile_folder
 from runner.recipe import load_recipe
-from runner.recipe.types import RUNTIME, Quantization
+from runner.recipe.accuracy import RUNTIME
+from runner.recipe.types import Quantization
 from runner.registry.metrics import METRICS, family_of
 from runner.stages import quantize
 from tests.compressed import types_of_layers

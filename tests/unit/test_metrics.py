@@ -17,7 +17,7 @@ from runner.metrics.gates import Judged, judge
 from runner.metrics.kld import Scores, compare, log_probabilities, statistics
 from runner.metrics.output_error import Tally
 from runner.metrics.stored import RowFile, Rows, load, save
-from runner.recipe.types import Check
+from runner.recipe.accuracy import Check
 from runner.registry.gates import LIMITS, GateKind
 from runner.registry.metrics import FAMILIES, METRICS
 

@@ -17,13 +17,14 @@ from runner import embedded
 from runner.base import resources
 from runner.plan.model_rules import check_against_config
 from runner.recipe import load_recipe
+from runner.recipe.accuracy import RUNTIME, Check
 from runner.recipe.build import build
 from runner.recipe.compose import hydra as compose
 from runner.recipe.judge.schemas import load_schema
 from runner.recipe.load import judge
 from runner.recipe.origins import Origin
 from runner.recipe.read import documents, search
-from runner.recipe.types import RUNTIME, Check, IgnoredScope, ModelSource, Preprocess, Quantization, WeightCompression
+from runner.recipe.types import IgnoredScope, ModelSource, Preprocess, Quantization, WeightCompression
 from runner.registry.gates import GateKind
 from runner.registry.metrics import FAMILIES, METRICS
 from runner.registry.sources import SOURCES

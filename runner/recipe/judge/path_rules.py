@@ -12,7 +12,7 @@ from runner.recipe.origins import KeyPath, Origins
 
 
 def check(config: Mapping[str, object], origins: Origins, bad: Collection[KeyPath]) -> Iterator[Finding]:
-    """What is wrong with the paths of the model, of what goes with it, and of the datasets."""
+    """What is wrong with the paths of the model, of what goes with it or is compared with it, and of the datasets."""
     for at, path in _paths(config):
         if at not in bad and (what := refusal(build.absolute(path, at, origins))):
             yield Finding(at, what, "allowed: a path to a file or folder")
@@ -26,7 +26,9 @@ def _paths(config: Mapping[str, object]) -> Iterator[tuple[KeyPath, str]]:
     beside = [(("model", key), stated.get(key)) for key in COMPANIONS]
     if isinstance(model, dict) and isinstance(model.get("weights"), str):
         yield ("model", "weights"), model["weights"]
-    holders: list[tuple[KeyPath, object]] = [(("model",), model), *beside]
+    accuracy = config.get("accuracy")
+    reference = accuracy.get("reference") if isinstance(accuracy, dict) else None
+    holders: list[tuple[KeyPath, object]] = [(("model",), model), *beside, (("accuracy", "reference"), reference)]
     for at, holder in [*holders, *((("datasets", name), data) for name, data in named)]:
         if isinstance(holder, dict) and isinstance(holder.get("path"), str):
             yield (*at, "path"), holder["path"]

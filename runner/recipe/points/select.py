@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from runner.base.values import listing, made, mapping, text
 from runner.base.words import near
+from runner.recipe.accuracy import Check
 from runner.recipe.origins import Found, KeyPath, Origins, found, nearest
-from runner.recipe.types import Check, Gate, Recipe, Select
+from runner.recipe.types import Gate, Recipe, Select
 from runner.registry import limits
 from runner.registry.gates import LIMITS, Better, GateKind
 from runner.registry.metrics import METRICS
