@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from runner.base.values import mapping, section
+from runner.engine.references import stored_bytes, vocabulary
 from runner.model.weights import Weights, weights_of
 from runner.recipe.judge import weight_rules
 
@@ -27,6 +28,7 @@ class Sizes:
         self.reads: dict[str, int] = {}
         self.writes: dict[str, int] = {}
         self.weights: dict[str, Weights] = {}
+        self.vocabularies: dict[str, int] = {}
 
     def take(self, stage: Stage) -> None:
         """Find the sizes of one stage."""
@@ -36,13 +38,30 @@ class Sizes:
                 self._take_stored(key)
             weights = max(weights, self.weights[key], key=lambda one: one.count)
         self.weights[stage.key] = weights
+        self.vocabularies[stage.key] = self._vocabulary(stage)
         self.reads[stage.key] = max([outside.stored, *(self.writes[key] for key in stage.after.values())])
-        self.writes[stage.key] = self._stored(stage.key) or _written(stage, weights, self.reads[stage.key])
+        self.writes[stage.key] = self._stored(stage.key) or self._written(stage)
+
+    def _written(self, stage: Stage) -> int:
+        if stage.name == "reference":
+            return stored_bytes(stage, self.vocabularies[stage.key])
+        return _written(stage, self.weights[stage.key], self.reads[stage.key])
+
+    def _vocabulary(self, stage: Stage) -> int:
+        """That of the model which a stage works on, 0 where nobody knows."""
+        known = [self.vocabularies[key] for key in stage.after.values()]
+        folders = (path if path.is_dir() else path.parent for path in stage.files.values())
+        return max([*known, *map(vocabulary, folders), 0]) or self._stored_vocabulary(stage.key)
 
     def _take_stored(self, key: str) -> None:
         """An entry of whose stage nothing else is known; its weights have 16 bits unless they were compressed."""
         size = self.writes[key] = self._stored(key)
         self.weights[key] = Weights(size // 2, size)
+        self.vocabularies[key] = self._stored_vocabulary(key)
+
+    def _stored_vocabulary(self, key: str) -> int:
+        entry, _ = self.store.read(key)
+        return vocabulary(entry.files) if entry else 0
 
     def _stored(self, key: str) -> int:
         """Bytes of an entry's files; 0 if it isn't there."""

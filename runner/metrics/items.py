@@ -20,10 +20,10 @@ from runner.data.pieces import text_pieces
 from runner.data.tokens import Tokenizer, Window, context, passage
 from runner.metrics.causal import refuse_not_causal
 from runner.metrics.classification import right_items
+from runner.metrics.coded import CodedFile, CodedRows, dither
 from runner.metrics.kld import Scores, compare, log_probabilities, same_top
 from runner.metrics.output_error import Tally
-from runner.metrics.passes import item_outputs, piece_outputs, scored_tokens
-from runner.metrics.stored import Rows
+from runner.metrics.passes import Block, item_outputs, piece_outputs, scored_tokens
 from runner.model.feed import check_takes_text, fixed_batch
 from runner.model.runtime import Compiled
 from runner.recipe.datasets import kinds
@@ -85,7 +85,7 @@ def _classes(original: Compiled, dataset: Dataset) -> Items:
 
 
 def _windows(metric: str, original: Compiled, dataset: Dataset, params: Mapping[str, object], folder: Path) -> Items:
-    """Windows of a text; the original model's log-probabilities and top tokens lie in `folder`, a file a window."""
+    """Windows of a text; the original model's distributions lie in `folder`, a folder a window."""
     text = passage(Tokenizer(original.folder), read_text(dataset), params, dataset.name)
     refuse_not_causal(original, text)
 
@@ -93,20 +93,20 @@ def _windows(metric: str, original: Compiled, dataset: Dataset, params: Mapping[
         one = replace(text, windows=(window,), protocol={**text.protocol, "tokens_scored": window.scored})
         return Scores.join([score(block) for block in scored_tokens(compiled, one, _quiet)])
 
-    tops = []
+    tops, random = [], dither()
     for index, window in enumerate(text.windows):
-        stored: list[NDArray[np.float16]] = []
+        (folder / str(index)).mkdir()
+        with CodedFile(folder / str(index)) as file:
 
-        def keep(block: Any, stored: list[NDArray[np.float16]] = stored) -> Scores:
-            rows, kept = log_probabilities(block.logits, block.targets)
-            stored.append(rows)
-            return kept
+            def keep(block: Block, file: CodedFile = file) -> Scores:
+                coded, kept = log_probabilities(block.logits, block.targets, random)
+                file.append(coded, block.logits.shape[1])
+                return kept
 
-        tops.append(scores(original, window, keep).top)
-        np.save(folder / f"{index}.npy", np.concatenate(stored))
+            tops.append(scores(original, window, keep).top)
 
     def values(compiled: Compiled, index: int) -> Array:
-        with Rows(folder / f"{index}.npy") as stored:
+        with CodedRows(folder / str(index)) as stored:
             found = scores(compiled, text.windows[index], lambda b: compare(b.logits, b.targets, stored[b.rows]))
         same = same_top(found.top, tops[index])
         told = {"perplexity": found.loss, "kl_divergence": found.divergence, "same_top_token": same}

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runner.base.values import Array
+from runner.metrics.coded import Coded, divergence, encode, join
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BLOCK = 1 << 16
 _LEAST = np.float32(-6e4)
-"""The least log-probability, for float16 has nothing below -65504; its exponential is 0."""
+"""The least log-probability, so that a token that is ruled out costs much and not NaN; its exponential is 0."""
 
 
 @dataclass(frozen=True)
@@ -45,49 +46,52 @@ class Scores:
         )
 
 
-def log_probabilities(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> tuple[NDArray[np.float16], Scores]:
+def log_probabilities(
+    logits: NDArray[np.float32], targets: NDArray[np.int64], random: np.random.SFC64
+) -> tuple[Coded, Scores]:
     """The reference's side.
 
     Args:
         logits: shape [tokens, vocabulary].
         targets: the tokens that came, shape [tokens].
+        random: of `coded.dither`; the same for all tokens of a reference.
 
     Returns:
-        log-probabilities as float16, shape [tokens, vocabulary], and the scores without divergence.
+        the distributions, coded, and the scores without divergence.
     """
-    stored = np.empty(logits.shape, np.float16)
+    parts = []
     scores = Scores(np.empty(len(logits), np.float32), _top(logits), np.empty(0, np.float32))
     for rows in _blocks(*logits.shape):
         shifted, norm = _shifted(logits[rows])
         scores.loss[rows] = norm - _at(shifted, targets[rows])
-        shifted -= norm[:, None]
-        stored[rows] = np.maximum(shifted, _LEAST, out=shifted)
-    return stored, scores
+        parts.append(encode(_normalized(shifted, norm), random))
+    return join(parts), scores
 
 
-def compare(logits: NDArray[np.float32], targets: NDArray[np.int64], reference: NDArray[np.float16]) -> Scores:
-    """The optimized model's side, against the reference's stored log-probabilities.
+def compare(logits: NDArray[np.float32], targets: NDArray[np.int64], reference: Coded) -> Scores:
+    """The optimized model's side, against the reference's distributions.
 
-    With p the stored distribution, renormalised, and q the softmax of the logits: sum over the vocabulary of
-    p ln(p / q), at least 0.
+    With p the reference's distribution and q the softmax of the logits: sum over the vocabulary of p ln(p / q), at
+    least 0.
 
     Args:
         logits: shape [tokens, vocabulary].
         targets: the tokens that came, shape [tokens].
-        reference: log-probabilities, shape [tokens, vocabulary].
+        reference: of the same tokens.
     """
     count = len(logits)
     scores = Scores(np.empty(count, np.float32), _top(logits), np.empty(count, np.float32))
     for rows in _blocks(*logits.shape):
         shifted, norm = _shifted(logits[rows])
         scores.loss[rows] = norm - _at(shifted, targets[rows])
-        log_p = reference[rows].astype(np.float32)
-        p = np.exp(log_p)
-        total = p.sum(-1)
-        shifted -= norm[:, None]
-        log_p -= np.maximum(shifted, _LEAST, out=shifted)
-        scores.divergence[rows] = np.maximum(np.multiply(p, log_p, out=p).sum(-1) / total - np.log(total), 0)
+        scores.divergence[rows] = divergence(_normalized(shifted, norm), reference[rows])
     return scores
+
+
+def _normalized(shifted: NDArray[np.float32], norm: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Log-probabilities, in place."""
+    shifted -= norm[:, None]
+    return np.maximum(shifted, _LEAST, out=shifted)
 
 
 def _blocks(rows: int, size: int) -> list[slice]:

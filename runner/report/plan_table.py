@@ -44,4 +44,6 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     elif row["seconds"] is not None:
         note = f"took {seconds(row['seconds'])}"
     cost = "" if row["memory"] is None else f"~ {seconds(row['seconds'])}, {megabytes(row['memory'])}"
+    if cost and row["stage"] == "reference" and row["disk"]:
+        cost += f", {megabytes(row['disk'])} of disk"
     return row["label"], row["key"][:12], f"{row['state']:<10}", cost, note

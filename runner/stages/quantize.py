@@ -27,7 +27,7 @@ from runner.stages import Build, Task, assemble, record
 if TYPE_CHECKING:
     import openvino as ov
 
-REVISION = 2
+REVISION = 3
 _QUANTIZERS = ("FakeQuantize", "FakeConvert")
 _UNEVEN = ("Elu", "Gelu", "HSigmoid", "HSwish", "Mish", "PRelu", "Selu", "SoftPlus", "Swish")
 """Activation functions whose values do not start at 0 as those of ReLU do."""

@@ -28,6 +28,7 @@ from runner.data.calibration import calibration_items
 from runner.data.tokens import Tokenizer, passage
 from runner.errors import RecipeError, SourceError, StageError
 from runner.metrics import measuring
+from runner.metrics.coded import dither
 from runner.metrics.items import items
 from runner.metrics.kld import Scores, log_probabilities
 from runner.metrics.passes import scored_tokens
@@ -185,7 +186,7 @@ def losses(folder: Path, dataset: Dataset, chunk: int | None, **params: int) -> 
     found = passage(Tokenizer(folder), [dataset.path.read_text()], params, "words")
     compiled = compile_folder(folder)
     blocks = scored_tokens(compiled, found, silent, chunk)
-    return Scores.join([log_probabilities(block.logits, block.targets)[1] for block in blocks]).loss
+    return Scores.join([log_probabilities(block.logits, block.targets, dither())[1] for block in blocks]).loss
 
 
 @pytest.mark.parametrize("params", [{"context_length": 32}, {"context_length": 32, "stride": 11}])

@@ -13,6 +13,7 @@ from runner.engine.estimate import Costs
 from runner.engine.shares import available_cores, core_shares, memory_shares, reservations
 from runner.engine.sizes import Sizes
 from runner.errors import StageError
+from runner.recipe.types import Dataset
 from runner.run.preflight import Preflight
 from runner.store import Entry, Store
 from tests import cheap
@@ -113,6 +114,49 @@ def test_what_stages_write_follows_from_the_weights_and_their_types(tmp_path: Pa
     half = 64_000 + rest * (0.5 * (4 + 16 / 64) / 8 + 0.5)
     assert [sizes.writes[stage.key] for stage in (source, mixed, whole, used)] == [2 * weights, int(half), weights, 0]
     assert sizes.reads[source.key] > at and sizes.reads[used.key] == int(half)
+
+
+@pytest.mark.parametrize("architecture", ["GPT2LMHeadModel", "LlamaForCausalLM", "BertModel"])
+def test_a_stored_reference_is_expected_by_vocabulary_and_text(tmp_path: Path, architecture: str) -> None:
+    """What is expected of the bytes a token is held against a real code of random distributions."""
+    import numpy as np
+
+    from runner.metrics.coded import dither, encode
+
+    config = {"architectures": [architecture], "vocab_size": 50_257}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "text.jsonl").write_text('{"text": "' + "ä" * 450 + '"}\n' * 3)
+    data = Dataset("text", "file", tmp_path / "text.jsonl", "jsonl", columns={"text": "text"}, limit=1)
+    source = dataclasses.replace(cheap.stage(0, name="convert"), files={"source": tmp_path})
+    model = cheap.stage(1, source, name="compress")
+    sizes = Sizes(Store(tmp_path / ".store"))
+    found = {}
+    for number, family in enumerate(("divergence", "output_error"), 2):
+        stage = cheap.stage(number, source, name="reference", family=family)
+        stage = dataclasses.replace(stage, datasets={"data": data})
+        for one in (source, model, stage):
+            sizes.take(one)
+        found[family] = sizes.writes[stage.key]
+    logits = np.random.default_rng(0).normal(0, 3, (4, 50_257)).astype(np.float32)
+    coded = encode(logits - np.log(np.exp(logits).sum(-1, keepdims=True)), dither())
+    a_token = (coded.planes.nbytes + coded.heads.nbytes) / 4
+    if architecture == "BertModel":
+        assert found == {"divergence": 0, "output_error": 0}
+    else:
+        assert found["divergence"] / 200 == pytest.approx(a_token, rel=0.02)
+        assert found["output_error"] == 200 * 4 * 50_257
+
+
+def test_a_reference_that_no_disk_holds_is_refused_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"architectures": ["GPT2LMHeadModel"], "vocab_size": 50257}')
+    with (tmp_path / "text.txt").open("wb") as stream:
+        stream.truncate(1 << 40)
+    data = Dataset("text", "file", tmp_path / "text.txt", "txt")
+    source = dataclasses.replace(cheap.stage(0, name="convert"), files={"source": tmp_path / "config.json"})
+    reference = cheap.stage(1, source, name="reference", family="divergence")
+    reference = dataclasses.replace(reference, datasets={"data": data})
+    with pytest.raises(StageError, match=r"needs about 9\d{6}\.\d+ GB of disk"):
+        list(Preflight(cheap.store_in(tmp_path)).look([source, reference]))
 
 
 def test_a_model_that_was_fetched_is_as_large_as_its_files(tmp_path: Path) -> None:

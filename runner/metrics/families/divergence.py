@@ -22,7 +22,7 @@ DIVERGENCE = Family(
     settings=WINDOWS,
     of_generators=True,
     needs_reference=True,
-    revision=3,
+    revision=4,
     libraries=("openvino", "tokenizers", "numpy"),
     module="runner.metrics.divergence",
 )
