@@ -13,6 +13,7 @@ from pathlib import Path
 from runner import stages
 from runner.registry.exporters import EXPORTERS
 from runner.registry.metrics import FAMILIES
+from runner.registry.predicting import OF_ARRAYS
 from runner.registry.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +34,14 @@ def subjects() -> dict[str, tuple[str, int]]:
         for one in TASKS.values()
         if not one.distribution
     }
-    return found | ours | exporters | tasks
+    predicting = {
+        f"predicting {predicts.gives} of {task.name}": (predicts.module, predicts.revision)
+        for task in TASKS.values()
+        for predicts in task.predicts
+        if not task.distribution
+    }
+    arrays = {f"predicting {one.gives} of arrays given": (one.module, one.revision) for one in OF_ARRAYS}
+    return found | ours | exporters | tasks | predicting | arrays
 
 
 @cache

@@ -95,15 +95,20 @@ class Tokenizer:
         Raises:
             SourceError: the folder has no tokenizer that can be loaded, or it fails.
         """
-        backend = self._backend
-        with _readable(self.folder, "its tokenizer fails"):
+        backend = self.backend
+        with readable(self.folder, "its tokenizer fails"):
             found = backend.encode(text, add_special_tokens=special)
         return list(found if isinstance(found, list) else found.ids)
 
     @cached_property
-    def _backend(self) -> Any:
+    def backend(self) -> Any:
+        """The tokenizer of the library `tokenizers`, or that of transformers where the folder has no file for it.
+
+        Raises:
+            SourceError: neither can be loaded.
+        """
         path = self.folder / "tokenizer.json"
-        with _readable(self.folder, "no tokenizer can be loaded from this folder"):
+        with readable(self.folder, "no tokenizer can be loaded from this folder"):
             if path.is_file():
                 from tokenizers import Tokenizer as Backend
 
@@ -164,7 +169,7 @@ class Tokenizer:
         token = token.get("content") if isinstance(token, dict) else token
         if not isinstance(token, str):
             return None
-        convert = getattr(self._backend, "token_to_id", None) or self._backend.convert_tokens_to_ids
+        convert = getattr(self.backend, "token_to_id", None) or self.backend.convert_tokens_to_ids
         value = convert(token)
         return value if isinstance(value, int) else None
 
@@ -181,7 +186,7 @@ class Tokenizer:
 
 
 @contextmanager
-def _readable(folder: Path, what: str) -> Iterator[None]:
+def readable(folder: Path, what: str) -> Iterator[None]:
     """Whatever a tokenizer's library meets is wrong with its files; a panic of one in Rust is no `Exception`."""
     try:
         yield

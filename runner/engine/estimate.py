@@ -83,6 +83,7 @@ _RULES: Mapping[str, _Rule] = {
     "verify by optimum-intel": _Rule(545 * _MB, 1.9, 4.0, 5e-9),
     "verify by diffusers": _Rule(650 * _MB, 1.9, 7.0, 5e-9),
     "record": _Rule(650 * _MB, 1.9, 10.0, 1e-7),
+    "predict": _Rule(206 * _MB, 3.5, 1.0, 1e-8),
     "reference": _Rule(140 * _MB, 2.8, 1.0, 1e-8),
     "evaluate": _Rule(206 * _MB, 3.5, 1.0, 1e-8),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from runner.registry.declared import Declaration, Declared
+from runner.registry.predicting import Predicts
 
 Gives = Literal["next tokens", "text", "class scores", "embeddings", "arrays"]
 WEIGHTS = """compression:
@@ -39,7 +40,8 @@ class TaskFamily(Declaration):
     Attributes:
         use: loads a finished folder as its users will, runs it once, and looks whether numbers come out. It raises
             SourceError for a folder that can't be loaded, and StageError for a model that fails.
-        gives: what comes out; it decides which metrics fit.
+        gives: what comes out.
+        predicts: how rows of a dataset feed it, and what is kept of each; it decides which metrics fit.
         past: whether the task has a variant with past, which is the usual one then.
         architectures: ends of the names of architectures that are for this task alone.
         parts: name -> what it is for, of a converted model.
@@ -61,6 +63,7 @@ class TaskFamily(Declaration):
 
     use: Callable[[Path], Used] = field(kw_only=True)
     gives: Gives = "arrays"
+    predicts: tuple[Predicts, ...] = ()
     past: bool = False
     architectures: tuple[str, ...] = ()
     parts: Mapping[str, str] = field(default_factory=lambda: {"model": "the whole network"})

@@ -1,7 +1,10 @@
 """Models that look at an image."""
 
+from runner.registry.predicting import Predicts
 from runner.registry.tasks import WEIGHTS, Gives, TaskFamily
 from runner.tasks import infer
+
+_LOOKS = ("openvino", "numpy", "pillow", "transformers")
 
 
 def _sees(
@@ -11,6 +14,7 @@ def _sees(
     loaded_by: str = "",
     processor: str = "",
     gives: Gives = "arrays",
+    predicts: tuple[Predicts, ...] = (),
     example: str = WEIGHTS,
 ) -> TaskFamily:
     return TaskFamily(
@@ -18,6 +22,7 @@ def _sees(
         help,
         use=infer,
         gives=gives,
+        predicts=predicts,
         architectures=architectures,
         users_load=loaded_by,
         processor=processor or "AutoImageProcessor",
@@ -31,6 +36,7 @@ IMAGE_CLASSIFICATION = _sees(
     "ForImageClassification",
     loaded_by="OVModelForImageClassification",
     gives="class scores",
+    predicts=tuple(Predicts(gives, ("image",), libraries=_LOOKS) for gives in ("class scores", "outputs")),
     example="""datasets:
   images: {source: file, path: images.npz, inputs: pixel_values}  # [count, 3, height, width]
 compression: {algorithm: quantization, model_type: transformer, dataset: images}

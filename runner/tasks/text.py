@@ -1,15 +1,26 @@
 """Models that read a text at once and give scores or embeddings."""
 
+from runner.registry.predicting import Predicts
 from runner.registry.tasks import Gives, TaskFamily
 from runner.tasks import infer
 
+_READS = ("openvino", "numpy", "tokenizers")
 
-def _encoder(name: str, help: str, loaded_by: str, *architectures: str, gives: Gives = "class scores") -> TaskFamily:
+
+def _encoder(
+    name: str,
+    help: str,
+    loaded_by: str,
+    *architectures: str,
+    gives: Gives = "class scores",
+    predicts: tuple[Predicts, ...] = (),
+) -> TaskFamily:
     return TaskFamily(
         name,
         help,
         use=infer,
         gives=gives,
+        predicts=predicts,
         architectures=architectures,
         users_load=loaded_by,
         processor="AutoTokenizer",
@@ -22,6 +33,9 @@ TEXT_CLASSIFICATION = _encoder(
     "a text, or two, gets a class",
     "OVModelForSequenceClassification",
     "ForSequenceClassification",
+    predicts=tuple(
+        Predicts(gives, ("text",), ("text_pair",), libraries=_READS) for gives in ("class scores", "outputs")
+    ),
 )
 TOKEN_CLASSIFICATION = _encoder(
     "token-classification",
@@ -38,7 +52,11 @@ QUESTION_ANSWERING = _encoder(
     gives="arrays",
 )
 FEATURE_EXTRACTION = _encoder(
-    "feature-extraction", "a text becomes embeddings", "OVModelForFeatureExtraction", gives="embeddings"
+    "feature-extraction",
+    "a text becomes embeddings",
+    "OVModelForFeatureExtraction",
+    gives="embeddings",
+    predicts=(Predicts("embeddings", ("text",), libraries=_READS),),
 )
 
 

@@ -1,0 +1,77 @@
+"""What models give for the rows of a dataset, and which columns of it feed them; a task says it of its models."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+ARRAYS = "arrays"
+"""The kind of data that feeds a model's inputs by their names, whatever its task."""
+_GENAI = ("openvino", "openvino-genai", "openvino-tokenizers")
+
+
+@dataclass(frozen=True)
+class Predicts:
+    """How rows feed a model, and what is kept of each.
+
+    Attributes:
+        gives: what is kept, as `runner.registry.metrics.Gives` names it.
+        needs: roles of the columns that feed it.
+        takes: further roles that feed it where the dataset has them.
+        module: dotted name of the module with `predict(asked)`, as `runner.metrics.predicting` says.
+        settings: those of a check that shape what is kept, with their defaults.
+        revision: goes up when the same rows give other values.
+        libraries: distributions whose versions shape the values.
+        optimum: whether the process has to be one that Optimum Intel was imported in.
+    """
+
+    gives: str
+    needs: tuple[str, ...]
+    takes: tuple[str, ...] = ()
+    module: str = "runner.metrics.predicting.network"
+    settings: Mapping[str, object] = field(default_factory=dict)
+    revision: int = 1
+    libraries: tuple[str, ...] = ("openvino", "numpy")
+    optimum: bool = False
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """All roles that feed it."""
+        return (*self.needs, *self.takes)
+
+
+OF_ARRAYS = tuple(
+    Predicts(gives, (ARRAYS,), module="runner.metrics.predicting.arrays")
+    for gives in ("class scores", "outputs", "embeddings")
+)
+"""What any model of one part gives for arrays: its first output."""
+REPLIES = Predicts(
+    "texts",
+    ("prompt",),
+    module="runner.metrics.predicting.replies",
+    settings={"max_new_tokens": 64},
+    libraries=_GENAI,
+)
+"""Greedy replies by OpenVINO GenAI."""
+
+
+def fitting(predicts: Iterable[Predicts], gives: str, kinds: Collection[str]) -> Predicts | None:
+    """How data of these kinds feed a model so that it gives that; None if they don't.
+
+    Args:
+        predicts: what the models of its task give.
+        gives: as `runner.registry.metrics.Gives` names it.
+        kinds: what the dataset has, by `runner.recipe.datasets.kinds`.
+    """
+    return next((one for one in _all(predicts) if one.gives == gives and set(one.needs) <= set(kinds)), None)
+
+
+def _all(predicts: Iterable[Predicts]) -> Iterator[Predicts]:
+    yield from OF_ARRAYS
+    yield from predicts
+
+
+def wanted(predicts: Iterable[Predicts], gives: str) -> str:
+    """In words, the columns with which a dataset feeds a model so that it gives that; "" where none does."""
+    ways = [" and ".join(f"`{role}`" for role in one.needs) for one in predicts if one.gives == gives]
+    return ", or ".join(dict.fromkeys(ways))
