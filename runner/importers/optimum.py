@@ -7,9 +7,10 @@ for NNCF is read off their `to_nncf_dict`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from runner.base.values import inside
+from runner.base.words import near
 from runner.importers.draft import PLACEHOLDER, Draft
 from runner.importers.writer import flow
 from runner.recipe.origins import KeyPath, Origin, found
@@ -47,7 +48,7 @@ _WEIGHT_TYPES = ("int4", "int8", "mxfp4", "nf4", "cb4")
 FLOATS = {"f8e4m3": "fp8_e4m3", "f8e5m2": "fp8_e5m2"}
 """Optimum Intel's 8-bit floats -> modes of `quantization`."""
 
-_SAMPLES = 128
+SAMPLES = 128
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,41 @@ class Settings:
     def origin(self, name: str) -> Origin:
         """The place of a field."""
         return self.origins.get(name, self.home)
+
+
+def inner(settings: Settings, name: str) -> Settings:
+    """The settings inside a field."""
+    given = settings[name]
+    values = given if isinstance(given, dict) else {}
+    names = {key: f"{settings.names.get(name, name)}.{key}" for key in values}
+    origins = {key: settings.origins.get(f"{name}.{key}", settings.origin(name)) for key in values}
+    deeper = {
+        place.removeprefix(f"{name}."): origin
+        for place, origin in settings.origins.items()
+        if place.startswith(f"{name}.")
+    }
+    return replace(settings, values=values, names=names, origins={**deeper, **origins}, home=settings.origin(name))
+
+
+def today(settings: Settings) -> Settings:
+    """Earlier names of fields as today's."""
+    for old, new in OLD.items():
+        if old in settings.values:
+            values = {**{key: value for key, value in settings.values.items() if key != old}, new: settings[old]}
+            names = {**settings.names, new: settings.names.get(old, old)}
+            return replace(
+                settings, values=values, names=names, origins={**settings.origins, new: settings.origin(old)}
+            )
+    return settings
+
+
+def are_known(draft: Draft, settings: Settings, known: tuple[str, ...]) -> bool:
+    """Whether all fields are some of these; those that aren't become mistakes."""
+    strange = [key for key in settings.values if key not in known]
+    for key in strange:
+        path, allowed = (settings.names.get(key, key),), f"allowed: {', '.join(known)}"
+        draft.problems.append(found(path, settings.origin(key), "unknown key", allowed, near(key, known)))
+    return not strange
 
 
 def wrong(draft: Draft, settings: Settings, name: str, what: str, allowed: str | None = None) -> None:
@@ -184,7 +220,7 @@ def _data(draft: Draft, path: KeyPath, settings: Settings) -> None:
     dataset(draft, path, settings)
 
 
-def dataset(draft: Draft, path: KeyPath, settings: Settings) -> None:
+def dataset(draft: Draft, path: KeyPath, settings: Settings, usual: int = SAMPLES) -> None:
     """Calibration data: a recipe has its own, so its name is left to be stated."""
     samples = settings["num_samples"]
     length = (
@@ -195,7 +231,7 @@ def dataset(draft: Draft, path: KeyPath, settings: Settings) -> None:
     remark = f"{whose}{tokens}; state the name of a dataset of the recipe"
     draft.put((*path, "dataset"), PLACEHOLDER, remark, settings.origin("dataset"))
     counted = settings.was("num_samples") if samples is not None else "Optimum Intel's default"
-    draft.put((*path, "subset_size"), samples or _SAMPLES, counted, settings.origin("num_samples"))
+    draft.put((*path, "subset_size"), samples or usual, counted, settings.origin("num_samples"))
 
 
 def _no_data(draft: Draft, section: str, settings: Settings, why: str) -> None:
@@ -212,12 +248,6 @@ def _idle_metric(draft: Draft, section: str, settings: Settings, name: str, kind
     return True
 
 
-_HYBRID = (
-    "hybrid is for a part of a diffusion pipeline; say it there: "
-    "`parts: {unet: {algorithm: quantization, hybrid: int8_asym, dataset: …}}`"
-)
-
-
 def _method(draft: Draft, path: KeyPath, settings: Settings) -> None:
     method = settings["quant_method"]
     if method == "awq":
@@ -225,8 +255,6 @@ def _method(draft: Draft, path: KeyPath, settings: Settings) -> None:
         if settings["dataset"] is None:
             remark += "; without a dataset it looks at the weights alone"
         draft.put((*path, "awq"), True, remark, settings.origin("quant_method"))
-    elif method == "hybrid":
-        wrong(draft, settings, "quant_method", _HYBRID)
     elif method not in (None, "default"):
         wrong(draft, settings, "quant_method", f"{flow(method)} is not known", "allowed: default, hybrid, awq")
 

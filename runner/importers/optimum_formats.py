@@ -13,6 +13,7 @@ from runner.base.values import section
 from runner.importers import optimum, optimum_defaults, optimum_steps
 from runner.importers.draft import Draft
 from runner.importers.optimum import Settings, wrong
+from runner.importers.optimum_full import full_step
 from runner.recipe.origins import KeyPath, found
 
 COMPRESSION = (
@@ -77,7 +78,7 @@ def quantized(draft: Draft, settings: Settings) -> None:
         for name in (*(set(COMPRESSION) - set(QUANTIZATION)), "group_size_fallback", "quantization_statistics_path"):
             if settings[name] is not None:
                 draft.drop("compression", settings.name(name), f"{settings.said} passes it over with {mode}")
-        optimum_steps.full_step(draft, ("compression",), _renamed(settings, full))
+        full_step(draft, ("compression",), _renamed(settings, full))
     else:
         parts = {name: values[name] for name in (*optimum.WEIGHTS, "_dataset_kwargs") if name in values}
         parts["dtype"] = first

@@ -5,32 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from runner.base.words import near
-from runner.importers import runtime_info
+from runner.importers import optimum_hybrid, runtime_info
 from runner.importers.draft import Draft
 from runner.importers.optimum import (
     COMMON,
     FLOATS,
     FULL,
-    OLD,
     WEIGHTS,
     Settings,
-    dataset,
-    others,
-    scope,
+    are_known,
+    inner,
+    today,
     uses_data,
     weights,
     wrong,
 )
+from runner.importers.optimum_full import full_step
 from runner.importers.writer import flow
 from runner.model.parts import IR as MODEL
-from runner.recipe.origins import KeyPath, found
+from runner.recipe.origins import KeyPath
 
 
 def steps(draft: Draft, settings: Settings) -> None:
     """Whatever kind of configuration it is, as `compression`."""
     values = settings.values
-    if "weight_quantization_config" in values and "full_quantization_config" in values:
+    if optimum_hybrid.is_asked(settings):
+        optimum_hybrid.whole(draft, settings)
+    elif "weight_quantization_config" in values and "full_quantization_config" in values:
         mixed(
             draft, settings, inner(settings, "weight_quantization_config"), inner(settings, "full_quantization_config")
         )
@@ -41,20 +42,6 @@ def steps(draft: Draft, settings: Settings) -> None:
         _pipeline(draft, settings)
     else:
         one(draft, ("compression",), settings)
-
-
-def inner(settings: Settings, name: str) -> Settings:
-    """The settings inside a field."""
-    given = settings[name]
-    values = given if isinstance(given, dict) else {}
-    names = {key: f"{settings.names.get(name, name)}.{key}" for key in values}
-    origins = {key: settings.origins.get(f"{name}.{key}", settings.origin(name)) for key in values}
-    deeper = {
-        place.removeprefix(f"{name}."): origin
-        for place, origin in settings.origins.items()
-        if place.startswith(f"{name}.")
-    }
-    return replace(settings, values=values, names=names, origins={**deeper, **origins}, home=settings.origin(name))
 
 
 def _pipeline(draft: Draft, settings: Settings) -> None:
@@ -86,7 +73,7 @@ def _part(draft: Draft, name: str, config: object, configs: Settings) -> None:
     own = inner(configs, name)
     if not isinstance(config, dict):
         wrong(draft, configs, name, f"{flow(config)} is not a mapping", "settings of a model")
-    elif "full_quantization_config" in config:
+    elif "full_quantization_config" in config and not optimum_hybrid.is_asked(own):
         wrong(draft, configs, name, "weights first, and then activations", "a part of a recipe has one step")
     else:
         part = "language_model" if name == "lm_model" else name.removesuffix("_model")
@@ -132,76 +119,13 @@ def is_full(settings: Settings) -> bool:
 
 def one(draft: Draft, path: KeyPath, settings: Settings, full: bool | None = None) -> None:
     """A configuration of weights alone, or of weights and activations; `full` says which where that is known."""
+    if optimum_hybrid.is_asked(settings):
+        optimum_hybrid.step(draft, path, settings)
+        return
     full = is_full(settings) if full is None else full
     known = (*(FULL if full else WEIGHTS), *COMMON, "activation_format" if full else "weight_format")
-    before = len(draft.problems)
-    for key in settings.values:
-        if key not in known:
-            place = settings.origin(key)
-            guess = near(key, known)
-            allowed = f"allowed: {', '.join(known)}"
-            draft.problems.append(found((settings.names.get(key, key),), place, "unknown key", allowed, guess))
-    if len(draft.problems) == before:
-        (full_step if full else weights)(draft, path, _today(settings))
-
-
-def _today(settings: Settings) -> Settings:
-    """Earlier names of fields as today's."""
-    for old, new in OLD.items():
-        if old in settings.values:
-            values = {**{key: value for key, value in settings.values.items() if key != old}, new: settings[old]}
-            names = {**settings.names, new: settings.names.get(old, old)}
-            return replace(
-                settings, values=values, names=names, origins={**settings.origins, new: settings.origin(old)}
-            )
-    return settings
-
-
-def full_step(draft: Draft, path: KeyPath, settings: Settings) -> None:
-    """OVQuantizationConfig as `quantization`."""
-    kind = settings["dtype"] or "int8"
-    if settings["bits"] not in (None, 8) or kind not in ("int8", *FLOATS):
-        name = "bits" if settings["bits"] not in (None, 8) else "dtype"
-        allowed = "allowed: 8" if name == "bits" else f"allowed: int8, {', '.join(FLOATS)}"
-        wrong(draft, settings, name, f"{flow(settings[name])} is not known for activations", allowed)
-        return
-    draft.put((*path, "algorithm"), "quantization", "", settings.home)
-    if kind in FLOATS:
-        draft.put((*path, "mode"), FLOATS[kind], settings.was("dtype"), settings.origin("dtype"))
-    dataset(draft, path, settings)
-    _preset(draft, path, settings, kind)
-    defaults = {"model_type": "transformer", "overflow_fix": "disable"}
-    for name, own in defaults.items():
-        value = own if settings[name] is None else settings[name]
-        remark = "Optimum Intel's default" if settings[name] is None else settings.was(name)
-        if name == "model_type" and settings.values.get(name, own) is None:
-            value, remark = "none", settings.was(name)  # stated: not looked at as a transformer
-        draft.put((*path, name), value, remark, settings.origin(name))
-    if settings["fast_bias_correction"] is False:
-        at = settings.origin("fast_bias_correction")
-        draft.put((*path, "fast_bias_correction"), False, settings.was("fast_bias_correction"), at)
-    _smooth_quant(draft, path, settings)
-    scope(draft, path, settings)
-    others(draft, str(path[0]), settings)
-
-
-def _preset(draft: Draft, path: KeyPath, settings: Settings, kind: str) -> None:
-    if kind in FLOATS:
-        if settings["sym"] is not None:
-            draft.drop(str(path[0]), settings.name("sym"), "8-bit floats are symmetric in any case")
-        return
-    preset = "performance" if settings["sym"] else "mixed"
-    remark = "Optimum Intel's default" if settings["sym"] is None else settings.was("sym")
-    draft.put((*path, "preset"), preset, remark, settings.origin("sym"))
-
-
-def _smooth_quant(draft: Draft, path: KeyPath, settings: Settings) -> None:
-    alpha = settings["smooth_quant_alpha"]
-    if alpha == 0:
-        draft.drop(str(path[0]), settings.name("smooth_quant_alpha"), "Optimum Intel takes 0 for not stated")
-    elif alpha is not None:
-        at = (*path, "advanced", "smooth_quant_alphas", "matmul")
-        draft.put(at, alpha, settings.was("smooth_quant_alpha"), settings.origin("smooth_quant_alpha"))
+    if are_known(draft, settings, known):
+        (full_step if full else weights)(draft, path, today(settings))
 
 
 def mixed(draft: Draft, whole: Settings, first: Settings, second: Settings) -> None:

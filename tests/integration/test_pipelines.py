@@ -180,6 +180,11 @@ def test_hybrid_quantization_is_that_of_optimum(
     assert found["FakeQuantize"] and found["u8"] and found["i8"]
     said = json.loads((version.path / "openvino_config.json").read_text())["quantization_config"]
     assert said["quantization_configs"][part]["quant_method"] == "hybrid"
+    ovrun("import", version.path / "openvino_config.json", "--output", "again.yaml")
+    stated = f"model={{source: local, path: {pipelines(name)}, task: text-to-image}}"
+    data = "+datasets={calibration: {source: file, path: prompts.txt}}"
+    told = ovrun("plan", "again.yaml", stated, data, f"parts.{part}.dataset=calibration", "--json").stdout
+    assert f"quantize {part} to int8" in [stage["label"] for stage in json.loads(told)["stages"]]
 
 
 def held(xml: Path) -> Counter[str]:

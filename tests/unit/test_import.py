@@ -72,6 +72,17 @@ def test_recipe_is_valid_once_filled_in(name: str, tmp_path: Path) -> None:
         load_recipe(str(path))
 
 
+def test_hybrid_settings_are_of_what_removes_noise_where_a_pipeline_lies_beside(tmp_path: Path) -> None:
+    settings = {"quantization_config": {"bits": 8, "quant_method": "hybrid", "dataset": "coco"}}
+    (tmp_path / "openvino_config.json").write_text(json.dumps(settings))
+    (tmp_path / "model_index.json").write_text('{"_class_name": "FluxPipeline", "transformer": ["diffusers", "X"]}')
+    config = import_words([str(tmp_path / "openvino_config.json")]).config
+    assert config["compression"] == {"algorithm": "weight_compression", "mode": "int8_asym"}
+    parts: Any = config["parts"]
+    assert parts.keys() == {"transformer"}
+    assert (parts["transformer"]["hybrid"], parts["transformer"]["subset_size"]) == ("int8_asym", 200)
+
+
 def open_keys(value: Any, at: str = "") -> list[str]:
     """The keys that are still to be stated."""
     if isinstance(value, dict | list):
