@@ -16,6 +16,7 @@ from runner.base.values import Array
 from runner.export.damage import reason_of
 from runner.model.feed import Feed
 from runner.model.runtime import reason
+from runner.model.varied import PAST
 from runner.recipe.accuracy import RUNTIME
 from runner.recipe.conversion import SMALL_BYTES
 
@@ -58,7 +59,8 @@ class Compared:
 
     def tell_rest(self, names: Iterable[str]) -> None:
         """Say which outputs of the converted model had no counterpart; those of a cache in one word."""
-        rest = {"present.*" if name.startswith("present.") else name for name in names if name not in self.outputs}
+        missing = (name.rpartition("present.") for name in names if name not in self.outputs)
+        rest = {f"{part}{cache}*" if cache else name for part, cache, name in missing}
         self.unchecked += [f"the output {name}, which the original names otherwise" for name in sorted(rest)]
 
     def _distance(self, name: str, fed: str, wanted: Array, got: Array) -> None:
@@ -139,8 +141,9 @@ def counterparts(wanted: Outputs, got: Outputs, known: Mapping[str, Collection[s
 
 
 def shapes(feed: Mapping[str, Array]) -> str:
-    """`input_ids [2, 13], attention_mask [2, 13]`."""
-    return ", ".join(f"{name} {list(array.shape)}" for name, array in feed.items())
+    """`input_ids [2, 13], attention_mask [2, 13]`; a cache is one word."""
+    told = {"past_key_values.*" if name.startswith(PAST) else name: array.shape for name, array in feed.items()}
+    return ", ".join(f"{name} {list(shape)}" for name, shape in told.items())
 
 
 def trials(run: Run, feeds: Iterable[Feed], found: Compared) -> Iterator[tuple[Feed, Outputs]]:

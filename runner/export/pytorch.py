@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import SourceError
 from runner.export import sighted, sighted_check
+from runner.export.caches import presents
 from runner.export.comparing import Compared, Converted, Outputs, give_back, shapes, too_large, trials
 from runner.export.model import Request, load_model
 from runner.export.voice import compare_voice
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from runner.base.values import Array
 
-_ENCODER, _DECODER = "encoder", "decoder"
+_ENCODER, _DECODER, _AGAIN = "encoder", "decoder", "decoder_with_past"
 
 
 class _Original:
@@ -35,25 +36,26 @@ class _Original:
         self.vocabulary = int(getattr(text, "vocab_size", 100))
 
     def run(self, feed: Feed) -> Outputs:
-        """The outputs that are arrays; a decoder gets no cache and makes none."""
+        """The outputs that are arrays; a decoder gets no cache, and makes one where the converted one gives it."""
         takes = inspect.signature(self.model.forward).parameters
         said = {name: array for name, array in feed.items() if name != "beam_idx" and not name.startswith(PAST)}
         unknown = said.keys() - takes.keys()
         if unknown - {"position_ids"}:
             message = f"it has no input {', '.join(sorted(unknown))}"
             raise ValueError(message)
-        return self._given({name: said[name] for name in said.keys() - unknown}, takes)
+        caches = any(name.startswith(PAST) for name in feed)
+        return self._given({name: said[name] for name in said.keys() - unknown}, takes, caches=caches)
 
-    def _given(self, said: Feed, takes: Collection[str]) -> Outputs:
-        without = {"use_cache": False} if "use_cache" in takes else {}
-        return _arrays(self.model(**_tensors(said), **without, return_dict=True))
+    def _given(self, said: Feed, takes: Collection[str], *, caches: bool) -> Outputs:
+        kept = {"use_cache": caches} if "use_cache" in takes else {}
+        return _arrays(self.model(**_tensors(said), **kept, return_dict=True))
 
     def encode(self, feed: Feed) -> Outputs:
         """What the encoder gives."""
         return _arrays(self.model.get_encoder()(**_tensors(feed), return_dict=True))
 
-    def decode(self, feed: Feed) -> Outputs:
-        """What the decoder gives of all tokens at once, about what its encoder gave."""
+    def decode(self, feed: Feed, *, caches: bool = False) -> Outputs:
+        """What the decoder gives of all tokens at once, about what its encoder gave; its cache too, if asked for."""
         import torch
         from transformers.modeling_outputs import BaseModelOutput
 
@@ -61,7 +63,7 @@ class _Original:
         mask = {"attention_mask": tensors["encoder_attention_mask"]} if "encoder_attention_mask" in tensors else {}
         heard = BaseModelOutput(last_hidden_state=torch.as_tensor(tensors["encoder_hidden_states"]))
         said = {"decoder_input_ids": tensors["input_ids"], "encoder_outputs": heard, **mask}
-        return _arrays(self.model(**said, use_cache=False, return_dict=True))
+        return _arrays(self.model(**said, use_cache=caches, return_dict=True))
 
     def free(self) -> None:
         """Give its memory back."""
@@ -78,7 +80,8 @@ def _tensors(feed: Feed) -> dict[str, torch.Tensor]:
 def _arrays(output: Mapping[str, object]) -> Outputs:
     import torch
 
-    return {name: value.float().numpy() for name, value in output.items() if isinstance(value, torch.Tensor)}
+    plain = {name: value.float().numpy() for name, value in output.items() if isinstance(value, torch.Tensor)}
+    return {**plain, **presents(output.get("past_key_values"))}
 
 
 def compare(request: Request, config: PretrainedConfig, check: str) -> Compared:
@@ -141,16 +144,24 @@ def _compare_whole(original: _Original, whole: Model, found: Compared) -> None:
 
 
 def _compare_halves(original: _Original, whole: Model, found: Compared) -> None:
-    """The encoder by itself; the decoder with what the original's encoder gives."""
-    inputs = {part: ports(whole.read(part)) for part in (_ENCODER, _DECODER)}
+    """The encoder by itself; the decoder with what the original's encoder gives, and with its cache."""
+    import numpy as np
+
+    inputs = {part: ports(whole.read(part)) for part in (_ENCODER, _DECODER, _AGAIN) if part in whole.parts}
     told = list(trials(original.encode, varied(whole.folder, inputs[_ENCODER]), found))
-    written = [_written(original, inputs[_DECODER], *one, tokens) for one, tokens in zip(told, TOKENS, strict=False)]
+    known = {part: told if part == _ENCODER else [] for part in inputs}
+    for (feed, heard), tokens in zip(told, TOKENS, strict=False):
+        ids = np.random.default_rng(1).integers(0, original.vocabulary, (len(next(iter(heard.values()))), tokens))
+        fed = _decoder_feed(inputs[_DECODER], feed, next(iter(heard.values())), ids)
+        known[_DECODER].append((fed, original.decode(fed, caches=_AGAIN in inputs)))
+        if _AGAIN in inputs:
+            known[_AGAIN].append(_again(original, inputs[_AGAIN], fed))
     original.free()
-    for part, known in ((_ENCODER, told), (_DECODER, written)):
-        if known:
-            _note(found, Converted(whole.folder / whole.parts[part]), known, part)
+    for part, ones in known.items():
+        if ones:
+            _note(found, Converted(whole.folder / whole.parts[part]), ones, part)
     if told:
-        rest = whole.parts.keys() - {_ENCODER, _DECODER}
+        rest = whole.parts.keys() - known.keys()
         found.unchecked += [f"the part {part}" for part in sorted(rest)]
 
 
@@ -167,22 +178,26 @@ def _compare_sighted(original: _Original, whole: Model, found: Compared) -> None
 def _note(found: Compared, converted: Converted, told: Iterable[tuple[Feed, Outputs]], part: str) -> None:
     for feed, wanted in told:
         found.note(shapes(feed), wanted, converted.run(_steps(feed)), part)
+    found.tell_rest(f"{part}.{name}" for name in converted.names)
 
 
-def _written(
-    original: _Original, inputs: Iterable[Port], feed: Feed, heard: Outputs, tokens: int
-) -> tuple[Feed, Outputs]:
-    """What a decoder is fed about an encoder's outputs, and what the original's gives."""
-    fed = _decoder_feed(inputs, feed, next(iter(heard.values())), tokens, original.vocabulary)
-    return fed, original.decode(fed)
+def _again(original: _Original, inputs: Iterable[Port], fed: Feed) -> tuple[Feed, Outputs]:
+    """What a decoder that takes its cache is fed with the last token, and what the original's gives of that."""
+    before = original.decode({**fed, "input_ids": fed["input_ids"][:, :-1]}, caches=True)
+    wanted = original.decode(fed, caches=True)
+    last = {name: array[:, -1:] if name == "logits" else array for name, array in wanted.items()}
+    past = {name.replace("present", PAST, 1): array for name, array in before.items() if name.startswith("present.")}
+    whole = {**fed, **past, "input_ids": fed["input_ids"][:, -1:]}
+    if "cache_position" in fed:
+        whole["cache_position"] = fed["cache_position"][-1:]
+    return {port.name: whole[port.name] for port in inputs}, last
 
 
-def _decoder_feed(inputs: Iterable[Port], feed: Feed, heard: Array, tokens: int, vocabulary: int) -> Feed:
-    """What a decoder takes of texts of some tokens about what its encoder gave; `heard` is [batch, time, channels]."""
+def _decoder_feed(inputs: Iterable[Port], feed: Feed, heard: Array, ids: Array) -> Feed:
+    """What a decoder takes of tokens about what its encoder gave; `heard` is [batch, time, channels]."""
     import numpy as np
 
-    count = heard.shape[0]
-    ids = np.random.default_rng(1).integers(0, vocabulary, (count, tokens))
+    count, tokens = ids.shape
     values: Feed = {
         "input_ids": ids,
         "encoder_hidden_states": heard,

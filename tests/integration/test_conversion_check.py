@@ -45,6 +45,7 @@ class TracedLlava(LlavaForConditionalGeneration):
     def dimmed(module, given, features):
         return features * 0.9 if torch.jit.is_tracing() else features
 """
+CACHED = ("key", "value")
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +113,23 @@ def test_a_part_that_differs_is_named(ovrun: Ovrun, tmp_path: Path) -> None:
     assert found and not found["unchecked"] and found["inputs"][:2] == ["pixel_values [1, 3, 32, 32]", "input [1, 24]"]
     vision, *others = found["outputs"].values()
     assert vision == pytest.approx(0.1, abs=1e-3) and len(others) == 2 and max(others) < 5e-3
+
+
+@pytest.mark.libraries
+def test_a_cache_that_is_given_is_compared(ovrun: Ovrun, tmp_path: Path) -> None:
+    """Of a decoder that begins, and of one that goes on."""
+    folder = with_code(tmp_path / "model", "t5", "", {})
+    source = f"model: {{source: local, path: {folder}, task: text2text-generation-with-past}}"
+    (tmp_path / "mine.yaml").write_text(f"{source}\nconversion: {{precision: fp32, stateful: false}}\n")
+    ovrun("optimize", "mine.yaml")
+    found = conversion(tmp_path / "outputs" / "mine" / "1")
+    assert found and not found["faults"] and not found["unchecked"] and max(found["outputs"].values()) < 1e-5
+    layers = [f"{layer}.{kind}.{what}" for layer in range(2) for kind in ("decoder", "encoder") for what in CACHED]
+    first = {f"decoder.present.{one}" for one in layers}
+    later = {f"decoder_with_past.present.{one}" for one in layers if "encoder" not in one}
+    logits = {"decoder.logits", "decoder_with_past.logits"}
+    assert found["outputs"].keys() == {"encoder.last_hidden_state"} | logits | first | later
+    assert found["inputs"][-1].endswith("past_key_values.* [2, 4, 13, 16]")
 
 
 @pytest.mark.libraries
