@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.export.comparing import Outputs
 from runner.model.feed import Feed
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 
 class Original:
@@ -16,10 +20,19 @@ class Original:
 
     def run(self, feed: Feed) -> Outputs:
         """All outputs by their names."""
-        import onnxruntime
+        return outputs_of(loaded(self.source), feed)
 
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        session = onnxruntime.InferenceSession(str(self.source), options, providers=["CPUExecutionProvider"])
-        names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, session.run(names, feed), strict=True))
+
+def loaded(source: Path) -> InferenceSession:
+    """A session, on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+
+
+def outputs_of(session: InferenceSession, feed: Feed) -> Outputs:
+    """All outputs by their names."""
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, feed), strict=True))

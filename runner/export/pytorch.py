@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _ENCODER, _DECODER, _AGAIN = "encoder", "decoder", "decoder_with_past"
 
 
-class _Original:
+class Original:
     """The PyTorch model as it is stored, in 32 bits."""
 
     def __init__(self, model: PreTrainedModel) -> None:
@@ -118,7 +118,7 @@ def _compare(request: Request, config: PretrainedConfig, whole: Model, found: Co
     PyTorch has computed all, and is gone, before the runtime compiles: both at once would be the run's peak of memory.
     """
     try:
-        original = _Original(load_model(replace(request, precision="fp32"), config))
+        original = Original(load_model(replace(request, precision="fp32"), config))
     except SourceError as error:
         found.unchecked.append(f"the model, for its original can't be loaded by itself: {error.message}")
         return
@@ -132,7 +132,7 @@ def _compare(request: Request, config: PretrainedConfig, whole: Model, found: Co
         _compare_sighted(original, whole, found)
 
 
-def _compare_whole(original: _Original, whole: Model, found: Compared) -> None:
+def _compare_whole(original: Original, whole: Model, found: Compared) -> None:
     inputs = ports(whole.read())
     told = list(trials(original.run, varied(whole.folder, inputs), found))
     original.free()
@@ -143,7 +143,7 @@ def _compare_whole(original: _Original, whole: Model, found: Compared) -> None:
         found.tell_rest(converted.names)
 
 
-def _compare_halves(original: _Original, whole: Model, found: Compared) -> None:
+def _compare_halves(original: Original, whole: Model, found: Compared) -> None:
     """The encoder by itself; the decoder with what the original's encoder gives, and with its cache."""
     import numpy as np
 
@@ -165,7 +165,7 @@ def _compare_halves(original: _Original, whole: Model, found: Compared) -> None:
         found.unchecked += [f"the part {part}" for part in sorted(rest)]
 
 
-def _compare_sighted(original: _Original, whole: Model, found: Compared) -> None:
+def _compare_sighted(original: Original, whole: Model, found: Compared) -> None:
     """Each part with what the original's own gives while the whole reads."""
     told: dict[str, list[tuple[Feed, Outputs]]] = {}
     for part, fed, wanted in sighted_check.listened(original.model, whole, found):
@@ -181,7 +181,7 @@ def _note(found: Compared, converted: Converted, told: Iterable[tuple[Feed, Outp
     found.tell_rest(f"{part}.{name}" for name in converted.names)
 
 
-def _again(original: _Original, inputs: Iterable[Port], fed: Feed) -> tuple[Feed, Outputs]:
+def _again(original: Original, inputs: Iterable[Port], fed: Feed) -> tuple[Feed, Outputs]:
     """What a decoder that takes its cache is fed with the last token, and what the original's gives of that."""
     before = original.decode({**fed, "input_ids": fed["input_ids"][:, :-1]}, caches=True)
     wanted = original.decode(fed, caches=True)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _NUMBERS = (*RUNTIME, "KEY_CACHE_PRECISION", "VALUE_CACHE_PRECISION", "EXECUTION_MODE_HINT")
 _TOLD = (*_NUMBERS, "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS")
+ORIGINAL = "original.json"
+"""What is in a folder whose model is run by the library that it was converted from."""
 _LOGITS_BYTES = 64 << 20
 _REFUSED = re.compile(r"(?:Unsupported property|property key) (\w+)")
 
@@ -78,7 +80,7 @@ def compile_folder(folder: Path, runtime: Mapping[str, object] | None = None, de
     """Read and compile the model of a folder.
 
     Args:
-        folder: a complete model folder.
+        folder: a complete model folder, or one of an original, as `runner.model.original` says.
         runtime: OpenVINO properties; `RUNTIME` by default.
         device: an OpenVINO device name.
 
@@ -90,6 +92,10 @@ def compile_folder(folder: Path, runtime: Mapping[str, object] | None = None, de
 
     from runner.model.feed import ports
 
+    if (folder / ORIGINAL).is_file():
+        from runner.model.original import opened
+
+        return opened(folder)
     core = ov.Core()
     try:
         model = core.read_model(Model.of(folder).only)
@@ -181,11 +187,13 @@ def refuse_other_runtime(compiled: Compiled, reference: Mapping[str, object]) ->
 
     Args:
         compiled: the model.
-        reference: the properties that the runtime had when the reference was measured.
+        reference: the properties that the runtime had when the reference was measured; an original has others.
 
     Raises:
         StageError: they differ.
     """
+    if "original" in reference:
+        return
     names = [name for name in (*_NUMBERS, "openvino") if compiled.runtime.get(name) != reference.get(name)]
     if names:
         told = ", ".join(f"{name} {reference.get(name)} there and {compiled.runtime.get(name)} here" for name in names)

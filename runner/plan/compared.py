@@ -1,4 +1,4 @@
-"""What checks compare a model with, where that is not the converted one: another OpenVINO model."""
+"""What checks compare a model with, where that is not the converted one: its original, or another OpenVINO model."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ from runner.base.words import near
 from runner.errors import Problem, RecipeError, SourceError
 from runner.recipe.conversion import Conversion, ConversionCheck
 from runner.recipe.types import ModelSource
-from runner.stages import convert
+from runner.registry.exporters import EXPORTERS
+from runner.registry.metrics import family_of as family_of_metric
+from runner.registry.originals import FILE_RUNNERS
+from runner.registry.tasks import family_of
+from runner.stages import convert, original, predict
 
 if TYPE_CHECKING:
     from runner.plan.memo import Memo
+    from runner.recipe.accuracy import Check
     from runner.recipe.types import Dataset, Recipe
     from runner.sources import Located
     from runner.stages import Build
@@ -60,6 +65,10 @@ def plan(build: Build, memo: Memo, converted: str) -> str:
     wanted = build.recipe.accuracy.reference
     if wanted is None:
         return converted
+    if wanted.original:
+        if what := _not_run(build):
+            raise _refusal(build.recipe, what, "allowed: converted, a published version as NAME/N, or {path: ...}")
+        return original.plan(build, converted)
     path = wanted.path or _version(build.recipe, memo.store.root.parent, str(wanted.version))
     model = ModelSource("openvino", path=path)
     recipe = replace(build.recipe, model=model, input_info=(), conversion=_AS_IT_IS)
@@ -68,6 +77,35 @@ def plan(build: Build, memo: Memo, converted: str) -> str:
     except SourceError as error:
         raise _refusal(build.recipe, error.message, None) from error
     return convert.plan(_Beside(build, recipe, located, f"take the reference {wanted.name}"))
+
+
+def _not_run(build: Build) -> str | None:
+    """Why the original can't be run here; None if it can."""
+    recipe, located = build.recipe, build.located
+    source = recipe.model.source
+    if recipe.conversion.preprocess:
+        return "the original knows nothing of what `conversion.preprocess` builds in"
+    if located.reader == "openvino":
+        runner = FILE_RUNNERS.get(source)
+        if runner is None:
+            return f"nothing is known that runs the original of source {source}"
+        return None if runner.is_installed else f"{runner.name} isn't installed; pip install 'ovrun[{runner.extra}]'"
+    if not EXPORTERS[located.reader].original:
+        return f"the original of source {source} can't be run in the converted model's place"
+    if len(family_of(located.task).parts_of(located.config)) > 1:
+        return "the original of a model of several parts can't be run in the converted one's place"
+    if (located.config or {}).get("quantization_config"):
+        return "the weights of the original are quantized, and nothing here computes with them"
+    writing = [check.metric for check in recipe.accuracy.checks if _writes(build, check)]
+    return f"the original writes nothing here, as {writing[0]} needs it" if writing else None
+
+
+def _writes(build: Build, check: Check) -> bool:
+    """Whether a check is of what a library makes of a whole folder: replies and the like."""
+    family = family_of_metric(check.metric)
+    dataset = build.recipe.datasets[check.dataset]
+    found = (predict.possible(build.located.task, gives, dataset) for gives in family.rows)
+    return family.generates or any(one and (one.optimum or "openvino-genai" in one.libraries) for one in found)
 
 
 def _version(recipe: Recipe, outputs: Path, wanted: str) -> Path:

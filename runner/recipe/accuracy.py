@@ -17,7 +17,8 @@ RUNTIME: Mapping[str, object] = {
 }
 """OpenVINO properties of checks, where the recipe doesn't state its own: nothing is rounded on the way."""
 CONVERTED = "converted"
-"""What `accuracy.reference` says of the model before compression."""
+ORIGINAL = "original"
+"""What `accuracy.reference` says of the model before compression, and of the one before conversion."""
 _GATES = frozenset({"metric", "dataset", "decide", *GateKind})
 
 
@@ -42,15 +43,17 @@ class Check:
 
 @dataclass(frozen=True)
 class Reference:
-    """What the optimized model is compared with, where that is not the converted one: another OpenVINO model.
+    """What the optimized model is compared with, where that is not the converted one.
 
     Attributes:
+        original: the model as it was before conversion, in the library that it is of; or
         version: a published version, `NAME/N`; or
         path: an IR, or a folder with one.
     """
 
     version: str | None = None
     path: Path | None = None
+    original: bool = False
 
     @property
     def name(self) -> str:
@@ -87,6 +90,8 @@ def accuracy_of(given: object) -> Accuracy:
 def _reference(given: object) -> Reference | None:
     if isinstance(given, dict):
         return Reference(path=Path(text(given["path"])))
+    if given == ORIGINAL:
+        return Reference(original=True)
     return None if given == CONVERTED else Reference(version=text(given))
 
 

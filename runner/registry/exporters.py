@@ -122,6 +122,8 @@ class Exporter(Declaration):
         libraries: distributions whose versions shape the IR.
         module: dotted name of a module as `Exporting` says.
         template: of a function as `runner.stages` says, where its imports are those of other stages too.
+        original: dotted name of a module with `opened(original)`, which runs what was converted, as `Original` of
+            runner.model.original; empty where nothing does.
     """
 
     takes: frozenset[str] = frozenset()
@@ -129,6 +131,7 @@ class Exporter(Declaration):
     libraries: tuple[str, ...] = ()
     module: str = ""
     template: str | None = None
+    original: str = ""
 
     @property
     def versions(self) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ STAGES = {
     "assemble": "runner.stages.assemble",
     "adapter": "runner.stages.adapter",
     "verify": "runner.stages.verify",
+    "original": "runner.stages.original",
     "predict": "runner.stages.predict",
     "reference": "runner.stages.reference",
     "evaluate": "runner.stages.evaluate",

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from runner.base.progress import Progress
 from runner.registry.exporters import EXPORTERS, Exporting, ExportParams, Shape
 from runner.sources import Located
 from runner.sources.adapter import Adapter
 from runner.stages import Build, Task, fetch
+
+if TYPE_CHECKING:
+    from runner.sources.pytorch import Weights
 
 REVISION = 2
 Params = ExportParams
@@ -39,16 +44,24 @@ def plan(build: Build) -> str:
     unused = {name: None for name in vars(whole) if name not in {"exporter", "revision", "precision"} | exporter.takes}
     params = replace(whole, **cast(dict[str, Any], unused))
     label = f"convert to {params.precision}"
-    read = {"source": located, "adapter": merged, "vocoder": located.vocoder, "weights": located.weights}
+    beside = {"vocoder": located.vocoder, "weights": located.weights}
+    after, files = read(build, {"source": located, "adapter": merged, **beside})
+    models = dict.fromkeys(files, recipe.model)
+    return build.add("convert", label, "conversion", params, after=after, files=files, models=models)
+
+
+def read(
+    build: Build, wanted: Mapping[str, Located | Adapter | Weights | None]
+) -> tuple[dict[str, str], dict[str, tuple[Path, str]]]:
+    """What is read of a model's sources: role -> key of the stage that fetches it, and role -> path and digest."""
     after, files = {}, {}
-    for role, one in read.items():
+    for role, one in wanted.items():
         if isinstance(one, Located | Adapter) and one.fetch:
             after[role] = fetch.plan(build, one.fetch)
         elif one:
             assert one.path is not None and one.digest is not None
             files[role] = one.path, one.digest
-    models = dict.fromkeys(files, recipe.model)
-    return build.add("convert", label, "conversion", params, after=after, files=files, models=models)
+    return after, files
 
 
 def libraries(params: Params) -> tuple[str, ...]:

@@ -8,4 +8,5 @@ OPENVINO = Exporter(
     takes=frozenset({"shapes", "check"}),
     libraries=("openvino",),
     module="runner.export.file",
+    original="runner.export.run_file",
 )

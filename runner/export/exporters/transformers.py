@@ -10,4 +10,5 @@ TRANSFORMERS = Exporter(
     libraries=("openvino", "openvino-tokenizers", "optimum", "optimum-intel", "tokenizers", "torch", "transformers"),
     module="runner.export.folder",
     template=OPTIMUM,
+    original="runner.export.run_pytorch",
 )
