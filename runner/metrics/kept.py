@@ -30,7 +30,7 @@ FORMS: Mapping[str, Form] = {
     "spans": "lines",
     "boxes": "lines",
     "token classes": "ragged",
-    "masked tokens": "ragged",
+    "masked tokens": "lines",
     "class maps": "ragged",
     "depth maps": "ragged",
     "log-likelihoods": "ragged",

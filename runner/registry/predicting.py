@@ -55,6 +55,18 @@ REPLIES = Predicts(
 """Greedy replies by OpenVINO GenAI."""
 
 
+def written(*roles: str, libraries: tuple[str, ...] = ()) -> Predicts:
+    """Greedy replies by a class of Optimum Intel."""
+    return Predicts(
+        "texts",
+        roles,
+        module="runner.metrics.predicting.written",
+        settings=REPLIES.settings,
+        libraries=("openvino", "optimum-intel", "transformers", *libraries),
+        optimum=True,
+    )
+
+
 def fitting(predicts: Iterable[Predicts], gives: str, kinds: Collection[str]) -> Predicts | None:
     """How data of these kinds feed a model so that it gives that; None if they don't.
 

@@ -7,6 +7,10 @@ from runner.tasks import infer
 _LOOKS = ("openvino", "numpy", "pillow", "transformers")
 
 
+def _shown(gives: str) -> tuple[Predicts, ...]:
+    return (Predicts(gives, ("image",), module="runner.metrics.predicting.maps", libraries=(*_LOOKS, "torch")),)
+
+
 def _sees(
     name: str,
     help: str,
@@ -51,17 +55,33 @@ ZERO_SHOT = _sees(
     "SiglipModel",
     loaded_by="OVModelForZeroShotImageClassification",
     processor="AutoProcessor",
+    predicts=tuple(
+        Predicts(
+            "class scores",
+            ("image", names),
+            module="runner.metrics.predicting.zero_shot",
+            libraries=(*_LOOKS, "tokenizers"),
+        )
+        for names in ("choices", "label")
+    ),
 )
 OBJECT_DETECTION = _sees(
     "object-detection",
     "objects and their boxes are found: DETR, Table Transformer, YOLOS",
     "ForObjectDetection",
     loaded_by="OVModelForCustomTasks",
+    predicts=_shown("boxes"),
 )
-SEMANTIC_SEGMENTATION = _sees("semantic-segmentation", "each place of an image gets a class", "ForSemanticSegmentation")
+SEMANTIC_SEGMENTATION = _sees(
+    "semantic-segmentation",
+    "each place of an image gets a class",
+    "ForSemanticSegmentation",
+    predicts=_shown("class maps"),
+)
 DEPTH_ESTIMATION = _sees(
     "depth-estimation",
     "each place of an image gets a distance: GLPN; DPT and Depth Anything at the one size of images in config.json",
     "ForDepthEstimation",
     loaded_by="OVModelForCustomTasks",
+    predicts=_shown("depth maps"),
 )

@@ -7,6 +7,10 @@ from runner.tasks import infer
 _READS = ("openvino", "numpy", "tokenizers")
 
 
+def _read(gives: str, needs: tuple[str, ...], module: str) -> Predicts:
+    return Predicts(gives, needs, module=f"runner.metrics.predicting.{module}", libraries=_READS)
+
+
 def _encoder(
     name: str,
     help: str,
@@ -27,7 +31,14 @@ def _encoder(
     )
 
 
-FILL_MASK = _encoder("fill-mask", "masked tokens are found", "OVModelForMaskedLM", "ForMaskedLM", gives="arrays")
+FILL_MASK = _encoder(
+    "fill-mask",
+    "masked tokens are found",
+    "OVModelForMaskedLM",
+    "ForMaskedLM",
+    gives="arrays",
+    predicts=(_read("masked tokens", ("text",), "masked"),),
+)
 TEXT_CLASSIFICATION = _encoder(
     "text-classification",
     "a text, or two, gets a class",
@@ -43,6 +54,7 @@ TOKEN_CLASSIFICATION = _encoder(
     "OVModelForTokenClassification",
     "ForTokenClassification",
     gives="arrays",
+    predicts=(_read("token classes", ("tokens",), "words"), _read("token classes", ("text",), "words")),
 )
 QUESTION_ANSWERING = _encoder(
     "question-answering",
@@ -50,6 +62,7 @@ QUESTION_ANSWERING = _encoder(
     "OVModelForQuestionAnswering",
     "ForQuestionAnswering",
     gives="arrays",
+    predicts=(_read("spans", ("question", "context"), "spans"),),
 )
 FEATURE_EXTRACTION = _encoder(
     "feature-extraction",
@@ -65,6 +78,7 @@ MULTIPLE_CHOICE = TaskFamily(
     "one of several texts is chosen",
     use=infer,
     gives="class scores",
+    predicts=(_read("class scores", ("prompt", "choices"), "choices"),),
     architectures=("ForMultipleChoice",),
     processor="AutoTokenizer",
 )

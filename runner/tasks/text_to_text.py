@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.registry.predicting import written
 from runner.registry.tasks import WEIGHTS, WRITING, TaskFamily, Used
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ TEXT_TO_TEXT = TaskFamily(
     "a text becomes another, such as its translation or summary: T5, BART, Marian, Pegasus",
     use=_use,
     gives="text",
+    predicts=(written("text"), written("prompt")),
     past=True,
     architectures=(
         "T5ForConditionalGeneration",  # mT5's too

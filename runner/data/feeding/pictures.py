@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+import runner.base.files as fs
 from runner.base.python import without_telemetry
 from runner.data.images import Picture, opened
 from runner.errors import SourceError
@@ -88,7 +90,23 @@ def image_processor(folder: Path) -> Processor:
     without_telemetry()
     from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
-    return _loaded(folder, lambda: AutoImageProcessor.from_pretrained(folder, backend="pil", **_LOCAL), "image")
+    return _loaded(
+        folder, lambda: _direct(folder) or AutoImageProcessor.from_pretrained(folder, backend="pil", **_LOCAL), "image"
+    )
+
+
+def _direct(folder: Path) -> Processor | None:
+    """The processor by its module: that of SegFormer and others is hidden without torchvision, though it needs none."""
+    kind = fs.read_object(folder / "config.json").get("model_type")
+    name = str(fs.read_object(folder / _FILE).get("image_processor_type")).removesuffix("Fast").removesuffix("Pil")
+    if not isinstance(kind, str) or not kind.replace("-", "_").isidentifier():
+        return None
+    try:
+        module = importlib.import_module(f"transformers.models.{kind}.image_processing_pil_{kind}")
+        found: Processor = getattr(module, f"{name}Pil").from_pretrained(folder, **_LOCAL)
+    except (ImportError, AttributeError):
+        return None
+    return found
 
 
 def feature_extractor(folder: Path) -> Processor:

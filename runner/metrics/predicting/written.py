@@ -1,0 +1,95 @@
+"""Greedy replies by a class of Optimum Intel, row by row: texts about texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Protocol
+
+import runner.base.files as fs
+from runner.base.values import whole
+from runner.data import table
+from runner.errors import SourceError
+from runner.metrics.predicting import Asked, Batch, Given
+from runner.model.runtime import effective
+from runner.model.trial import load, tried
+
+if TYPE_CHECKING:
+    import torch
+
+    from runner.data.table import Row
+
+TEXTS = "OVModelForSeq2SeqLM"
+
+
+class Reads(Protocol):
+    """Makes inputs of rows, and text of what was written."""
+
+    def feed(self, row: Row) -> Mapping[str, torch.Tensor]: ...
+
+    def text(self, tokens: torch.Tensor) -> str: ...
+
+    def told(self) -> dict[str, object]: ...
+
+
+def predict(asked: Asked) -> Given:
+    """As `runner.metrics.predicting.Predictor` says."""
+    model = load(asked.folder, TEXTS, ov_config=dict(asked.runtime))
+    limit = whole(asked.settings["max_new_tokens"])
+    protocol: dict[str, object] = {
+        "decoding": "greedy",
+        "max_new_tokens": limit,
+        "runtime": effective(asked.runtime) | {name: version(name) for name in ("optimum-intel", "transformers")},
+    }
+    reads: Reads = _Texts(asked)
+    return Given(table.count(asked.dataset), _rows(asked, model, reads, limit, protocol), protocol)
+
+
+def _rows(asked: Asked, model: object, reads: Reads, limit: int, protocol: dict[str, object]) -> Iterator[Batch]:
+    for row in table.rows(asked.dataset):
+        feed = reads.feed(row)
+
+        def write(feed: Mapping[str, torch.Tensor] = feed) -> torch.Tensor:
+            generate = model.generate  # type: ignore[attr-defined]
+            found: torch.Tensor = generate(**feed, max_new_tokens=limit, do_sample=False, num_beams=1)
+            return found
+
+        yield [reads.text(tried(asked.folder, write)[0])], {}
+    protocol |= reads.told()
+
+
+class _Texts:
+    """Texts by the model's own tokenizer, which cuts them to what the encoder takes."""
+
+    def __init__(self, asked: Asked) -> None:
+        from transformers import AutoTokenizer
+
+        try:
+            self.tokenizer = AutoTokenizer.from_pretrained(asked.folder, local_files_only=True, trust_remote_code=False)
+        except Exception as error:  # whatever the library raises
+            message = f"{asked.folder}: no tokenizer can be loaded from this folder: {error}"
+            raise SourceError(message, hint="Convert the model with `conversion.tokenizer: true`.") from error
+        self.longest = _most(asked)
+        self.rows = self.cut = 0
+
+    def feed(self, row: Row) -> Mapping[str, torch.Tensor]:
+        text = str(row.values["text"] if "text" in row.values else row.values["prompt"])
+        settings = {"truncation": True, "max_length": self.longest} if self.longest else {}
+        found = self.tokenizer(text, return_tensors="pt", **settings)
+        self.rows += 1
+        self.cut += bool(self.longest) and len(self.tokenizer(text)["input_ids"]) > (self.longest or 0)
+        return {name: found[name] for name in ("input_ids", "attention_mask")}
+
+    def text(self, tokens: torch.Tensor) -> str:
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+
+    def told(self) -> dict[str, object]:
+        return {"rows": self.rows, "rows_cut": self.cut, "longest": self.longest}
+
+
+def _most(asked: Asked) -> int | None:
+    """The most tokens that the encoder takes; T5 has no positions, and its tokenizer says what it was trained on."""
+    from runner.data.feeding.texts import least
+
+    config, own = (fs.read_object(asked.folder / name) for name in ("config.json", "tokenizer_config.json"))
+    return least([config.get("max_position_embeddings"), own.get("model_max_length")])
