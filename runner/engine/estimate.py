@@ -14,7 +14,7 @@ from typing import Any
 import runner.base.files as fs
 from runner.base.values import mapping
 from runner.engine.sizes import Sizes
-from runner.export.adapter import DIRECT_TASKS
+from runner.export.exportable import DIRECT_TASKS
 from runner.plan.states import PlannedStage
 from runner.plan.types import Stage
 from runner.recipe.conversion import SMALL_BYTES

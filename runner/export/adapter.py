@@ -8,26 +8,13 @@ from typing import TYPE_CHECKING
 
 from runner.base.keys import version_of
 from runner.errors import SourceError
+from runner.export.exportable import DIRECT_TASKS
 from runner.model.safetensors import shapes
 from runner.sources.adapter import WEIGHTS
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel
-
-DIRECT_TASKS = frozenset(
-    {
-        "feature-extraction",
-        "fill-mask",
-        "image-classification",
-        "multiple-choice",
-        "question-answering",
-        "text-classification",
-        "text-generation",
-        "token-classification",
-    }
-)
-"""Tasks whose model is loaded here; Optimum's `main_export` loads those of others, which may have several parts."""
 
 
 def misfits(config: Mapping[str, object], task: str) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,9 @@ from pathlib import Path
 from runner.base import trouble
 from runner.errors import OvrunError, SourceError
 
+_MET = "Exception:"
+"""What OpenVINO writes before the message of what a trace met."""
+
 
 @contextmanager
 def damage(source: Path, out: Path) -> Iterator[None]:
@@ -39,6 +42,11 @@ def is_small(source: Path) -> bool:
 
 
 def reason_of(error: BaseException) -> str:
-    """The last line of a library's message; OpenVINO's first ones say where in its sources it was."""
+    """The last line of a library's message; OpenVINO's first ones say where in its sources it was.
+
+    Of a trace that fails, its last ones are advice for who calls it; what the model's code met stands in their midst.
+    """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if _MET in lines[:-1]:
+        return lines[lines.index(_MET) + 1]
     return lines[-1] if lines else type(error).__name__

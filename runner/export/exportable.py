@@ -16,10 +16,23 @@ from runner.base.words import near
 from runner.export import pictured
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _FILE = Path(__file__).with_name("exportable.json")
 _OPTIMUM = "optimum-intel"
+DIRECT_TASKS = frozenset(
+    {
+        "feature-extraction",
+        "fill-mask",
+        "image-classification",
+        "multiple-choice",
+        "question-answering",
+        "text-classification",
+        "text-generation",
+        "token-classification",
+    }
+)
+"""Tasks whose model is loaded here; Optimum's `main_export` loads those of others, which may have several parts."""
 
 
 class Table(TypedDict):
@@ -38,7 +51,11 @@ class Table(TypedDict):
     types: dict[str, dict[str, tuple[str | None, str | None]]]
 
 
-def misfit(config: Mapping[str, object], task: str) -> tuple[str, str, str | None] | None:
+Misfit = tuple[str, str, "str | None"]
+"""What is wrong, what is allowed, and what may be meant."""
+
+
+def misfit(config: Mapping[str, object], task: str) -> Misfit | None:
     """Why a model can't be converted for a task: what is wrong, what is allowed, and what may be meant.
 
     Args:
@@ -50,12 +67,21 @@ def misfit(config: Mapping[str, object], task: str) -> tuple[str, str, str | Non
         return None
     tasks = table["types"].get(kind)
     if tasks is None:
-        what = f"Optimum Intel {table['version']} converts no model of type {kind}"
-        return None if "auto_map" in config else (what, "docs/tasks.md lists what can be", near(kind, table["types"]))
+        return None if "auto_map" in config else unknown_type(kind)
     name = table["synonyms"].get(task, task)
-    if name not in tasks:
-        return f"models of type {kind} are not converted for it", f"allowed: {', '.join(tasks)}", near(name, tasks)
-    return _wrong_version(kind, *tasks[name])
+    return wrong_version(kind, *tasks[name]) if name in tasks else unknown_task(kind, name, tasks)
+
+
+def unknown_type(kind: str) -> Misfit:
+    """A type that is converted for no task."""
+    what = f"Optimum Intel {version_of(_OPTIMUM)} converts no model of type {kind}"
+    return what, "docs/tasks.md lists what can be", near(kind, _table()["types"])
+
+
+def unknown_task(kind: str, task: str, tasks: Collection[str]) -> Misfit:
+    """A type that is converted for other tasks."""
+    allowed = f"allowed: {', '.join(sorted(tasks))}"
+    return f"models of type {kind} are not converted for it", allowed, near(task, tasks)
 
 
 def types_for(task: str) -> dict[str, tuple[str | None, str | None]]:
@@ -63,7 +89,8 @@ def types_for(task: str) -> dict[str, tuple[str | None, str | None]]:
     return {kind: tasks[task] for kind, tasks in _table()["types"].items() if task in tasks}
 
 
-def _wrong_version(kind: str, lowest: str | None, highest: str | None) -> tuple[str, str, None] | None:
+def wrong_version(kind: str, lowest: str | None, highest: str | None) -> Misfit | None:
+    """A type that is converted with other versions of transformers; None where the installed one will do."""
     from packaging.version import Version
 
     here = version_of("transformers")
@@ -112,7 +139,7 @@ def read_off() -> Table:
             tasks = TasksManager.get_supported_tasks_for_model_type(kind, "openvino", library_name="transformers")
         except KeyError:  # not for OpenVINO
             continue
-        types[kind] = {task: _versions(tasks[task]) for task in sorted(tasks)}
+        types[kind] = {task: versions(tasks[task]) for task in sorted(tasks)}
     return {
         "version": str(version_of(_OPTIMUM)),
         "takes": _taken(),
@@ -130,7 +157,8 @@ def _taken() -> str:
     return next(str(one.specifier) for one in asked if one.name == "transformers" and not one.marker)
 
 
-def _versions(exporter: object) -> tuple[str | None, str | None]:
+def versions(exporter: object) -> tuple[str | None, str | None]:
+    """The lowest and the highest version of transformers that Optimum's exporter of a type is written for."""
     kind = getattr(exporter, "func", exporter)
     lowest, highest = (getattr(kind, f"{end}_TRANSFORMERS_VERSION", None) for end in ("MIN", "MAX"))
     return (str(lowest) if lowest else None, str(highest) if highest else None)

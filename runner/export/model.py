@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from runner.base.words import near
 from runner.errors import SourceError
-from runner.export import pictured
-from runner.export.adapter import DIRECT_TASKS, merge, narrow
+from runner.export import exportable, pictured
+from runner.export.adapter import merge, narrow
+from runner.export.exportable import DIRECT_TASKS
 from runner.export.patches import no_initial_values
 from runner.model import listing
 from runner.model.check import read_config, safetensors_files
@@ -76,7 +77,11 @@ def _unknown_type(request: Request, model_type: str, *, custom: bool, known: lis
 
 
 def supported_task(config: PretrainedConfig, task: str) -> str:
-    """The Optimum task that `task` names; SourceError lists the tasks of the model type when it is not among them."""
+    """The Optimum task that `task` names.
+
+    Raises:
+        SourceError: models of this type are not converted for it, in the words that a plan has.
+    """
     from optimum.exporters.tasks import TasksManager
 
     task = TasksManager.map_from_synonym(task)
@@ -86,30 +91,19 @@ def supported_task(config: PretrainedConfig, task: str) -> str:
     try:
         tasks = TasksManager.get_supported_tasks_for_model_type(model_type, "openvino", library_name="transformers")
     except KeyError as error:
-        message = f"model type {model_type}: Optimum's OpenVINO exporter cannot convert it for any task"
-        raise SourceError(message) from error
+        raise _refusal(task, exportable.unknown_type(model_type)) from error
     if task not in tasks:
-        guess = near(task, tasks)
-        suggestion = f" (did you mean {guess}?)" if guess else ""
-        allowed = ", ".join(sorted(tasks))
-        message = f"task {task}: not supported for model type {model_type}; allowed are {allowed}{suggestion}"
-        raise SourceError(message)
-    _refuse_other_version(model_type, tasks[task])
+        raise _refusal(task, exportable.unknown_task(model_type, task, tasks))
+    other = exportable.wrong_version(model_type, *exportable.versions(tasks[task]))
+    if other:
+        raise _refusal(task, other)
     return task
 
 
-def _refuse_other_version(model_type: str, exporter: object) -> None:
-    """Optimum's converter of a model type is written for a range of transformers versions, named on its class."""
-    import transformers
-    from packaging.version import Version
-
-    kind = getattr(exporter, "func", exporter)
-    lowest, highest = (getattr(kind, f"{end}_TRANSFORMERS_VERSION", None) for end in ("MIN", "MAX"))
-    installed = Version(transformers.__version__)
-    if (lowest and installed < Version(str(lowest))) or (highest and installed > Version(str(highest))):
-        span = f"from {lowest or 'any'} up to {highest or 'any'}"
-        message = f"model type {model_type}: converts with transformers {span} alone, and {installed} is installed"
-        raise SourceError(message)
+def _refusal(task: str, found: exportable.Misfit) -> SourceError:
+    what, allowed, guess = found
+    suggestion = f" (did you mean {guess}?)" if guess else ""
+    return SourceError(f"{task}: {what}; {allowed}{suggestion}")
 
 
 def load_model(request: Request, config: PretrainedConfig) -> PreTrainedModel:

@@ -68,6 +68,7 @@ class ExportParams:
         allow_pickle: whether weights may be a pickle.
         shapes: of the inputs.
         check: which converted models are held against their originals: `small` ones, `any`, or none.
+        runner: the distribution of what runs the original for that, whether or not it is installed.
         adapter: PEFT's name of the method of an adapter that is merged into the model.
         code: what makes the model of a Python file.
         imports: distributions that this file imports from.
@@ -83,6 +84,7 @@ class ExportParams:
     allow_pickle: bool | None = None
     shapes: tuple[Shape, ...] | None = None
     check: str | None = None
+    runner: str | None = None
     adapter: str | None = None
     code: Code | None = None
     imports: tuple[str, ...] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from runner.base.keys import version_of
 
@@ -41,3 +42,9 @@ FILE_RUNNERS: Mapping[str, FileRunner] = {
     "tflite": FileRunner("LiteRT", "ai_edge_litert", "ai-edge-litert", "litert"),
 }
 """Source, which is the end of the files' names too -> what runs them."""
+
+
+def runner_of(path: Path | None) -> str | None:
+    """The distribution of what would run a model file; None for others."""
+    runner = FILE_RUNNERS.get(path.suffix.removeprefix(".")) if path else None
+    return runner.distribution if runner else None

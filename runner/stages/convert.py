@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from runner.base.progress import Progress
 from runner.registry.exporters import EXPORTERS, Exporting, ExportParams, Shape
+from runner.registry.originals import runner_of
 from runner.sources import Located
 from runner.sources.adapter import Adapter
 from runner.stages import Build, Task, fetch
@@ -36,6 +37,7 @@ def plan(build: Build) -> str:
         trust_remote_code=recipe.model.trust_remote_code,
         allow_pickle=recipe.model.allow_pickle,
         check=recipe.conversion.check.of,
+        runner=runner_of(located.path) if recipe.conversion.check.of else None,
         shapes=tuple(Shape(info.sample_size, info.keyword) for info in recipe.input_info),
         adapter=merged.kind if merged else None,
         code=recipe.model.code,
@@ -65,8 +67,10 @@ def read(
 
 
 def libraries(params: Params) -> tuple[str, ...]:
-    """The exporter's own, and of what merges an adapter, and what a Python file imports."""
-    return (*EXPORTERS[params.exporter].versions, *(("peft",) if params.adapter else ()), *(params.imports or ()))
+    """The exporter's own, and of what merges an adapter, what runs the original, and what a Python file imports."""
+    merges = "peft" if params.adapter else None
+    own = EXPORTERS[params.exporter].versions
+    return (*own, *filter(None, (merges, params.runner)), *(params.imports or ()))
 
 
 def template(params: Params) -> str | None:

@@ -223,11 +223,19 @@ REFUSED: dict[str, tuple[Callable[[Path], None], dict[str, Any], str]] = {
     "unsupported task": (
         _damage(),
         {"task": "fill-mask"},
-        "task fill-mask: not supported for model type gpt2; allowed",
+        "fill-mask: models of type gpt2 are not converted for it; allowed: ",
     ),
     "misspelt task": (_damage(), {"task": "text-generation-with-pasta"}, "did you mean text-generation-with-past?"),
-    "model type without exporter": (_damage(model_type="dinov2"), {}, "dinov2: Optimum's OpenVINO exporter cannot"),
-    "exporter for other versions": (_damage(model_type="gemma2"), {}, "gemma2: converts with transformers"),
+    "model type without exporter": (
+        _damage(model_type="dinov2"),
+        {},
+        "converts no model of type dinov2; docs/",
+    ),
+    "exporter for other versions": (
+        _damage(model_type="gemma2"),
+        {},
+        "models of type gemma2 with transformers from",
+    ),
     "custom code": (_custom_code, {}, "needs Python code that comes with the model"),
     "layers that are not stored": (_damage(n_layer=3), {}, "its weights lack 12 that the task"),
     "another width": (_damage(n_embd=64), {}, "cannot be loaded for the task"),

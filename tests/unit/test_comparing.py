@@ -11,6 +11,7 @@ import pytest
 
 from runner.artifact.conversion import line, misses
 from runner.export.comparing import Compared, counterparts, relative_l2, too_large, trials
+from runner.export.damage import reason_of
 from runner.model.feed import Feed, Port
 from runner.model.varied import varied
 from runner.recipe.conversion import SMALL_BYTES
@@ -123,3 +124,10 @@ def test_large_models_are_compared_where_the_recipe_says_so(tmp_path: Path) -> N
     with (tmp_path / "openvino_model.bin").open("wb") as stream:
         stream.truncate(1 << 42)
     assert "that are free" in str(too_large(tmp_path, "fp32", "any"))
+
+
+def test_of_a_trace_that_fails_what_the_code_met_is_told() -> None:
+    told = "Couldn't get TorchScript module by tracing.\nException:\nSizes must match.\nPlease check. You can also.\n"
+    assert reason_of(RuntimeError(told)) == "Sizes must match."
+    assert reason_of(RuntimeError("Check 'x' failed at src/core.cpp:1:\nno such layer\n")) == "no such layer"
+    assert reason_of(ValueError()) == "ValueError"

@@ -16,6 +16,7 @@ from runner.plan.builder import make_plan
 from runner.plan.types import Plan
 from runner.recipe import load_recipe
 from runner.store import Store
+from tests.foreign import conv, onnx_file, tflite_file
 
 RECIPE = """
 model: {source: embedded, id: dialogpt-mini}
@@ -128,3 +129,18 @@ def test_versions_are_those_that_python_knows() -> None:
     known = {found.metadata["Name"]: found.version for found in reversed(list(metadata.distributions()))}
     assert {name: version_of(name) for name in known} == known
     assert version_of("no-such-distribution") == "absent"
+
+
+@pytest.mark.parametrize(("kind", "runner"), [("onnx", "onnxruntime"), ("tflite", "ai-edge-litert")])
+def test_what_would_run_the_original_is_in_the_key_of_a_conversion_that_is_checked(
+    kind: str, runner: str, tmp_path: Path
+) -> None:
+    """Installed or not: what went unchecked for want of it is converted anew once it is there."""
+    make = onnx_file if kind == "onnx" else tflite_file
+    make(tmp_path / f"net.{kind}", *([conv()] if kind == "onnx" else []))
+    recipe = f"model: {{source: {kind}, path: {tmp_path}/net.{kind}}}\nconversion: {{precision: fp16}}\n"
+    checked, not_checked = (
+        plan(tmp_path, recipe, *changes).stages[0].document["versions"]
+        for changes in ((), [("conversion/check", False)])
+    )
+    assert checked == {**not_checked, runner: version_of(runner)} and runner not in not_checked
