@@ -87,7 +87,7 @@ class _Engine:
             obtain(
                 stage,
                 self.store,
-                lambda: self._process(stage),
+                lambda module: self._process(stage, module),
                 self.watcher,
                 nearly_done=lambda: self._start_ahead(following),
             )
@@ -105,23 +105,25 @@ class _Engine:
         for other in [other for other in self.started if other != key]:
             self.started.pop(other).end()
 
-    def _process(self, stage: Stage) -> StageProcess:
-        """The stage's process, started ahead or now."""
+    def _process(self, stage: Stage, module: str) -> StageProcess:
+        """The stage's process, started ahead or now; that of its rest is beside one that was started ahead."""
+        if module != stage.module:
+            return self._start(stage, module)
         self._end_all_but(stage.key)
         process = self.started.get(stage.key)
-        return self._start(stage) if process is None or process.was_used else process
+        return self._start(stage, module) if process is None or process.was_used else process
 
     def _start_ahead(self, following: Stage | None) -> None:
         if following is not None and following.key != self.ahead:
             self.ahead = following.key
             with contextlib.suppress(OvrunError):  # its own turn tries again, and tells what is wrong
-                self._start(following)
+                self._start(following, following.module)
 
-    def _start(self, stage: Stage) -> StageProcess:
+    def _start(self, stage: Stage, module: str) -> StageProcess:
         log = self.log_of(stage)
         try:
             self.server = self.server or ForkServer(log, self.templates)
         except OSError as error:
             raise cannot_start(error, log) from error
-        process = self.started[stage.key] = StageProcess(self.server, stage.module, stage.params, log)
+        process = self.started[stage.key] = StageProcess(self.server, module, stage.params, log)
         return process

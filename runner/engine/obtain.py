@@ -15,14 +15,14 @@ from runner.engine.process import Measured, StageProcess
 from runner.engine.watcher import Watcher
 from runner.errors import OvrunError
 from runner.plan.types import Stage
-from runner.stages import Task
+from runner.stages import Task, rest
 from runner.store import Entry, Store, cannot_write
 
 _TRIES = 3
 
 
-Start = Callable[[], StageProcess]
-"""Gives the process for the stage; called only if the stage has to be made."""
+Start = Callable[[str], StageProcess]
+"""Gives a process for a module: the stage's own, or that of its rest; called only if the stage has to be made."""
 
 
 def obtain(
@@ -93,7 +93,10 @@ def _run(stage: Stage, store: Store, out: Path, start: Start, progress: Progress
     seen = inputs.look(stage, store)
     task = _task(stage, store, out)
     try:
-        measured = start().run(task, progress)
+        measured = start(stage.module).run(task, progress)
+        left = rest(stage.module, task)
+        if left:
+            measured += start(left).run(task, progress)
     except OvrunError:
         inputs.hold(stage, store, seen)
         raise

@@ -41,6 +41,16 @@ class Measured:
     cpu_seconds: float
     peak_memory: int
 
+    def __add__(self, rest: Measured) -> Measured:
+        """With the rest of the stage, which ran when the process of its beginning had ended."""
+        return Measured(
+            result={**self.result, **rest.result},
+            import_seconds=self.import_seconds + rest.import_seconds,
+            seconds=self.seconds + rest.seconds,
+            cpu_seconds=self.cpu_seconds + rest.cpu_seconds,
+            peak_memory=max(self.peak_memory, rest.peak_memory),
+        )
+
 
 @dataclass(frozen=True)
 class _End:

@@ -85,7 +85,7 @@ def obtain_stage(pickled: bytes, *inputs: Made | Failed) -> Made | Failed:
     relay = _Relay(work)
     try:
         _refuse_stranger(work)
-        entry = obtain(work.stage, Store(work.store), lambda: _start(work), relay, relay.name)
+        entry = obtain(work.stage, Store(work.store), lambda module: _start(work, module), relay, relay.name)
         return Made(dict(entry.record), relay.reused)
     except OutOfMemoryError as error:
         if work.run in _given_up:
@@ -142,26 +142,26 @@ _running: dict[str, _Process] = {}
 _given_up: set[str] = set()
 
 
-def _start(work: Work) -> StageProcess:
+def _start(work: Work, module: str) -> StageProcess:
     """Fork the stage's process."""
     with _lock:
         if work.run in _given_up:
             message = f"{work.stage.label} was given up"
             raise StageError(message)
-        process = _fork(work)
+        process = _fork(work, module)
         process.run_name = work.run
         process.is_there()
         _running[work.stage.key] = process
         return process
 
 
-def _fork(work: Work) -> _Process:
+def _fork(work: Work, module: str) -> _Process:
     global _server
     try:
         _server = _server or ForkServer()
     except OSError as error:
         raise cannot_start(error, work.log) from error
-    return _Process(_server, work.stage.module, work.stage.params, work.log, memory_limit(get_worker()))
+    return _Process(_server, module, work.stage.params, work.log, memory_limit(get_worker()))
 
 
 def memory_limit(worker: Worker) -> int | None:

@@ -1,33 +1,24 @@
-"""Compares what a converted model gives with what its original gives, output by output."""
+"""Compares what a converted model gives with what its original gave, output by output, where nothing else is loaded."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import gc
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.base.figures import megabytes
 from runner.base.values import Array
-from runner.export.damage import reason_of
+from runner.export.given import Given, Outputs, Trial, give_back
 from runner.model.feed import Feed
+from runner.model.parts import Model
 from runner.model.runtime import reason
-from runner.model.varied import PAST
 from runner.recipe.accuracy import RUNTIME
-from runner.recipe.conversion import SMALL_BYTES
 
 if TYPE_CHECKING:
     import openvino as ov
 
-_SHARE = 0.5
 _BLOCK = 1 << 16
-Outputs = dict[str, Array]
-"""Name -> values; of a part's, `part.name`."""
-Run = Callable[[Feed], Outputs]
 
 
 @dataclass
@@ -94,33 +85,40 @@ def relative_l2(wanted: Array, got: Array) -> float:
     return math.sqrt(error / norm) if norm else (0.0 if error == 0 else math.inf)
 
 
-def give_back() -> None:
-    """Let the system have the memory of what is not needed any more: a stage's process keeps it otherwise."""
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # there is such a function in glibc alone
-        ctypes.CDLL(None).malloc_trim(0)
+def kept(given: Given, out: Path) -> dict[str, object]:
+    """Keep what an original gave, for the process that compares; or what to tell at once, where nothing is compared."""
+    if not given.trials:
+        return {"conversion": asdict(Compared(given.original, unchecked=given.unchecked))}
+    given.write(out)
+    return {}
 
 
-def too_large(folder: Path, precision: str, check: str) -> str | None:
-    """Why a model in a folder is not compared here: in 32 bits it would take more than a comparison may.
+def compare(out: Path, given: Given) -> Compared:
+    """Feed the converted model in `out` what its original was fed, part by part, and compare what it gives."""
+    whole, found = Model.of(out), Compared(given.original, unchecked=given.unchecked)
+    for part in dict.fromkeys(trial.part for trial in given.trials):
+        path = whole.folder / whole.parts[part] if part else whole.only
+        converted = Converted(path, draw_nothing if given.draws_nothing else lambda _: None)
+        lost = dict[str, None]()
+        for trial in (trial for trial in given.trials if trial.part == part):
+            lost |= _note(found, converted, trial, given.by_place)
+        found.tell_rest(f"{part}.{name}" if part else name for name in converted.names)
+        found.unchecked += [f"the original's output {name}, which no output of the model is like" for name in lost]
+        del converted
+        give_back()
+    return found
 
-    Args:
-        check: `small` for models that are compared in passing, `any` for all that fit into the free memory.
-    """
-    import psutil
 
-    needed = sum(path.stat().st_size for path in folder.rglob("*.bin")) * (2 if precision == "fp16" else 1)
-    if check == "small" and needed > SMALL_BYTES:
-        return (
-            f"the model, which takes {megabytes(needed)} in 32 bits; above {megabytes(SMALL_BYTES)} it is compared "
-            "with conversion.check.large: true"
-        )
-    free = int(psutil.virtual_memory().available)
-    if needed <= free * _SHARE:
-        return None
-    return (
-        f"the model, which takes {megabytes(needed)} in 32 bits, more than half of the {megabytes(free)} that are free"
-    )
+def _note(found: Compared, converted: Converted, trial: Trial, by_place: bool) -> dict[str, None]:
+    """Compare one trial; the original's outputs that have no counterpart come back, where those are known by place."""
+    got, wanted = converted.run(trial.feeds), trial.wanted
+    lost = dict[str, None]()
+    if by_place and not isinstance(got, str):
+        names = counterparts(wanted, got, converted.known)
+        lost = dict.fromkeys(name for name in wanted if name not in names.values())
+        wanted = {name: wanted[one] for name, one in names.items()}
+    found.note(trial.fed, wanted, got, trial.part)
+    return lost
 
 
 def counterparts(wanted: Outputs, got: Outputs, known: Mapping[str, Collection[str]]) -> dict[str, str]:
@@ -138,30 +136,6 @@ def counterparts(wanted: Outputs, got: Outputs, known: Mapping[str, Collection[s
     if [wanted[name].shape for name in left] == [got[name].shape for name in unnamed]:
         found |= dict(zip(unnamed, left, strict=True))
     return {name: one for name, one in found.items() if one}
-
-
-def shapes(feed: Mapping[str, Array]) -> str:
-    """`input_ids [2, 13], attention_mask [2, 13]`; a cache is one word."""
-    told = {"past_key_values.*" if name.startswith(PAST) else name: array.shape for name, array in feed.items()}
-    return ", ".join(f"{name} {list(shape)}" for name, shape in told.items())
-
-
-def trials(run: Run, feeds: Iterable[Feed], found: Compared) -> Iterator[tuple[Feed, Outputs]]:
-    """The first feed with what the original gives, and the first of the others that the original takes."""
-    taken = 0
-    for feed in feeds:
-        try:
-            given = run(feed)
-        except Exception as error:  # whatever a model's own code raises
-            if not taken:
-                what = reason_of(error).rstrip(".")
-                found.unchecked.append(f"the model, for its original does not take {shapes(feed)}: {what}")
-                return
-            continue
-        yield feed, given
-        taken += 1
-        if taken == 2:
-            return
 
 
 class Converted:
@@ -199,6 +173,17 @@ class Converted:
         """A name of each output; a trace's numbers come last."""
         named = [sorted(port.get_names(), key=lambda name: (name.isdigit(), name)) for port in self.model.outputs]
         return [names[0] if names else f"output {index}" for index, names in enumerate(named)]
+
+
+def draw_nothing(model: ov.Model) -> None:
+    """Let what an IR draws at random be zero, for which a dropout drops nothing."""
+    from openvino import opset13 as opset
+
+    for node in [node for node in model.get_ops() if node.get_type_name() == "RandomUniform"]:
+        zero = opset.constant(0, node.get_output_element_type(0))
+        zeros = opset.broadcast(zero, node.input_value(0))
+        for reader in node.output(0).get_target_inputs():
+            reader.replace_source_output(zeros.output(0))
 
 
 def _joined(results: list[Outputs]) -> Outputs:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import runner.base.files as fs
 from runner.base.progress import Progress
 from runner.errors import Problem, RecipeError, SourceError
+from runner.export.comparing import kept
 from runner.export.damage import is_small, reason_of
 from runner.model import ir
 from runner.model.parts import IR
@@ -49,9 +49,9 @@ def export(source: Path, out: Path, params: ExportParams, progress: Progress) ->
     refuse_broken_tokenizer(out, source)
     if not params.check:
         return {"steps": {}}
-    from runner.export.file_check import compare
+    from runner.export.file_check import given_by
 
-    return {"steps": {}, "conversion": asdict(compare(source, out, params.precision, params.check))}
+    return {"steps": {}, **kept(given_by(source, out, params.precision, params.check), out)}
 
 
 def _read_model(source: Path, viewed: Path) -> ov.Model:

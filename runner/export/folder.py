@@ -33,7 +33,7 @@ def export(
     from runner.export.hugging_face import export_folder
 
     assert params.task is not None
-    steps, compared = export_folder(
+    steps, told = export_folder(
         source,
         out,
         task=params.task,
@@ -50,5 +50,4 @@ def export(
     start = time.monotonic()
     progress(_STEPS.index("check"), len(_STEPS))
     refuse_nan(out)
-    told = {"steps": {**steps, "check": time.monotonic() - start}}
-    return told if compared is None else {**told, "conversion": compared}
+    return {"steps": {**steps, "check": time.monotonic() - start}, **told}

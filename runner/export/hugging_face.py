@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from runner.errors import SourceError
+from runner.export.comparing import kept
 from runner.export.convert import convert, convert_by_main_export
 from runner.export.imports import import_exporter
 from runner.export.model import Request, load_config, load_model, supported_task, uses_main_export
 from runner.export.patches import keep_code_in
-from runner.export.pytorch import compare
+from runner.export.pytorch import given_by
 from runner.export.steps import Steps
 from runner.export.tokenizer import convert_tokenizer, copy_unread, load_preprocessors, refuse_unread
 from runner.model.check import check_folder
@@ -26,7 +27,7 @@ from runner.sources.folder import files
 __all__ = ["check_folder", "export_folder"]
 
 
-Exported = tuple[dict[str, float], dict[str, object] | None]
+Exported = tuple[dict[str, float], dict[str, object]]
 
 
 def export_folder(
@@ -57,10 +58,10 @@ def export_folder(
         adapter: the folder of a PEFT adapter that is merged into the model.
         vocoder: the folder of what makes sound of what it gives, where that is no part of its own.
         progress: called with the name of each step as it starts.
-        check: hold the converted model against the original: `small` ones, `any`, or None.
+        check: keep what the original gives, to hold the converted model against: of `small` ones, `any`, or None.
 
     Returns:
-        Seconds by step: load, convert, tokenizers, compare; and what the check found, as plain data.
+        Seconds by step: load, convert, tokenizers, compare; and what to tell of the check, if that is known already.
 
     Raises:
         SourceError: the folder, its model type, its task or its tokenizer cannot be converted.
@@ -132,7 +133,7 @@ def _export(request: Request, check: str | None, progress: Callable[[str], None]
         with steps("tokenizers"):
             convert_tokenizer(request, preprocessors)
     if check is None:
-        return steps.seconds, None
+        return steps.seconds, {}
     with steps("compare"):
-        compared = compare(request, config, check)
-    return steps.seconds, asdict(compared)
+        told = kept(given_by(request, config, check), request.out)
+    return steps.seconds, told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.export.comparing import Outputs
+from runner.export.given import Outputs
 from runner.model.feed import Feed
 
 if TYPE_CHECKING:

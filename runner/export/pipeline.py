@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.base.progress import Progress
 from runner.errors import SourceError
+from runner.export.comparing import kept
 from runner.export.convert import ov_config
 from runner.export.patches import trace_once
 from runner.export.steps import Steps
@@ -38,7 +38,7 @@ def prepare() -> None:
 
 
 def export(source: Path, out: Path, params: ExportParams, progress: Progress) -> Mapping[str, object]:
-    """Convert every part, hold each against its original, and look for weights that are no numbers.
+    """Convert every part, ask its original what it gives, and look for weights that are no numbers.
 
     Raises:
         SourceError: the pipeline can't be loaded or converted.
@@ -54,12 +54,12 @@ def export(source: Path, out: Path, params: ExportParams, progress: Progress) ->
         if params.tokenizer:
             with steps("tokenizers"):
                 _convert_tokenizers(loaded, out)
-        told = {}
+        told: Mapping[str, object] = {}
         if params.check:
-            from runner.export.pipeline_check import compare
+            from runner.export.pipeline_check import given_by
 
             with steps("compare"):
-                told = {"conversion": asdict(compare(loaded, out, params.precision, params.check))}
+                told = kept(given_by(loaded, out, params.precision, params.check), out)
     with steps("check"):
         refuse_nan(out)
     return {"steps": steps.seconds, **told}

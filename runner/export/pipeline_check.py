@@ -1,4 +1,4 @@
-"""Holds the parts of a converted pipeline of diffusers against their originals in PyTorch."""
+"""What the originals of the parts of a converted pipeline of diffusers give in PyTorch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.export.comparing import Compared, Converted, Outputs, give_back, shapes, too_large, trials
+from runner.export.given import Given, Outputs, give_back, too_large
 from runner.model.feed import Feed, Port, ports
 from runner.model.parts import Model
 
@@ -23,8 +23,8 @@ _SCALE = 8
 """Pixels of an image in both directions to one of its latents."""
 
 
-def compare(loaded: Network, out: Path, precision: str, check: str) -> Compared:
-    """Feed each part and its original with images of two sizes and texts of two lengths, and compare what they give.
+def given_by(loaded: Network, out: Path, precision: str, check: str) -> Given:
+    """Feed the original of each part with images of two sizes and texts of two lengths.
 
     Args:
         loaded: the pipeline in PyTorch; it is in 32 bits afterwards.
@@ -34,27 +34,19 @@ def compare(loaded: Network, out: Path, precision: str, check: str) -> Compared:
     import torch
 
     give_back()
-    found = Compared(f"PyTorch {torch.__version__} in eager mode, float32")
+    given = Given(f"PyTorch {torch.__version__} in eager mode, float32")
     if large := too_large(out, precision, check):
-        found.unchecked.append(large)
-        return found
+        given.unchecked.append(large)
+        return given
     whole = Model.of(out)
     with torch.inference_mode():
-        for part, name in whole.parts.items():
+        for part in whole.parts:
             original = _original(part, loaded)
             if original is None:
-                found.unchecked.append(f"the part {part}, which no network of the original is known for")
+                given.unchecked.append(f"the part {part}, which no network of the original is known for")
             else:
-                _compare(part, Converted(out / name), original, found)
-    return found
-
-
-def _compare(part: str, converted: Converted, original: Callable[[Feed], Outputs], found: Compared) -> None:
-    told = list(trials(original, _feeds(ports(converted.model)), found))
-    for feed, wanted in told:
-        found.note(shapes(feed), wanted, converted.run([feed]), part)
-    if told:
-        found.tell_rest(f"{part}.{name}" for name in converted.names)
+                given.ask(original, _feeds(ports(whole.read(part))), part)
+    return given
 
 
 def _original(part: str, loaded: Network) -> Callable[[Feed], Outputs] | None:

@@ -1,4 +1,4 @@
-"""Holds a converted Hugging Face model against its original: PyTorch in eager mode, with the stored weights."""
+"""What the original of a converted Hugging Face model gives: PyTorch in eager mode, with the stored weights."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from runner.errors import SourceError
 from runner.export import sighted, sighted_check
 from runner.export.caches import presents
-from runner.export.comparing import Compared, Converted, Outputs, give_back, shapes, too_large, trials
+from runner.export.given import Given, Outputs, give_back, shapes, too_large
 from runner.export.model import Request, load_model
-from runner.export.voice import compare_voice
+from runner.export.voice import ask_voice
 from runner.model.feed import Feed, Port, ports
 from runner.model.parts import WHOLE, Model
 from runner.model.varied import PAST, TOKENS, varied
@@ -65,11 +65,6 @@ class Original:
         said = {"decoder_input_ids": tensors["input_ids"], "encoder_outputs": heard, **mask}
         return _arrays(self.model(**said, use_cache=caches, return_dict=True))
 
-    def free(self) -> None:
-        """Give its memory back."""
-        del self.model
-        give_back()
-
 
 def _tensors(feed: Feed) -> dict[str, torch.Tensor]:
     import torch
@@ -84,26 +79,26 @@ def _arrays(output: Mapping[str, object]) -> Outputs:
     return {**plain, **presents(output.get("past_key_values"))}
 
 
-def compare(request: Request, config: PretrainedConfig, check: str) -> Compared:
-    """Feed both with texts of two lengths, images and sounds of two sizes, and compare what they give.
+def given_by(request: Request, config: PretrainedConfig, check: str) -> Given:
+    """Feed the original with texts of two lengths, images and sounds of two sizes.
 
     What can't be compared is told in `unchecked`.
     """
     import torch
 
     give_back()
-    found = Compared(f"PyTorch {torch.__version__} in eager mode, float32")
+    given = Given(f"PyTorch {torch.__version__} in eager mode, float32")
     whole = Model.of(request.out)
     if getattr(config, "quantization_config", None) is not None:
-        found.unchecked.append("the model, for its weights are quantized already")
+        given.unchecked.append("the model, for its weights are quantized already")
     elif not _is_known(config, whole):
-        found.unchecked.append(f"the parts {', '.join(whole.parts)}, which no module of the original is known for")
+        given.unchecked.append(f"the parts {', '.join(whole.parts)}, which no module of the original is known for")
     elif large := too_large(request.out, request.precision, check):
-        found.unchecked.append(large)
+        given.unchecked.append(large)
     else:
         with torch.inference_mode():
-            _compare(request, config, whole, found)
-    return found
+            _ask(request, config, whole, given)
+    return given
 
 
 def _is_known(config: PretrainedConfig, whole: Model) -> bool:
@@ -112,73 +107,39 @@ def _is_known(config: PretrainedConfig, whole: Model) -> bool:
     return parts == {WHOLE} or {_ENCODER, _DECODER} <= parts or config.model_type in sighted.HAD
 
 
-def _compare(request: Request, config: PretrainedConfig, whole: Model, found: Compared) -> None:
-    """Models of one part and of two.
-
-    PyTorch has computed all, and is gone, before the runtime compiles: both at once would be the run's peak of memory.
-    """
+def _ask(request: Request, config: PretrainedConfig, whole: Model, given: Given) -> None:
+    """Models of one part, of two, and of those by which images and texts are read."""
     try:
         original = Original(load_model(replace(request, precision="fp32"), config))
     except SourceError as error:
-        found.unchecked.append(f"the model, for its original can't be loaded by itself: {error.message}")
+        given.unchecked.append(f"the model, for its original can't be loaded by itself: {error.message}")
         return
     if WHOLE in whole.parts:
-        _compare_whole(original, whole, found)
+        given.ask(original.run, varied(whole.folder, ports(whole.read())), steps=_steps)
     elif VOCODER in whole.parts:
-        compare_voice(request, original.model, whole, found)
+        ask_voice(request, original.model, whole, given)
     elif _ENCODER in whole.parts:
-        _compare_halves(original, whole, found)
+        _ask_halves(original, whole, given)
     else:
-        _compare_sighted(original, whole, found)
+        for part, fed, wanted in sighted_check.listened(original.model, whole, given):
+            given.add(part, _steps(fed), wanted, shapes(fed))
 
 
-def _compare_whole(original: Original, whole: Model, found: Compared) -> None:
-    inputs = ports(whole.read())
-    told = list(trials(original.run, varied(whole.folder, inputs), found))
-    original.free()
-    converted = Converted(whole.only)
-    for feed, wanted in told:
-        found.note(shapes(feed), wanted, converted.run(_steps(feed)))
-    if told:
-        found.tell_rest(converted.names)
-
-
-def _compare_halves(original: Original, whole: Model, found: Compared) -> None:
+def _ask_halves(original: Original, whole: Model, given: Given) -> None:
     """The encoder by itself; the decoder with what the original's encoder gives, and with its cache."""
     import numpy as np
 
     inputs = {part: ports(whole.read(part)) for part in (_ENCODER, _DECODER, _AGAIN) if part in whole.parts}
-    told = list(trials(original.encode, varied(whole.folder, inputs[_ENCODER]), found))
-    known = {part: told if part == _ENCODER else [] for part in inputs}
+    told = given.ask(original.encode, varied(whole.folder, inputs[_ENCODER]), _ENCODER)
     for (feed, heard), tokens in zip(told, TOKENS, strict=False):
         ids = np.random.default_rng(1).integers(0, original.vocabulary, (len(next(iter(heard.values()))), tokens))
         fed = _decoder_feed(inputs[_DECODER], feed, next(iter(heard.values())), ids)
-        known[_DECODER].append((fed, original.decode(fed, caches=_AGAIN in inputs)))
+        given.add(_DECODER, _steps(fed), original.decode(fed, caches=_AGAIN in inputs), shapes(fed))
         if _AGAIN in inputs:
-            known[_AGAIN].append(_again(original, inputs[_AGAIN], fed))
-    original.free()
-    for part, ones in known.items():
-        if ones:
-            _note(found, Converted(whole.folder / whole.parts[part]), ones, part)
+            last, wanted = _again(original, inputs[_AGAIN], fed)
+            given.add(_AGAIN, [last], wanted)
     if told:
-        rest = whole.parts.keys() - known.keys()
-        found.unchecked += [f"the part {part}" for part in sorted(rest)]
-
-
-def _compare_sighted(original: Original, whole: Model, found: Compared) -> None:
-    """Each part with what the original's own gives while the whole reads."""
-    told: dict[str, list[tuple[Feed, Outputs]]] = {}
-    for part, fed, wanted in sighted_check.listened(original.model, whole, found):
-        told.setdefault(part, []).append((fed, wanted))
-    original.free()
-    for part, known in told.items():
-        _note(found, Converted(whole.folder / whole.parts[part]), known, part)
-
-
-def _note(found: Compared, converted: Converted, told: Iterable[tuple[Feed, Outputs]], part: str) -> None:
-    for feed, wanted in told:
-        found.note(shapes(feed), wanted, converted.run(_steps(feed)), part)
-    found.tell_rest(f"{part}.{name}" for name in converted.names)
+        given.unchecked += [f"the part {part}" for part in sorted(whole.parts.keys() - inputs.keys())]
 
 
 def _again(original: Original, inputs: Iterable[Port], fed: Feed) -> tuple[Feed, Outputs]:

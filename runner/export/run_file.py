@@ -8,8 +8,8 @@ from pathlib import Path
 from runner.base.values import Array
 from runner.errors import SourceError, StageError
 from runner.export import litert, onnx_runtime
-from runner.export.comparing import Outputs
 from runner.export.damage import reason_of
+from runner.export.given import Outputs
 from runner.model.feed import Feed
 from runner.model.original import SOURCE, Opening
 from runner.registry.originals import FILE_RUNNERS

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import runner.base.files as fs
-from runner.export.comparing import Compared, Outputs, trials
+from runner.export.given import Given, Outputs, trials
 from runner.model.feed import Feed, Port, ports
 from runner.model.parts import Model
 from runner.model.sight import TILES, blank, image_token
@@ -36,7 +36,7 @@ _BEFORE = 2
 """Tokens of the text in front of the image."""
 
 
-class Given(NamedTuple):
+class Heard(NamedTuple):
     """What a part of the original gave: the part, what it was fed, and its outputs, all by the names of the IR."""
 
     part: str
@@ -44,15 +44,15 @@ class Given(NamedTuple):
     wanted: Outputs
 
 
-def listened(model: PreTrainedModel, whole: Model, found: Compared) -> Iterator[Given]:
+def listened(model: PreTrainedModel, whole: Model, given: Given) -> Iterator[Heard]:
     """All parts on images of the sizes that the original takes, and on two texts, of which the longer are without one.
 
     The parts get what the original's own get, so that what differs in one is told of that one.
     """
     original = _Seeing(model, whole.folder)
-    seen = list(trials(original.see, _images(whole), found))
+    seen = list(trials(original.see, _images(whole), given))
     for image, wanted in seen:
-        yield Given(VISION, image, wanted)
+        yield Heard(VISION, image, wanted)
     if seen:
         inputs = {part: ports(whole.read(part)) for part in whole.parts if part != VISION}
         yield from original.read(TOKENS[0], seen[0][0], inputs)
@@ -103,7 +103,7 @@ class _Seeing:
             return image
         return {"pixel_values": np.expand_dims(image["pixel_values"], 0), "image_sizes": np.array([size])}
 
-    def read(self, tokens: int, image: Feed | None, inputs: Mapping[str, Iterable[Port]]) -> Iterator[Given]:
+    def read(self, tokens: int, image: Feed | None, inputs: Mapping[str, Iterable[Port]]) -> Iterator[Heard]:
         """What the parts gave while the whole reads a text about an image, or two texts about none.
 
         Args:
@@ -120,13 +120,13 @@ class _Seeing:
         known = {**self.heard[LANGUAGE][0], **fed, _KINDS[0]: kinds}
         yield from self._given(known, inputs, {"logits": given.logits.float().numpy()})
 
-    def _given(self, known: Feed, inputs: Mapping[str, Iterable[Port]], logits: Outputs) -> Iterator[Given]:
+    def _given(self, known: Feed, inputs: Mapping[str, Iterable[Port]], logits: Outputs) -> Iterator[Heard]:
         embedded = self.heard[TEXT][0]
-        yield Given(TEXT, _fed(inputs[TEXT], embedded), {"inputs_embeds": embedded["inputs_embeds"]})
+        yield Heard(TEXT, _fed(inputs[TEXT], embedded), {"inputs_embeds": embedded["inputs_embeds"]})
         if EACH_LAYER in inputs and "per_layer_inputs" in known:
             added = {"text_embeds_per_layer": known["per_layer_inputs"]}
-            yield Given(EACH_LAYER, _fed(inputs[EACH_LAYER], known), added)
-        yield Given(LANGUAGE, _fed(inputs[LANGUAGE], known), logits)
+            yield Heard(EACH_LAYER, _fed(inputs[EACH_LAYER], known), added)
+        yield Heard(LANGUAGE, _fed(inputs[LANGUAGE], known), logits)
 
     def _ids(self, tokens: int, image: Feed | None) -> Array:
         """Random tokens, none of which stands for something else; those of the image are in their midst."""

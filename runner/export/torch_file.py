@@ -7,14 +7,14 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 from runner.base.progress import Progress
 from runner.errors import OvrunError, Problem, RecipeError, SourceError
-from runner.export.comparing import Compared, Converted, shapes, too_large, trials
+from runner.export.comparing import kept
 from runner.export.damage import reason_of
 from runner.export.file import reshape
+from runner.export.given import Given, shapes, too_large
 from runner.export.torch_convert import converted
 from runner.export.torch_inputs import Original, feeds, fitted, refuse_misfit
 from runner.export.torch_program import program
@@ -36,7 +36,7 @@ def prepare() -> None:
 def export(
     source: Path, out: Path, params: ExportParams, progress: Progress, *, weights: Path | None = None
 ) -> Mapping[str, object]:
-    """Make the module, let OpenVINO convert it, and hold the IR against the module."""
+    """Make the module, let OpenVINO convert it, and ask the module what it gives."""
     import openvino as ov
 
     start = time.monotonic()
@@ -55,9 +55,10 @@ def export(
         if not params.check:
             return {"steps": steps, "notes": notes}
         start = time.monotonic()
-        found = _compared(original, out, params.precision, params.check)
+        given = _given(original, out, params.precision, params.check)
+    told = kept(given, out)
     steps["compare"] = time.monotonic() - start
-    return {"steps": steps, "notes": notes, "conversion": asdict(found)}
+    return {"steps": steps, "notes": notes, **told}
 
 
 def _seed() -> None:
@@ -111,18 +112,13 @@ def _try(source: Path, original: Original, feed: Feed, key: str) -> None:
         raise SourceError(message)
 
 
-def _compared(original: Original, out: Path, precision: str, check: str) -> Compared:
-    """Feed both alike, and compare what they give; what can't be compared is told in `unchecked`."""
+def _given(original: Original, out: Path, precision: str, check: str) -> Given:
+    """Feed the module as the IR will be; what can't be compared is told in `unchecked`."""
     import torch
 
-    found = Compared(f"PyTorch {torch.__version__} in eager mode")
+    given = Given(f"PyTorch {torch.__version__} in eager mode")
     if large := too_large(out, precision, check):
-        found.unchecked.append(large)
-        return found
-    made = Converted(Model.of(out).only)
-    told = list(trials(original.run, fitted(original.feeds, ports(made.model)), found))
-    for feed, wanted in told:
-        found.note(shapes(feed), wanted, made.run([feed]))
-    if told:
-        found.tell_rest(made.names)
-    return found
+        given.unchecked.append(large)
+    else:
+        given.ask(original.run, fitted(original.feeds, ports(Model.of(out).read())))
+    return given

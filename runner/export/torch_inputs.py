@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.base.values import Array
 from runner.errors import Problem, RecipeError
-from runner.export.comparing import Outputs
+from runner.export.given import Outputs
 from runner.model.feed import Feed, Port
 from runner.registry.exporters import Example
 

@@ -1,11 +1,11 @@
-"""Holds the parts of a converted model that speaks against those of its original."""
+"""What the parts of the original of a model that speaks give."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from runner.export.comparing import Compared, Converted, Outputs, shapes, trials
+from runner.export.given import Given, Outputs
 from runner.export.model import Request
 from runner.model.feed import Feed, ports
 from runner.model.parts import Model
@@ -13,7 +13,6 @@ from runner.model.varied import varied
 from runner.model.vocoder import FOLDER as VOCODER
 
 if TYPE_CHECKING:
-    import openvino as ov
     import torch
     from transformers import PreTrainedModel
 
@@ -25,39 +24,27 @@ _FRAMES = ((1, 4), (2, 7))
 """Spectrograms, and the steps of the decoder that each is of."""
 
 
-def compare_voice(request: Request, model: PreTrainedModel, whole: Model, found: Compared) -> None:
-    """Compare encoder, decoder, postnet and vocoder apart, on texts and spectrograms of two lengths.
+def ask_voice(request: Request, model: PreTrainedModel, whole: Model, given: Given) -> None:
+    """Encoder, decoder, postnet and vocoder apart, on texts and spectrograms of two lengths.
 
     SpeechT5's decoder drops half of what goes in, at random, in every use; here both keep all.
     """
     original = _Original(request, model)
-    parts = {name: whole.folder / xml for name, xml in whole.parts.items()}
-    encoder, decoder = Converted(parts["encoder"]), Converted(parts["decoder"], keep_all)
-    for feed, wanted in trials(original.encode, varied(whole.folder, ports(encoder.model)), found):
-        found.note(shapes(feed), wanted, encoder.run([feed]), "encoder")
-        steps = original.steps(wanted["last_hidden_state"])
-        found.note(shapes(steps[-1]), original.decode(steps), decoder.run(steps), "decoder")
-    postnet, vocoder = Converted(parts["postnet"]), Converted(parts[VOCODER])
+    given.draws_nothing = True
+    told = given.ask(original.encode, varied(whole.folder, ports(whole.read("encoder"))), "encoder")
+    for _, heard in told:
+        steps = original.steps(heard["last_hidden_state"])
+        given.add("decoder", steps, original.decode(steps))
     for count, length in _FRAMES:
         feed = {"raw_spectrogram": original.drawn(length, count, original.frames, original.bins)}
-        found.note(shapes(feed), original.refine(feed), postnet.run([feed]), "postnet")
+        given.add("postnet", [feed], original.refine(feed))
+    for count, length in _FRAMES:
         feed = {"spectrogram": original.drawn(count, length * original.frames, original.bins)}
-        found.note(shapes(feed), original.sound(feed), vocoder.run([feed]), VOCODER)
-
-
-def keep_all(decoder: ov.Model) -> None:
-    """Let what an IR draws at random be zero, for which its decoder drops nothing."""
-    from openvino import opset13 as opset
-
-    for node in [node for node in decoder.get_ops() if node.get_type_name() == "RandomUniform"]:
-        zero = opset.constant(0, node.get_output_element_type(0))
-        zeros = opset.broadcast(zero, node.input_value(0))
-        for reader in node.output(0).get_target_inputs():
-            reader.replace_source_output(zeros.output(0))
+        given.add(VOCODER, [feed], original.sound(feed))
 
 
 def keep_all_of(model: PreTrainedModel) -> None:
-    """The same for an original."""
+    """Let the original's decoder drop nothing, as `draw_nothing` of `comparing` lets the converted one."""
     model.speecht5.decoder.prenet._consistent_dropout = lambda values, share: values / (1 - share)
 
 

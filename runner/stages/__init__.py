@@ -11,6 +11,9 @@ A stage is a pure function from input folders and parameters to one output folde
                                                     many processes need, and starts no thread. It runs once in a run,
                                                     in a process that those of all stages which name it fork from
     run(task, progress) -> dict                     fills `task.out`, returns what it has to tell
+    rest(task) -> str | None                        where there is one: the dotted name of a module whose `prepare` and
+                                                    `run` finish the stage, in a process of their own, once that of
+                                                    this `run` has ended and given its memory back
 
 To add one: write the module, add its line to `STAGES`, and let `runner.plan.builder` ask for it.
 """
@@ -127,6 +130,12 @@ def load(name: str) -> StageModule:
 def template(name: str, params: object) -> str | None:
     """The function that a process of a stage's module has been forked after, if the stage has one."""
     found: str | None = getattr(load(name), "template", lambda _: None)(params)
+    return found
+
+
+def rest(name: str, task: Task[Any]) -> str | None:
+    """The module that finishes what a stage's module has begun, if something is left to do."""
+    found: str | None = getattr(load(name), "rest", lambda _: None)(task)
     return found
 
 

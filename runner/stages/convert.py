@@ -13,7 +13,7 @@ from runner.registry.exporters import EXPORTERS, Exporting, ExportParams, Shape
 from runner.registry.originals import runner_of
 from runner.sources import Located
 from runner.sources.adapter import Adapter
-from runner.stages import Build, Task, fetch
+from runner.stages import Build, Task, compare, fetch
 
 if TYPE_CHECKING:
     from runner.sources.pytorch import Weights
@@ -94,6 +94,13 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
         result = _exporting(task.params).export(source, task.out, task.params, progress, **beside)
         forget_paths(task.out)
         return dict(result)
+
+
+def rest(task: Task[Params]) -> str | None:
+    """The module that compares, where an original gave something to compare with."""
+    from runner.export import given
+
+    return compare.__name__ if given.is_there(task.out) else None
 
 
 def _exporting(params: Params) -> Exporting:

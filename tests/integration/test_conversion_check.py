@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import openvino as ov
 import pytest
+from openvino import opset13 as op
 
 from runner.export import file_check, litert
 from runner.export.comparing import relative_l2
+from runner.export.given import Given
 from tests.conftest import Ovrun
 from tests.foreign import conv, onnx_file, tensorflow_frozen, tflite_file
 from tests.outputs import manifest_of
@@ -99,6 +101,37 @@ def test_a_trace_that_froze_a_length_is_found(frozen: Path, ovrun: Ovrun, tmp_pa
     assert conversion(tmp_path / "outputs" / "mine" / "2") is None
 
 
+COMPARING = """
+import sys
+from pathlib import Path
+from runner.registry.exporters import ExportParams
+from runner.stages import Task, compare
+params = ExportParams("openvino", 1, "fp32")
+compare.prepare(params)
+out = Path(sys.argv[1])
+found = compare.run(Task("convert", params, out, {"source": out}), lambda done, total: None)["conversion"]
+assert not {"torch", "transformers", "optimum", "nncf"} & sys.modules.keys()
+print(found["outputs"])
+"""
+
+
+def test_what_compares_loads_nothing_but_openvino(tmp_path: Path) -> None:
+    """Else both would be the run's peak of memory."""
+    (tmp_path / "out").mkdir()
+    x = op.parameter([2, 3], np.float32, "x")
+    double = ov.Model([op.result(op.multiply(x, np.float32(2)), "y")], [x])
+    double.inputs[0].set_names({"x"})
+    double.outputs[0].set_names({"y"})
+    ov.save_model(double, tmp_path / "out" / "openvino_model.xml", compress_to_fp16=False)
+    original = Given("it")
+    original.ask(lambda feed: {"y": feed["x"] * 2.02}, [{"x": np.ones((2, 3), np.float32)}])
+    original.write(tmp_path / "out")
+    done = subprocess.run([sys.executable, "-c", COMPARING, tmp_path / "out"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("{'y': 0.0099")
+    assert [one.name for one in tmp_path.iterdir()] == ["out"]
+
+
 @pytest.mark.libraries
 def test_a_part_that_differs_is_named(ovrun: Ovrun, tmp_path: Path) -> None:
     """A model that sees, whose images are dimmer in a trace: texts and what is written of equal embeddings are not."""
@@ -181,8 +214,8 @@ def test_a_quantized_tflite_file_is_not_compared(tmp_path: Path) -> None:
     source = tflite_file(tmp_path / "net.tflite", int8=True)
     ov.save_model(ov.Core().read_model(source), tmp_path / "openvino_model.xml", compress_to_fp16=False)
     why = "the model, for LiteRT computes in integers where a tensor is quantized, as w2 is"
-    found = file_check.compare(source, tmp_path, "fp32", "any")
-    assert found.unchecked == [why] and not found.outputs
+    found = file_check.given_by(source, tmp_path, "fp32", "any")
+    assert found.unchecked == [why] and not found.trials
     feed = {"x": np.random.default_rng(0).standard_normal((1, 16)).astype(np.float32)}
     given = ov.compile_model(tmp_path / "openvino_model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(feed)
     assert 1e-4 < relative_l2(litert.Original(source).run(feed)["y"], given["y"]) < 0.1

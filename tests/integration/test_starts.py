@@ -260,3 +260,20 @@ def test_an_interrupt_between_two_starts_ends_both(tmp_path: Path, monkeypatch: 
 def test_a_stage_whose_child_holds_its_pipe_does_not_hang(tmp_path: Path) -> None:
     (error,) = cheap.execute([cheap.stage(1, do="leave a child and die")], tmp_path, 0).values()
     assert isinstance(error, StageError) and signal.Signals.SIGSEGV.name in error.message
+
+
+@pytest.mark.parametrize("jobs", JOBS)
+def test_the_rest_of_a_stage_runs_when_its_first_process_has_ended(jobs: int, tmp_path: Path) -> None:
+    stage = cheap.stage(0, rest="more")
+    assert cheap.execute([stage], tmp_path, jobs) == {stage.key: None}
+    entry = cheap.store_in(tmp_path).find(stage.key)
+    assert entry and (entry.files / "out").read_text().endswith(" and the rest")
+    told = entry.result
+    assert told["first"] != told["second"] and told["first"] not in told["others"] and told["number"] == 0
+
+
+def test_of_a_stage_whose_rest_fails_nothing_stays(tmp_path: Path) -> None:
+    store, stage = cheap.store_in(tmp_path), cheap.stage(0, rest="raise")
+    (error,) = cheap.execute([stage], tmp_path, 0).values()
+    assert error and "the rest was told to fail" in str(error) and store.find(stage.key) is None
+    assert not list((store.root / "tmp").glob("*"))

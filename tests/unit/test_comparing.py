@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from runner.artifact.conversion import line, misses
-from runner.export.comparing import Compared, counterparts, relative_l2, too_large, trials
+from runner.export.comparing import Compared, counterparts, relative_l2
 from runner.export.damage import reason_of
+from runner.export.given import Given, is_there, read, too_large, trials
 from runner.model.feed import Feed, Port
 from runner.model.varied import varied
 from runner.recipe.conversion import SMALL_BYTES
@@ -64,11 +65,26 @@ def test_of_several_sizes_the_original_says_which_it_takes() -> None:
             raise ValueError(msg)
         return {"y": feed["x"]}
 
-    found = Compared("it")
+    found = Given("it")
     taken = trials(run, [{"x": np.ones(size)} for size in (1, 2, 3, 4)], found)
     assert [feed["x"].size for feed, _ in taken] == [1, 3] and not found.unchecked
     assert list(trials(run, [{"x": np.ones(5)}], found)) == []
     assert found.unchecked == ["the model, for its original does not take x [5]: no such size"]
+
+
+def test_what_an_original_gave_is_kept_for_another_process(tmp_path: Path) -> None:
+    given = Given("it", ["a part"], by_place=True)
+    x = np.arange(6.0).reshape(2, 3)
+    halves = [{"x/1:0": x[:, :2]}, {"x/1:0": x[:, 2:]}]
+    given.ask(lambda feed: {"y": feed["x"] + 1, "words": np.array(["a"])}, [{"x": x}], "encoder", lambda _: halves)
+    given.write(tmp_path / "out")
+    assert is_there(tmp_path / "out")
+    kept = read(tmp_path / "out")
+    assert (kept.original, kept.unchecked, kept.by_place, kept.draws_nothing) == ("it", ["a part"], True, False)
+    (trial,) = kept.trials
+    assert (trial.part, trial.fed, list(trial.wanted)) == ("encoder", "x [2, 3]", ["y"])
+    assert [one["x/1:0"].tolist() for one in trial.feeds] == [[[0, 1], [3, 4]], [[2], [5]]]
+    assert np.array_equal(trial.wanted["y"], x + 1) and not list(tmp_path.iterdir())
 
 
 def outputs(**sizes: int) -> dict[str, np.ndarray]:
