@@ -27,7 +27,8 @@ from runner.data import read_text
 from runner.data.tokens import Tokenizer, passage
 from runner.metrics import divergence
 from runner.model import runtime
-from runner.recipe.types import RUNTIME, Dataset
+from runner.recipe.accuracy import RUNTIME
+from runner.recipe.dataset import Dataset
 work, model, length = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 data = Dataset("text", "file", work / "text.txt", "txt")
 given = model, data, {"context_length": length}, RUNTIME, work / "reference", lambda *_: None
