@@ -50,9 +50,20 @@ REPLIES = Predicts(
     ("prompt",),
     module="runner.metrics.predicting.replies",
     settings={"max_new_tokens": 64},
-    libraries=_GENAI,
+    libraries=(*_GENAI, "tokenizers"),
 )
 """Greedy replies by OpenVINO GenAI."""
+CHOICES = tuple(
+    Predicts(
+        "log-likelihoods",
+        (role, "choices"),
+        module="runner.metrics.predicting.continuations",
+        settings={"delimiter": " "},
+        libraries=("openvino", "tokenizers", "numpy"),
+    )
+    for role in ("prompt", "question")
+)
+"""How likely each of several choices is to follow a prompt."""
 
 
 def written(*roles: str, libraries: tuple[str, ...] = ()) -> Predicts:

@@ -1,4 +1,4 @@
-"""Greedy replies by OpenVINO GenAI, one to each prompt."""
+"""Greedy replies by OpenVINO GenAI, one to each prompt, with the tokens that their texts are split into."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from runner.base.values import whole
 from runner.data import table
+from runner.data.tokens import Tokenizer
 from runner.errors import SourceError
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.model.generation import Generator, generator, greedy, told
@@ -25,7 +28,8 @@ def predict(asked: Asked) -> Given:
     limit = whole(asked.settings["max_new_tokens"])
     generate = generator(asked.folder, asked.runtime)
     protocol = _protocol(generate, len(prompts), limit, asked.runtime)
-    return Given(len(prompts), _batches(generate, prompts, limit), protocol)
+    batches = _batches(generate, Tokenizer(asked.folder), prompts, limit)
+    return Given(len(prompts), batches, protocol, extra={"tokens": "ragged"})
 
 
 def _prompts(dataset: Dataset) -> Iterator[str]:
@@ -39,9 +43,10 @@ def _prompts(dataset: Dataset) -> Iterator[str]:
         yield prompt
 
 
-def _batches(generate: Generator, prompts: list[str], limit: int) -> Iterator[Batch]:
+def _batches(generate: Generator, tokenizer: Tokenizer, prompts: list[str], limit: int) -> Iterator[Batch]:
     for start in range(0, len(prompts), _BATCH):
-        yield generate(prompts[start : start + _BATCH], limit), {}
+        replies = generate(prompts[start : start + _BATCH], limit)
+        yield replies, {"tokens": [np.array(tokenizer.encode(reply), np.int64) for reply in replies]}
 
 
 def _protocol(generate: Generator, prompts: int, limit: int, runtime: Mapping[str, object]) -> dict[str, object]:
