@@ -1,18 +1,15 @@
 """Datasets for calibration and checks: what they hold, their digest, their checks and their readers.
 
-A txt file is one continuous text (`limit` counts its lines); a jsonl file has one row a line; an npz file has
-named arrays. One module a format, imported when a dataset of it is touched; nothing here imports numpy.
+A text is read as a whole, or line by line; rows have named columns; arrays have items. One module a format, imported
+when a dataset of it is touched; nothing here imports numpy. `runner.data.table` gives all of them as rows.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.base.digests import sha256_file
 from runner.base.words import missing
 from runner.data.opening import open_file
 from runner.errors import SourceError
@@ -20,58 +17,33 @@ from runner.recipe.datasets import kinds
 from runner.registry.formats import FORMATS, givers
 
 if TYPE_CHECKING:
+    from runner.data.arrays import Arrays
     from runner.data.images import ImageText
-    from runner.data.npz import Arrays
-    from runner.recipe.types import Dataset, Preprocess
-
-_SHAPING = ("format", "limit")
-_BLOCK = 1 << 20
+    from runner.recipe.types import Dataset
 
 
 def digest(dataset: Dataset) -> str:
-    """SHA-256 over the content of its files and over all that shapes what is read of it; names and places don't count.
-
-    What is stated, and does nothing, doesn't count either.
+    """SHA-256 over the rows that are used and over all that is done to them; names and places don't count.
 
     Raises:
-        SourceError: the file can't be read.
+        SourceError: a row can't be read.
     """
-    shape: dict[str, object] = {key: getattr(dataset, key) for key in _SHAPING}
-    shape |= {"columns": dict(dataset.columns), "inputs": dict(dataset.inputs)}
-    shape["preprocess"] = dataset.preprocess and _steps(dataset.preprocess)
-    if declared := FORMATS.get(dataset.format):
-        shape |= {"revision": declared.revision} if declared.revision > 1 else {}
-    total = hashlib.sha256(json.dumps(shape, sort_keys=True).encode(errors="surrogatepass"))
-    with open_file(dataset) as file:
-        while block := file.read(_BLOCK):
-            total.update(block)
-    for path in files(dataset)[1:]:
-        total.update(bytes.fromhex(sha256_file(path)))
-    return total.hexdigest()
+    from runner.data import digests
+
+    return digests.digest(dataset)
 
 
 def files(dataset: Dataset) -> list[Path]:
-    """All files that are read of a dataset: its own, and those that its rows name.
+    """All files that are read of a dataset: its own, those that its rows name, and folders that are looked through.
 
     Raises:
         SourceError: one can't be read.
     """
-    named = read_images(dataset) if "image" in dataset.columns else []
-    return [dataset.path, *dict.fromkeys(one.path for one in named)]
+    from runner.data import table
 
-
-def _steps(steps: Preprocess) -> dict[str, object]:
-    """The steps of preprocessing that do something."""
-    stored, wanted = steps.layout or ("", "")
-    return {
-        "scale": steps.scale,
-        "mean": steps.mean if any(steps.mean) else (),
-        "std": steps.std if any(value != 1 for value in steps.std) else (),
-        "layout": steps.layout if stored != wanted else None,
-        "channels": stored.find("C") if len(steps.mean) > 1 or len(steps.std) > 1 else None,
-        "dtype": steps.dtype,
-        "integers": "rounded, saturated" if "int" in steps.dtype else None,
-    }
+    module = reader(dataset)
+    own = module.files(dataset) if hasattr(module, "files") else [dataset.path]
+    return list(dict.fromkeys([*own, *(one.path for one in table.handles(dataset))]))
 
 
 def check(dataset: Dataset) -> None:
@@ -80,8 +52,10 @@ def check(dataset: Dataset) -> None:
     Raises:
         SourceError: no such file, not UTF-8, not JSON, no such column or array, nothing in it, or lengths that differ.
     """
-    open_file(dataset).close()
-    reader(dataset).check(dataset)
+    module = reader(dataset)
+    if not FORMATS[dataset.format].folder:
+        open_file(dataset).close()
+    module.check(dataset)
 
 
 def reader(dataset: Dataset) -> Any:
@@ -129,7 +103,7 @@ def read_images(dataset: Dataset) -> list[ImageText]:
 
 
 def read_arrays(dataset: Dataset) -> Arrays:
-    """The arrays of an npz dataset, as stored; batches of it come preprocessed.
+    """The arrays of a dataset, as stored; batches of it come preprocessed.
 
     Raises:
         SourceError: the dataset holds no arrays, or can't be read.

@@ -9,6 +9,8 @@ from runner.base.documents import open_regular
 from runner.errors import SourceError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.recipe.types import Dataset
 
 _SAID = {errno.ENOENT: "no such file", errno.EISDIR: "is a folder, not a file"}
@@ -20,9 +22,14 @@ def open_file(dataset: Dataset) -> BinaryIO:
     Raises:
         SourceError: there is none, it can't be read, or it is a pipe, a device or another thing that is no file.
     """
+    return open_path(dataset, dataset.path)
+
+
+def open_path(dataset: Dataset, path: Path) -> BinaryIO:
+    """The same of any file of a dataset."""
     try:
-        return open_regular(dataset.path)
+        return open_regular(path)
     except (OSError, ValueError) as error:
         said = _SAID.get(getattr(error, "errno", 0) or 0) or getattr(error, "strerror", None) or error
-        message = f"dataset {dataset.name}: {dataset.path}: {said}"
+        message = f"dataset {dataset.name}: {path}: {said}"
         raise SourceError(message, hint="Paths in a recipe are relative to the file that states them.") from error

@@ -7,17 +7,24 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from runner import data
 from runner.base.words import missing
 from runner.data.images import Picture
+from runner.data.sounds import Sound
 from runner.errors import SourceError
+from runner.registry.formats import FORMATS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.recipe.types import Dataset
 
 TEXTS = frozenset({"text", "text_pair", "prompt", "reply", "question", "context", "query", "document"})
 LISTS = frozenset({"answers", "choices", "tokens", "tags"})
 NUMBERS = frozenset({"score"})
 IMAGES = frozenset({"image", "mask", "depth"})
+FILES = IMAGES | {"audio"}
+"""Roles that are files, which a row names or holds."""
 _WHOLE = re.compile(r"[+-]?\d{1,18}")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -33,12 +40,21 @@ def taken(dataset: Dataset, role: str, where: str, row: Mapping[str, object]) ->
         message = f"{where}: {missing('column', column, row)}"
         raise SourceError(message)
     value = row[column]
-    if value is None:
+    if value is None or (role == "label" and isinstance(value, str) and not value):
         message = f'{where}: column "{column}" has no value'
         raise SourceError(message, hint="Leave such rows out with `where`, or give them a value.")
-    if role in IMAGES:
-        return Picture.of(where, column, dataset.path.parent, value) if isinstance(value, str | Mapping) else value
+    if role in FILES:
+        kind, folder = Sound if role == "audio" else Picture, home(dataset)
+        return kind.of(where, column, folder, value) if isinstance(value, str | Mapping) else value
     return _CASTS[role](_Cell(where, column), value) if role in _CASTS else value
+
+
+def home(dataset: Dataset) -> Path:
+    """The folder with which the paths of a dataset's rows begin."""
+    if not FORMATS[dataset.format].folder:
+        return dataset.path.parent
+    root: Path = data.reader(dataset).root(dataset)
+    return root
 
 
 class _Cell:

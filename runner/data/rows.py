@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from runner.data import images
+from runner.data import images, sounds
 from runner.data.images import ImageText, Picture
 from runner.data.records import Record
 from runner.data.roles import IMAGES, TEXTS
+from runner.data.selection import Place
+from runner.data.sounds import Sound
 from runner.data.table import Row, rows
 from runner.errors import SourceError
 
@@ -23,6 +25,7 @@ class RowReader:
     """Reads datasets of a format by the function that reads its rows."""
 
     records: Callable[[Dataset], Iterator[Record]]
+    records_at: Callable[[Dataset, Iterable[Place]], Iterator[Record]] | None = None
 
     def check(self, dataset: Dataset) -> None:
         """Read the rows that will be used, all columns that the dataset names.
@@ -36,10 +39,12 @@ class RowReader:
             raise SourceError(message, hint=hint)
         texts = TEXTS & dataset.columns.keys()
         if not sum(_says_something(row, texts) for row in rows(dataset)):
-            message = f"dataset {dataset.name}: {dataset.path} has no rows{' with text' if texts else ''}"
-            raise SourceError(message)
+            _refuse_empty(dataset, "with text" if texts else "")
         for role in IMAGES & dataset.columns.keys():
             images.check(_pictures(dataset, role))
+        if "audio" in dataset.columns:
+            found = (row.values["audio"] for row in rows(dataset, ("audio",)))
+            sounds.check(one for one in found if isinstance(one, Sound))
 
     def read_text(self, dataset: Dataset) -> list[str]:
         """The column's texts, without those that are nothing but white space.
@@ -47,8 +52,9 @@ class RowReader:
         Raises:
             SourceError: as `check`.
         """
-        self.check(dataset)
-        return [text for row in rows(dataset, ("text",)) if (text := str(row.values["text"])).strip()]
+        if not (found := [text for row in rows(dataset, ("text",)) if (text := str(row.values["text"])).strip()]):
+            _refuse_empty(dataset, "with text")
+        return found
 
     def read_pairs(self, dataset: Dataset) -> list[tuple[str, str]]:
         """The (prompt, reply) of each row.
@@ -56,8 +62,10 @@ class RowReader:
         Raises:
             SourceError: as `check`.
         """
-        self.check(dataset)
-        return [(str(row.values["prompt"]), str(row.values["reply"])) for row in rows(dataset, ("prompt", "reply"))]
+        found = [(str(row.values["prompt"]), str(row.values["reply"])) for row in rows(dataset, ("prompt", "reply"))]
+        if not any(text.strip() for pair in found for text in pair):
+            _refuse_empty(dataset, "with text")
+        return found
 
     def read_images(self, dataset: Dataset) -> list[ImageText]:
         """Each row's image with its text; those whose text is nothing but white space are left out.
@@ -69,6 +77,12 @@ class RowReader:
             ImageText(one.where, one.column, one.folder, one.name, one.content, text).located()
             for one, text in _described(dataset)
         ]
+
+
+def _refuse_empty(dataset: Dataset, what: str) -> NoReturn:
+    chosen = " that `where` lets through" if dataset.where else ""
+    message = f"dataset {dataset.name}: {dataset.path} has no rows{what and ' '}{what}{chosen}"
+    raise SourceError(message)
 
 
 def _says_something(row: Row, texts: Iterable[str]) -> bool:

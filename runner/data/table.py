@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runner import data
+from runner.data.handles import Handle
 from runner.data.records import Record
-from runner.data.roles import taken
+from runner.data.roles import FILES, taken
+from runner.data.selection import selected
 from runner.errors import SourceError
 from runner.registry.formats import FORMATS
 
@@ -63,7 +64,32 @@ def used(dataset: Dataset) -> Iterator[Record]:
     Raises:
         SourceError: the dataset can't be read.
     """
-    return islice(data.reader(dataset).records(dataset), dataset.limit)
+    return selected(dataset, data.reader(dataset))
+
+
+def described(found: Iterable[Row]) -> Iterator[Row]:
+    """Rows without the images of texts that are nothing but white space, which nobody looks at."""
+    for row in found:
+        text = row.values.get("text")
+        if "image" in row.values and isinstance(text, str) and not text.strip():
+            row = replace(row, values={**row.values, "image": None})
+        yield row
+
+
+def handles(dataset: Dataset) -> Iterator[Handle]:
+    """The files that the rows name, each of which is there.
+
+    Raises:
+        SourceError: one is not.
+    """
+    roles = FILES & dataset.columns.keys()
+    if not roles or FORMATS[dataset.format].shape != "rows":
+        return
+    for row in described(rows(dataset, roles | ({"text"} & dataset.columns.keys()))):
+        for role in sorted(roles):
+            one = row.values[role]
+            if isinstance(one, Handle) and one.content is None:
+                yield one.located()
 
 
 def _wanted(dataset: Dataset, roles: Iterable[str] | None) -> list[str]:

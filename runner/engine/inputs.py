@@ -14,6 +14,7 @@ from pathlib import Path
 
 import runner.base.files as fs
 from runner import data, sources
+from runner.data import digests
 from runner.errors import SourceError, StageError
 from runner.plan.types import Stage
 from runner.recipe.types import Dataset, ModelSource
@@ -76,7 +77,7 @@ def _found(stage: Stage, store: Store) -> Seen:
         seen.digests[role] = found.digest or ""
         seen.files |= {path: path.stat() for path in found.files.values()}
     for role, dataset in stage.datasets.items():
-        seen.digests[role], files = _dataset(dataset)
+        seen.digests[role], files = _dataset(dataset, store)
         seen.files |= files
     return seen
 
@@ -92,7 +93,7 @@ def _model(role: str, model: ModelSource, store: Store) -> Located | Adapter | W
     return sources.locate(replace(model, adapter=None, vocoder=None, weights=None), store.digest_memory)
 
 
-def _dataset(dataset: Dataset) -> tuple[str, dict[Path, os.stat_result]]:
+def _dataset(dataset: Dataset, store: Store) -> tuple[str, dict[Path, os.stat_result]]:
     """A dataset's digest and its files' status; they are read again only if one may have changed."""
     try:
         now, found = time.time_ns(), {path: path.stat() for path in data.files(dataset)}
@@ -102,7 +103,8 @@ def _dataset(dataset: Dataset) -> tuple[str, dict[Path, os.stat_result]]:
     stamps = tuple(fs.stamps(info) for info in found.values())
     known = repr(dataset), stamps
     if known not in _digests:
-        digest = data.digest(dataset)
+        memory = store.digest_memory(f"dataset {dataset!r}")
+        digest = digests.remembered(dataset, memory, data.digest)
         if not all(fs.settled(one, now) for one in stamps):
             return digest, found
         _digests[known] = digest

@@ -18,7 +18,7 @@ from runner.model.runtime import Compiled, compile_folder
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from runner.data.npz import Arrays
+    from runner.data.arrays import Arrays
     from runner.recipe.types import Dataset
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from runner.base.values import Array
 from runner.data import read_arrays, read_text
-from runner.data.npz import Arrays
+from runner.data.arrays import Arrays
 from runner.data.pieces import text_pieces
 from runner.data.tokens import Tokenizer, Window, context, passage
 from runner.metrics.causal import refuse_not_causal

@@ -11,7 +11,7 @@ import numpy as np
 
 from runner.base.progress import Progress
 from runner.base.values import Array
-from runner.data.npz import Arrays
+from runner.data.arrays import Arrays
 from runner.data.pieces import piece_feed
 from runner.data.tokens import Passage
 from runner.errors import SourceError

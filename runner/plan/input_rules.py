@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from runner import data
 from runner.data.npy import Header
-from runner.data.npz import array_headers
 from runner.errors import Problem
 from runner.model.inputs import (
     Input,
@@ -106,8 +106,8 @@ def _dataset(recipe: Recipe, dataset: Dataset, steps: InputSteps, layout: str | 
 def _arrays(recipe: Recipe, datasets: Sequence[Dataset], inputs: Sequence[Input]) -> Iterator[Problem]:
     """Arrays of another shape or type than the inputs take in the end."""
     steps = {id(named(name, inputs)): steps for name, steps in recipe.conversion.preprocess.items()}
-    for dataset in (one for one in datasets if one.format == "npz"):
-        headers = array_headers(dataset)
+    for dataset in (one for one in datasets if one.format in ("npz", "npy")):
+        headers = data.reader(dataset).array_headers(dataset)
         for name, array in dataset.inputs.items():
             one = inputs[0] if not name and len(inputs) == 1 else named(name, inputs)
             if one and (what := _unfit(dataset, headers[array], one, steps.get(id(one), InputSteps()))):

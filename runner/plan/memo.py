@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner import data, sources
+from runner.data import digests
 from runner.recipe.types import Dataset, ModelSource
 from runner.sources import Located
 from runner.store import Store
@@ -39,9 +40,11 @@ class Memo:
         Raises:
             SourceError: it can't be read, or doesn't hold what it should.
         """
-        if repr(dataset) not in self._checked:
-            data.check(dataset)
-            self._checked.add(repr(dataset))
+        key = repr(dataset)
+        if key not in self._checked:
+            memory = self.store.digest_memory(f"check {key}")
+            digests.remembered(dataset, memory, _checked)
+            self._checked.add(key)
 
     def digest(self, dataset: Dataset) -> str:
         """The digest of a dataset.
@@ -51,10 +54,17 @@ class Memo:
         """
         key = repr(dataset)
         if key not in self._digests:
-            self._digests[key] = data.digest(dataset)
+            memory = self.store.digest_memory(f"dataset {key}")
+            self._digests[key] = digests.remembered(dataset, memory, data.digest)
         return self._digests[key]
 
     def same(self, stage: Stage) -> Stage:
         """The stage, or the one before it that is the same in all that a plan says of it."""
         known = self._stages.setdefault(stage.key, stage)
         return known if (known.label, known.section) == (stage.label, stage.section) else stage
+
+
+def _checked(dataset: Dataset) -> str:
+    """Check a dataset, so that this can be remembered."""
+    data.check(dataset)
+    return "right"

@@ -6,25 +6,22 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
-from fractions import Fraction
 from pathlib import Path
 
-from runner import embedded
 from runner.base.paths import expanded
-from runner.base.values import listing, made, mapping, numeric, plain, section, text, whole
+from runner.base.values import listing, made, mapping, plain, section, text, whole
 from runner.recipe.accuracy import CONVERTED, RUNTIME, accuracy_of
+from runner.recipe.build_dataset import as_list as as_list
+from runner.recipe.build_dataset import dataset as dataset
 from runner.recipe.companions import COMPANIONS, companion
 from runner.recipe.conversion import Conversion, conversion_of
-from runner.recipe.datasets import SHORT
 from runner.recipe.judge import legacy
 from runner.recipe.origins import KeyPath, Origins, dotted, nearest
 from runner.recipe.types import (
     AccuracyControl,
-    Dataset,
     IgnoredScope,
     InputInfo,
     ModelSource,
-    Preprocess,
     Quantization,
     Recipe,
     WeightCompression,
@@ -105,11 +102,6 @@ def absolute(path: str, at: KeyPath, origins: Origins) -> Path:
     return home if str(home).startswith("~") else Path(os.path.normpath(start / home))
 
 
-def as_list(value: object) -> list[object]:
-    """One, several or none, as a list."""
-    return [] if value is None else list(value) if isinstance(value, list) else [value]
-
-
 def steps_of(config: Mapping[str, object]) -> list[tuple[KeyPath, object]]:
     """The steps of `compression` with their key paths."""
     steps = config.get("compression")
@@ -128,29 +120,6 @@ def parts_of(config: Mapping[str, object]) -> list[tuple[KeyPath, Mapping[str, o
 def filled(step: object) -> dict[str, object]:
     """The settings of a part with its algorithm, which need not be stated for weights."""
     return {"algorithm": "weight_compression", **mapping(step)}
-
-
-def dataset(name: str, data: Mapping[str, object]) -> Dataset:
-    """A dataset; the suffix of its file tells the format."""
-    path = embedded.DATASETS[text(data["id"])] if data["source"] == "embedded" else Path(text(data["path"]))
-    stated = {key: data[key] for key in ("source", "id") if key in data}
-    short = {role: data[key] for key, role in SHORT.items() if key in data}
-    inputs = data.get("inputs")
-    made_of = {
-        "name": name,
-        "path": path,
-        "format": path.suffix.removeprefix("."),
-        "columns": {**short, **section(data, "columns")},
-        "inputs": {"": inputs} if isinstance(inputs, str) else dict(section(data, "inputs")),
-        "limit": _integer(data.get("limit")),
-        "preprocess": _preprocess(mapping(data["preprocess"])) if "preprocess" in data else None,
-    }
-    return made(Dataset, {**made_of, **stated})
-
-
-def _integer(value: object) -> int | None:
-    """A whole number that YAML may hold as 128.0."""
-    return None if value is None else whole(value)
 
 
 def model_source(data: Mapping[str, object]) -> ModelSource:
@@ -176,18 +145,6 @@ def _example(name: str, data: Mapping[str, object]) -> Example:
     """An input of forward(); a size of -1 or `?` is open."""
     shape = tuple(None if size in (-1, "?") else whole(size) for size in listing(data["shape"]))
     return Example(name, shape, text(data.get("type", "f32")))
-
-
-def _preprocess(data: Mapping[str, object]) -> Preprocess:
-    stored, _, wanted = text(data["layout"]).partition("->") if "layout" in data else ("", "", "")
-    scale = data.get("scale", 1)
-    return Preprocess(
-        scale=float(Fraction(scale if isinstance(scale, str) else numeric(scale))),
-        mean=tuple(float(numeric(value)) for value in as_list(data.get("mean"))),
-        std=tuple(float(numeric(value)) for value in as_list(data.get("std"))),
-        layout=(stored, wanted) if wanted else None,
-        dtype=text(data.get("dtype", "float32")),
-    )
 
 
 def _input(data: Mapping[str, object]) -> InputInfo:

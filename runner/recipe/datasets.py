@@ -44,11 +44,12 @@ def narrowed(dataset: Dataset, wanted: Iterable[str], *, inputs: bool = True) ->
 
 
 def calibrating(dataset: Dataset, *, images: bool = False) -> Dataset:
-    """What calibration reads of a dataset: text, with `images` where it is of both, or else pairs, or arrays alone."""
+    """What calibration reads: text, with `images` where the dataset has both, or pairs, images, sounds, arrays."""
     given = kinds(dataset)
     if images and "images" in given:
         return narrowed(dataset, ("images",))
-    return narrowed(dataset, ("text",) if "text" in given else ("pairs",))
+    first = next((kind for kind in ("text", "pairs", "image", "audio") if kind in given), "arrays")
+    return narrowed(dataset, (first,))
 
 
 def _shape(dataset: Dataset) -> str:

@@ -35,7 +35,7 @@ accuracy:
 DIALOGUE = """
 model: {source: embedded, id: dialogpt-mini}
 datasets:
-  questions: {source: file, path: questions.csv, prompt: prompt, reply: reply, limit: 20}
+  questions: {source: file, path: questions.psv, prompt: prompt, reply: reply, limit: 20}
 compression: {algorithm: weight_compression, mode: int8_asym}
 accuracy: {checks: [{metric: shared_words, dataset: questions, max_new_tokens: 16, min: 0.5}]}
 """
@@ -64,8 +64,8 @@ def project(tmp_path: Path) -> Path:
     np.savez(tmp_path / "classifier.npz", weights=weights, bias=np.zeros(10, np.float32))
     np.savez(tmp_path / "rows.npz", values=values, labels=order[np.arange(200), rng.integers(0, 3, 200)])
     rows = [json.loads(line) for line in DATASETS["dialogue-eval"].read_text().splitlines()[:30]]
-    questions = [f'"{row["prompt"]}","{row["reply"]}"' for row in rows]
-    (tmp_path / "questions.csv").write_text("prompt,reply\n" + "\n".join(questions) + "\n")
+    questions = [f'"{row["prompt"]}"|"{row["reply"]}"' for row in rows]
+    (tmp_path / "questions.psv").write_text("prompt|reply\n" + "\n".join(questions) + "\n")
     (tmp_path / "linear.yaml").write_text(LINEAR)
     (tmp_path / "dialogue.yaml").write_text(DIALOGUE)
     return tmp_path
@@ -92,11 +92,11 @@ def test_its_keys_validate_and_are_explained(run: Callable[..., Any], project: P
     assert "top5_accuracy" in run("explain", "accuracy.checks.metric").stdout
     assert "How many classes count" in run("explain", "accuracy.checks.k").stdout
     assert "row-classification" in run("explain", "model.task").stdout
-    assert "linear" in run("explain", "model.source").stdout and "csv" in run("explain", "datasets.NAME.path").stdout
+    assert "linear" in run("explain", "model.source").stdout and "psv" in run("explain", "datasets.NAME.path").stdout
     environment = {**os.environ, "PYTHONPATH": str(site)}
     page = [sys.executable, "-m", "runner.report.reference_page"]
     text = subprocess.run(page, capture_output=True, text=True, check=True, env=environment).stdout
-    assert "accuracy.checks.k" in text and "shared_words" in text and ".csv" in text
+    assert "accuracy.checks.k" in text and "shared_words" in text and ".psv" in text
 
 
 def test_it_gates_and_its_version_stands_in_key_and_manifest(
@@ -143,8 +143,8 @@ def test_its_rows_feed_text_and_its_metric_reads_replies(run: Callable[..., Any]
     (check,) = found["checks"]
     assert 0.5 <= check["value"] <= 1 and check["values"].keys() == {"shared_words"}
     assert found["libraries"][NAME] == "1.2.3"
-    (project / "questions.csv").write_text('prompt,reply\n"never ends\n')
-    assert "questions.csv, row" in run("plan", "dialogue.yaml", code=4).stderr
+    (project / "questions.psv").write_text('prompt|reply\n"never ends\n')
+    assert "questions.psv, row" in run("plan", "dialogue.yaml", code=4).stderr
 
 
 def test_a_package_that_is_broken_is_named(run: Callable[..., Any], site: Path, tmp_path: Path) -> None:

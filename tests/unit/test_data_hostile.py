@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from runner import data
-from runner.data.npz import Arrays
+from runner.data.arrays import Arrays
 from runner.errors import SourceError
 from runner.metrics import exact_match
 from runner.model.feed import Port, array_feed

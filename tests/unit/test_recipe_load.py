@@ -25,6 +25,7 @@ from runner.recipe.load import judge
 from runner.recipe.origins import Origin
 from runner.recipe.read import documents, search
 from runner.recipe.types import IgnoredScope, ModelSource, Preprocess, Quantization, WeightCompression
+from runner.registry.formats import FORMATS
 from runner.registry.gates import GateKind
 from runner.registry.metrics import FAMILIES, METRICS
 from runner.registry.sources import SOURCES
@@ -203,7 +204,10 @@ def _plain_entries(schema: Any) -> Iterator[dict[str, Any]]:
 def test_enums_equal_the_registries() -> None:
     check = load_schema("accuracy.schema.json")["$defs"]["check"]
     assert set(check["properties"]["metric"]["enum"]) == set(METRICS)
-    assert set(load_schema("dataset.schema.json")["properties"]["id"]["enum"]) == set(embedded.DATASETS)
+    of_data = load_schema("dataset.schema.json")
+    ids = [rule["then"]["properties"].get("id", {}).get("enum") for rule in of_data["allOf"]]
+    assert set(embedded.DATASETS) in [set(one or ()) for one in ids]
+    assert set(of_data["properties"]["format"]["enum"]) == set(FORMATS)
     assert set(load_schema("model.schema.json")["properties"]["source"]["enum"]) == set(SOURCES)
     (embedded_id,) = [
         rule["then"]["properties"]["id"]["enum"]

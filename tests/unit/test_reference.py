@@ -90,7 +90,7 @@ def test_algorithms_have_meanings_of_their_own() -> None:
         ("model.task", None, "only where `source` is `huggingface`, `local` or `embedded`"),
         ("model.path", None, "not where `source` is `huggingface`: a hub model has no path"),
         ("datasets.NAME.prompt", None, "needs `reply`"),
-        ("datasets.NAME.preprocess", None, "only for arrays (npz)"),
+        ("datasets.NAME.inputs", None, "only for arrays (npy, npz)"),
         ("accuracy.checks.max", None, "one of `max`, `min`, `max_drop` or `max_relative_increase` is required"),
         ("accuracy.checks.max_drop", None, "only where `metric` is `accuracy`, `perplexity` or `exact_match`"),
         ("accuracy.checks.metric", None, "needs an npz file with `labels`, for accuracy"),

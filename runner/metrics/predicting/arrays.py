@@ -14,7 +14,7 @@ from runner.model.runtime import Compiled, compile_folder
 
 if TYPE_CHECKING:
     from runner.base.values import Array
-    from runner.data.npz import Arrays
+    from runner.data.arrays import Arrays
 
 
 def predict(asked: Asked) -> Given:

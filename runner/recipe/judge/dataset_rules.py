@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Collection, Iterator, Mapping
 
 from runner.base.values import mapping, section, text
@@ -9,6 +10,8 @@ from runner.recipe import build
 from runner.recipe.datasets import SHORT
 from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import KeyPath
+from runner.recipe.types import Dataset
+from runner.registry.formats import FORMATS
 
 
 def check(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[Finding]:
@@ -19,8 +22,10 @@ def check(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[Fi
         if not isinstance(dataset, dict) or any(known[:2] == at for known in bad):
             continue
         yield from _columns((*at, "columns"), dataset)
+        yield from _packages(at, build.dataset(str(name), dataset))
         if "preprocess" in dataset:
             yield from _preprocessing((*at, "preprocess"), mapping(dataset["preprocess"]))
+            yield from _pictured((*at, "preprocess"), build.dataset(str(name), dataset))
 
 
 def _columns(at: KeyPath, dataset: Mapping[str, object]) -> Iterator[Finding]:
@@ -41,3 +46,34 @@ def _preprocessing(at: KeyPath, steps: Mapping[str, object]) -> Iterator[Finding
             yield Finding((*at, key), "several values need a layout with an axis C", "such as NHWC->NCHW")
     if 0 in build.as_list(steps.get("std")):
         yield Finding((*at, "std"), "0 can't be divided by")
+
+
+_NEEDED = {"image": ("PIL", "pillow", "images"), "audio": ("soundfile", "soundfile", "audio")}
+"""Role -> the module that reads it, its package, and the extra of ovrun that brings it."""
+
+
+def _packages(at: KeyPath, dataset: Dataset) -> Iterator[Finding]:
+    """What reads the dataset is installed."""
+    declared = FORMATS[dataset.format]
+    arrays = declared.shape == "arrays"
+    needed = [(declared.package, declared.package, declared.extra)] if declared.package else []
+    needed += [] if arrays else [_NEEDED[role] for role in _NEEDED if role in dataset.columns]
+    for module, package, extra in needed:
+        if not importlib.util.find_spec(module):
+            yield Finding(
+                at, f"it is read with the package {package}, which is not installed", f"pip install 'ovrun[{extra}]'"
+            )
+
+
+def _pictured(at: KeyPath, dataset: Dataset) -> Iterator[Finding]:
+    """Images are resized, cropped and colored; rows without images have nothing to preprocess."""
+    steps, shape = dataset.preprocess, FORMATS[dataset.format].shape
+    if shape == "rows" and "image" not in dataset.columns:
+        yield Finding(at, "it is of images and of arrays, and no column of the dataset holds images")
+    for key in ("resize", "crop", "color", "resample"):
+        if shape == "arrays" and getattr(steps, key):
+            yield Finding((*at, key), "it is of images, and the dataset holds arrays")
+    if steps and steps.resample and not steps.resize:
+        yield Finding((*at, "resample"), "it is how `resize` is done, and nothing is resized", "remove it")
+    if steps and shape == "rows" and steps.layout and sorted(steps.layout[0]) != ["C", "H", "W"]:
+        yield Finding((*at, "layout"), "an image has the layout HWC", "such as HWC->CHW")

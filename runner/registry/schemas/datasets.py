@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from runner import embedded
 from runner.base.values import Schema
-from runner.registry.formats import KEYS, DataFormat
+from runner.registry.formats import KEYS, OF_HUB, DataFormat
 from runner.registry.words import listed
 
 Formats = Iterable[DataFormat]
@@ -16,26 +16,40 @@ _NO_COLUMN = (
     "names no column; give `column` for text, `prompt` and `reply` for questions with known answers, "
     "or `columns` for any roles"
 )
-_COLUMNS = "columns"
-"""Of rows and of arrays alike: role -> column or array."""
+_SUFFIX = "Its suffix tells the format, unless `format` does"
+_COLUMNS = ("columns", "labels", "preprocess")
+"""Of rows and of arrays alike."""
 
 
 def dataset(schema: Schema, formats: Formats) -> Schema:
     """The schema of a dataset for these formats."""
     formats = list(formats)
-    suffixes = listed([f".{one.name}" for one in formats], "or")
+    suffixes = listed([f".{one.name}" for one in formats if not one.folder], "or")
     path = schema["properties"]["path"] | {
-        "description": f"The file; relative to the file that states it. Its suffix tells the format: {suffixes}.",
-        "pattern": _pattern(formats),
-        "x-allowed": f"a file that ends in {suffixes}",
+        "description": f"The file, or the folder; relative to the file that states it. {_SUFFIX}: {suffixes}.",
+    }
+    kind = schema["properties"]["format"] | {
+        "description": "What the file or folder is, where its suffix doesn't tell. "
+        + " ".join(f"{one.name}: {one.help}." for one in formats),
+        "enum": [one.name for one in formats],
     }
     source = schema["properties"]["source"]
-    told = f"file: a {listed([one.name for one in formats], 'or')} file. embedded: data that travel with ovrun."
-    properties = schema["properties"] | {"path": path, "source": source | {"description": told}}
+    told = "file: a file or a folder. embedded: data that travel with ovrun. huggingface: a dataset of the hub."
+    properties = schema["properties"] | {"path": path, "format": kind, "source": source | {"description": told}}
     complete = schema["$defs"]["complete"]
     needed = complete | {"allOf": [*_kept(complete), *_needed(formats)]}
     definitions = schema["$defs"] | {"complete": needed} | dict(_refusals(formats))
-    return schema | {"properties": properties, "allOf": [*_kept(schema), *_useless(formats)], "$defs": definitions}
+    rules = [*_kept(schema), _suffixed(formats, suffixes), *_useless(formats)]
+    return schema | {"properties": properties, "allOf": rules, "$defs": definitions}
+
+
+def _suffixed(formats: Formats, suffixes: str) -> Schema:
+    """A file without a stated format has a suffix that tells it."""
+    folders = listed([one.name for one in formats if one.folder], "or")
+    allowed = f"a file that ends in {suffixes}" + (f"; of a folder, `format` says {folders}" if folders else "")
+    path = {"pattern": _pattern(formats), "x-allowed": allowed}
+    unsaid = {"properties": {"source": {"const": "file"}}, "required": ["source"], "not": {"required": ["format"]}}
+    return {"$comment": _MADE, "if": unsaid, "then": {"properties": {"path": path}}}
 
 
 def _kept(schema: Schema) -> list[Schema]:
@@ -44,15 +58,22 @@ def _kept(schema: Schema) -> list[Schema]:
 
 
 def _pattern(formats: Formats) -> str:
-    return rf"\.({'|'.join(one.name for one in formats)})$"
+    return rf"\.({'|'.join(one.name for one in formats if not one.folder)})$"
 
 
 def _of(formats: Formats) -> Schema:
     """A dataset of one of these formats."""
     ids = [name for name, path in embedded.DATASETS.items() if path.suffix in {f".{one.name}" for one in formats}]
-    by_path = {"properties": {"path": {"type": "string", "pattern": _pattern(formats)}}, "required": ["path"]}
+    by_path = {
+        "properties": {"path": {"type": "string", "pattern": _pattern(formats)}},
+        "required": ["path"],
+        "not": {"required": ["format"]},
+    }
     by_id = {"properties": {"id": {"enum": ids}}, "required": ["id"]}
-    return {"anyOf": [by_path, by_id]} if ids else by_path
+    stated = {"properties": {"format": {"enum": [one.name for one in formats]}}, "required": ["format"]}
+    hub = {"properties": {"source": {"const": "huggingface"}}, "required": ["source"]}
+    of_hub = [hub] if any(one.name == OF_HUB for one in formats) else []
+    return {"anyOf": [by_path, stated, *([by_id] if ids else []), *of_hub]}
 
 
 def _shapes(formats: Formats) -> Iterator[tuple[str, list[DataFormat], list[DataFormat]]]:
@@ -66,7 +87,10 @@ def _useless(formats: Formats) -> Iterator[Schema]:
     """Keys that a format has no use for."""
     texts = [one for one in formats if one.shape == "text"]
     refused = {"not": {}, "errorMessage": "a text has no columns"}
-    yield {"$comment": _MADE, "if": _of(texts), "then": {"properties": {_COLUMNS: refused}}}
+    yield {"$comment": _MADE, "if": _of(texts), "then": {"properties": dict.fromkeys(_COLUMNS, refused)}}
+    whole = [one for one in formats if not one.splits]
+    unsplit = {"not": {}, "errorMessage": f"only for {listed([one.name for one in formats if one.splits], 'and')}"}
+    yield {"$comment": _MADE, "if": _of(whole), "then": {"properties": {"split": unsplit}}}
     for shape, _, others in _shapes(formats):
         keys = {key: {"$ref": f"#/$defs/{shape}_only"} for key in KEYS[shape]}  # type: ignore[index]
         yield {"$comment": _MADE, "if": _of(others), "then": {"properties": keys}}
@@ -74,13 +98,15 @@ def _useless(formats: Formats) -> Iterator[Schema]:
 
 def _refusals(formats: Formats) -> Iterator[tuple[str, Schema]]:
     for shape, own, _ in _shapes(formats):
-        names = ", ".join(one.name for one in own)
+        names = ", ".join(sorted(one.name for one in own if not one.folder))
         yield f"{shape}_only", {"not": {}, "errorMessage": f"only for {shape} ({names})"}
 
 
 def _needed(formats: Formats) -> Iterator[Schema]:
     """Keys without which a format gives nothing."""
-    for shape, own, _ in _shapes(formats):
-        named = [_COLUMNS, *(key for key in KEYS["rows"] if key != "image")]
-        columns = {"anyOf": [{"required": [key]} for key in named], "errorMessage": _NO_COLUMN}
-        yield {"$comment": _MADE, "if": _of(own), "then": columns if shape == "rows" else {"required": ["inputs"]}}
+    rows = [one for one in formats if one.shape == "rows" and not one.roles]
+    named = [*_COLUMNS[:2], *(key for key in KEYS["rows"] if key != "image")]
+    columns = {"anyOf": [{"required": [key]} for key in named], "errorMessage": _NO_COLUMN}
+    yield {"$comment": _MADE, "if": _of(rows), "then": columns}
+    arrays = [one for one in formats if one.shape == "arrays" and one.name != "npy"]
+    yield {"$comment": _MADE, "if": _of(arrays), "then": {"required": ["inputs"]}}

@@ -1,4 +1,4 @@
-"""Comma-separated values: a first line of names, then a row a line."""
+"""Values with bars between them: a first line of names, then a row a line."""
 
 import csv
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from pathlib import Path
 from runner.registry.formats import row_format
 
 
-@row_format("csv", help="comma-separated values with a line of names")
-def csv_rows(path: Path) -> Iterator[dict[str, str]]:
+@row_format("psv", help="values with bars between them, after a line of names")
+def piped_rows(path: Path) -> Iterator[dict[str, str]]:
     """Each row by the names of the first line."""
     with path.open(encoding="utf-8", newline="") as file:
         try:
-            yield from csv.DictReader(file, strict=True)
+            yield from csv.DictReader(file, delimiter="|", strict=True)
         except csv.Error as error:
             raise ValueError(str(error)) from error
