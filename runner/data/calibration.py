@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from runner.recipe.types import Dataset
 
 _DEFAULT_LENGTH = 128
+_PROCESSED, _WORDS = frozenset({"image", "audio"}), frozenset({"text", "pairs"})
+"""Roles that need a processor, and those that need a tokenizer alone."""
 
 
 def calibration_items(
@@ -26,9 +28,9 @@ def calibration_items(
     """Input sets by input name, for all inputs that the model has, of batch 1 or the model's fixed batch.
 
     Args:
-        dataset: a text for a language model, arrays for any other.
+        dataset: a text for a language model, images or sounds for what has a processor of them, arrays for any other.
         model: the `ov.Model` to calibrate.
-        folder: the model's folder, where its tokenizer is.
+        folder: the model's folder, where its tokenizer and its processors are.
         subset_size: how many items at most; of more, a sample drawn with `seed`, in the dataset's order.
         seed: of the draw; equal seeds give equal items.
         sequence_length: tokens an item; by default 128, or the model's positions if fewer.
@@ -37,8 +39,11 @@ def calibration_items(
         SourceError: the dataset can't feed the model, or can't be read.
     """
     inputs = ports(model)
-    if "arrays" in kinds(dataset):
+    given = kinds(dataset)
+    if "arrays" in given:
         return _array_items(dataset, inputs, subset_size, seed)
+    if (given & _PROCESSED and given.isdisjoint(_WORDS)) or (_looks(inputs) and "images" in given):
+        return _fed_items(dataset, inputs, folder, subset_size, seed)
     check_takes_text(inputs, dataset.name)
     return _text_items(dataset, inputs, Tokenizer(folder), subset_size, seed, sequence_length)
 
@@ -52,6 +57,22 @@ def _array_items(dataset: Dataset, inputs: tuple[Port, ...], subset_size: int, s
         raise SourceError(message)
     chosen = draw(len(arrays) // size, subset_size, seed)
     return [array_feed(bound, arrays.batch(index * size, (index + 1) * size), dataset.name) for index in chosen]
+
+
+def _looks(inputs: tuple[Port, ...]) -> bool:
+    """Whether images feed this model, and texts too."""
+    names = {port.name for port in inputs}
+    return {"pixel_values", "input_ids"} <= names
+
+
+def _fed_items(dataset: Dataset, inputs: tuple[Port, ...], folder: Path, subset_size: int, seed: int) -> list[Feed]:
+    """Rows by the model's own processors, as in the stage `predict`; those that are not drawn are not decoded."""
+    from runner.data import table
+    from runner.data.feeding import feeder
+
+    feeds = feeder(folder, inputs, kinds(dataset))
+    chosen = set(draw(table.count(dataset), subset_size, seed))
+    return [feeds.feed(row) for index, row in enumerate(table.rows(dataset)) if index in chosen]
 
 
 def _text_items(

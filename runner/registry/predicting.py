@@ -65,6 +65,18 @@ CHOICES = tuple(
 )
 """How likely each of several choices is to follow a prompt."""
 
+DESCRIPTIONS = tuple(
+    Predicts(
+        "texts",
+        ("image", asks),
+        module="runner.metrics.predicting.described",
+        settings=REPLIES.settings,
+        libraries=(*_GENAI, "numpy", "pillow"),
+    )
+    for asks in ("prompt", "text")
+)
+"""Greedy replies about images by OpenVINO GenAI."""
+
 
 def written(*roles: str, libraries: tuple[str, ...] = ()) -> Predicts:
     """Greedy replies by a class of Optimum Intel."""

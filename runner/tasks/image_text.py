@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.registry.predicting import DESCRIPTIONS
 from runner.registry.tasks import WRITING, TaskFamily, Used
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ IMAGE_TEXT_TO_TEXT = TaskFamily(
     "a text is written about images and a question: LLaVA, LLaVA-NeXT, Gemma 3, Gemma 4",
     use=_use,
     gives="text",
+    predicts=DESCRIPTIONS,
     architectures=tuple(f"{name}ForConditionalGeneration" for name in ("Llava", "LlavaNext", "Gemma3", "Gemma4")),
     parts={
         "language_model": "writes the text, token by token",

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runner.data.calibration import calibration_items, draw
 from runner.errors import SourceError
 from tests.predictions import kept, rows
-from tests.readers import SIZE, VOCABULARY, hidden, reader, tokenizer, weights
+from tests.readers import SIZE, VOCABULARY, hidden, looker, reader, tokenizer, weights
 
 WORDS = [["ab", "c!", "de"], ["", "ab" * 20, "b"], ["a"] * 30, ["x"]]
 LABELS = {"id2label": {"0": "O", "1": "B-X", "2": "I-X"}}
@@ -123,3 +124,23 @@ def test_a_question_without_room_for_the_text_is_refused(tmp_path: Path) -> None
     data = rows(tmp_path / "a.jsonl", [{"question": "a b c " * 9, "context": "d e"}], ["question", "context"])
     with pytest.raises(SourceError, match=r"a\.jsonl:1: its tokenizer fails, such as over a question of 12 tokens"):
         kept(tmp_path / "model", "question-answering", "spans", data, tmp_path / "out")
+
+
+def test_images_calibrate_as_they_are_predicted_from(tmp_path: Path) -> None:
+    import openvino as ov
+    from PIL import Image
+
+    looker(tmp_path / "model")
+    random = np.random.default_rng(0)
+    for number in range(5):
+        Image.fromarray(random.integers(0, 256, (9, 9, 3), dtype=np.uint8)).save(tmp_path / f"{number}.png")
+    lines = [{"image": f"{number}.png"} for number in range(5)]
+    data = rows(tmp_path / "a.jsonl", lines, ["image"])
+    model = ov.Core().read_model(tmp_path / "model" / "openvino_model.xml")
+    items = calibration_items(data, model, tmp_path / "model", 3, 0)
+    chosen = draw(5, 3, 0)
+    assert len(items) == 3 != chosen[-1] + 1
+    found = kept(tmp_path / "model", "image-classification", "class scores", data, tmp_path / "out")
+    compiled = ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    for index, item in zip(chosen, items, strict=True):
+        np.testing.assert_allclose(compiled(item)[0][0], found.values[index], rtol=1e-5)

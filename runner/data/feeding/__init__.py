@@ -42,6 +42,10 @@ def feeder(folder: Path, inputs: Iterable[Port], roles: Collection[str]) -> Feed
     if "image" in roles:
         from runner.data.feeding.pictures import Pictures
 
+        if "text" in roles and any(port.name == "input_ids" for port in ports):
+            from runner.data.feeding.captions import Captions
+
+            return Captions(folder, ports)
         return Pictures(folder, ports)
     if {"text", "tokens", "question", "context"} & set(roles):
         from runner.data.feeding.texts import Texts

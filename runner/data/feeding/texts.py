@@ -199,7 +199,9 @@ def most_tokens(folder: Path) -> int | None:
     if positions and config.get("model_type") in _OFFSET:
         positions -= 1 + _padding(config)
     sentences = fs.read_object(folder / "sentence_bert_config.json").get("max_seq_length")
-    return least([positions, own.get("model_max_length"), sentences])
+    part = config.get("text_config")
+    of_part = part.get("max_position_embeddings") if isinstance(part, Mapping) else None
+    return least([positions, own.get("model_max_length"), sentences, of_part])
 
 
 def _padding(config: Mapping[str, object]) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 import runner.base.files as fs
 from runner.data import table
 from runner.data.feeding.pictures import Pictures, picture
-from runner.data.feeding.texts import encoded, least, most_tokens
+from runner.data.feeding.texts import encoded, most_tokens
 from runner.data.tokens import Tokenizer
 from runner.errors import SourceError
 from runner.metrics.predicting import Asked, Batch, Given
@@ -90,7 +90,7 @@ class _Texts:
         folder = compiled.folder
         self.tokenizer = Tokenizer(folder)
         self.ports: tuple[Port, ...] = tuple(port for port in compiled.inputs if port.name in _TEXTS)
-        self.longest = least([most_tokens(folder), _positions(folder)])
+        self.longest = most_tokens(folder)
         padded = "siglip" in str(fs.read_object(folder / "config.json").get("model_type"))
         self.width = min(_PADDED, self.longest or _PADDED) if padded else 0
         self.named: Sequence[str] = ()
@@ -113,8 +113,3 @@ class _Texts:
             "attention_mask": filled([np.ones_like(one) for one in rows], 0),
         }
         return {port.name: made[port.name].astype(port.dtype) for port in self.ports}
-
-
-def _positions(folder: object) -> object:
-    text = fs.read_object(folder / "config.json").get("text_config")  # type: ignore[operator]
-    return text.get("max_position_embeddings") if isinstance(text, dict) else None

@@ -133,10 +133,10 @@ def _quantized_part(
 def _calibration(
     at: KeyPath, name: object, datasets: Mapping[str, object], bad: Collection[KeyPath]
 ) -> Iterator[Finding]:
-    """Calibration data feed the model: text or arrays."""
+    """Calibration data feed the model: text, arrays, images or sounds."""
     if not isinstance(name, str) or name not in datasets or not _ok(("datasets", name), bad):
         return
-    if {"text", "arrays"}.isdisjoint(kinds(build.dataset(name, mapping(datasets[name])))):
+    if {"text", "arrays", "image", "audio"}.isdisjoint(kinds(build.dataset(name, mapping(datasets[name])))):
         needed = " or ".join(givers(kind) for kind in ("text", "arrays"))
         what = f'"{name}" holds nothing that can calibrate a model'
         yield Finding((*at, "dataset"), what, f"needed: {needed}")
