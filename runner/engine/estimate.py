@@ -100,6 +100,8 @@ _LOADED = {
 """Exporter -> memory with all that it loads, of models of next to no weights that are compared with their originals."""
 _COMPARED = 5.7
 """Bytes for each weight of a comparison: a GPT-2 of 124 million took 1140 MB, stored in 16 bits as in 32."""
+_ITEM = 1 * _MB
+"""Bytes of a recorded item whose like was never seen: the embeddings of 250 tokens, each of 1000 numbers."""
 _OTHER = _Rule(100 * _MB, 4.0, 1.0, 2e-8)
 
 
@@ -123,6 +125,7 @@ class Costs:
             sizes.take(stage)
             reads, writes = sizes.reads[stage.key], sizes.writes[stage.key]
             cost = self.known.get(self._like(stage))
+            writes = writes or _recorded(stage, cost)
             if cost:
                 yield stage, Estimate(int(cost["memory"] * _MARGIN), cost["seconds"], writes, known=True)
             else:
@@ -136,6 +139,9 @@ class Costs:
         cost = self.known.setdefault(self._like(stage), {"memory": 0, "seconds": entry.record["seconds"]})
         cost["memory"] = max(cost["memory"], entry.record["peak_memory"])
         cost["seconds"] = round((cost["seconds"] + entry.record["seconds"]) / 2, 3)
+        items = mapping(entry.record.get("result", {})).get("items")
+        if stage.name == "record" and isinstance(items, int) and items:
+            cost["item"] = sum(file["size"] for file in entry.record["files"].values()) // items
 
     def save(self) -> None:
         """Write what was noted, for the runs to come; where that can't be, they estimate anew."""
@@ -179,6 +185,14 @@ def _compared(stage: Stage, weights: int) -> int:
     return base + int(_COMPARED * weights * held)
 
 
+def _recorded(stage: Stage, cost: Mapping[str, float] | None) -> int:
+    """Bytes of what a stage records; 0 for other stages."""
+    count = mapping(stage.document.get("params", {})).get("subset_size")
+    if stage.name != "record" or not isinstance(count, int):
+        return 0
+    return int(count * (cost or {}).get("item", _ITEM))
+
+
 def _rule(stage: Stage) -> _Rule:
     if stage.name == "verify":
         family = TASKS.get(str(mapping(stage.document.get("params", {})).get("family")))
@@ -190,11 +204,11 @@ def _rule(stage: Stage) -> _Rule:
 
 
 def _is_cost(value: object) -> bool:
-    """Whether a row of costs.json is one: bytes and seconds, of a size that can be."""
-    if not isinstance(value, dict) or value.keys() != {"memory", "seconds"}:
+    """Whether a row of costs.json is one: bytes, seconds and bytes of an item, of a size that can be."""
+    if not isinstance(value, dict) or value.keys() - {"item"} != {"memory", "seconds"}:
         return False
     numbers = [number for number in value.values() if isinstance(number, int | float) and not isinstance(number, bool)]
-    return len(numbers) == 2 and all(0 <= number < 1 << 60 for number in numbers)
+    return len(numbers) == len(value) and all(0 <= number < 1 << 60 for number in numbers)
 
 
 def _kind(value: Any) -> Any:

@@ -37,7 +37,7 @@ class Sizes:
             if key not in self.writes:
                 self._take_stored(key)
             weights = max(weights, self.weights[key], key=lambda one: one.count)
-        self.weights[stage.key] = weights
+        self.weights[stage.key] = weights.parted() if stage.name == "convert" else weights
         self.vocabularies[stage.key] = self._vocabulary(stage)
         self.reads[stage.key] = max([outside.stored, *(self.writes[key] for key in stage.after.values())])
         self.writes[stage.key] = self._stored(stage.key) or self._written(stage)

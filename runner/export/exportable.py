@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 
 _FILE = Path(__file__).with_name("exportable.json")
 _OPTIMUM = "optimum-intel"
+_UNGROUPED = ("phi",)
+"""Types whose caches Optimum takes to have a key and a value for each attention head."""
+_LOCAL = "the trace keeps the number of blocks into which its attention cuts a text, and texts have one length then"
+_OUTRIGHT = "OpenVINO can't compile what becomes of it"
+_NOT_HAD = {
+    **{("longt5", task): _LOCAL for task in ("feature-extraction", "text2text-generation")},
+    **{("mbart", task): _OUTRIGHT for task in ("question-answering", "text-classification")},
+}
+"""Type and task that Optimum Intel converts -> why the result is of no use."""
 DIRECT_TASKS = frozenset(
     {
         "feature-extraction",
@@ -69,7 +78,21 @@ def misfit(config: Mapping[str, object], task: str) -> Misfit | None:
     if tasks is None:
         return None if "auto_map" in config else unknown_type(kind)
     name = table["synonyms"].get(task, task)
-    return wrong_version(kind, *tasks[name]) if name in tasks else unknown_task(kind, name, tasks)
+    if name not in tasks:
+        return unknown_task(kind, name, tasks)
+    why = _NOT_HAD.get((kind, name.removesuffix("-with-past")))
+    if why:
+        return f"models of type {kind} are not had for it: {why}", "convert another model", None
+    return wrong_version(kind, *tasks[name]) or _grouped(kind, config)
+
+
+def _grouped(kind: str, config: Mapping[str, object]) -> Misfit | None:
+    """A model of a type that is converted without groups of attention heads alone."""
+    heads, shared = config.get("num_attention_heads"), config.get("num_key_value_heads")
+    if kind not in _UNGROUPED or shared in (None, heads):
+        return None
+    what = f"Optimum Intel converts models of type {kind} with as many key-value heads as attention heads alone"
+    return f"{what}, and this one has {shared} and {heads}", "convert another model", None
 
 
 def unknown_type(kind: str) -> Misfit:

@@ -15,11 +15,13 @@ TYPES = {
     "yolos": "object-detection",
 }
 """Model type -> its task."""
+_STILL = {"mobilevit": ("feature-extraction", "image-classification", "image-segmentation")}
+"""Model type -> the tasks for which Optimum leaves the size of images open, and a trace keeps one."""
 
 
 def converts(model_type: str, task: str) -> bool:
     """Whether ovrun, and not Optimum, knows the inputs of such a model for a task by Optimum's name."""
-    return TYPES.get(model_type) == task
+    return TYPES.get(model_type) == task or task in _STILL.get(model_type, ())
 
 
 def without_timm(config: Mapping[str, object]) -> tuple[str, str] | None:

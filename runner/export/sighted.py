@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runner.base.keys import version_of
 from runner.export import of_timm
 
 TASK = "image-text-to-text"
+PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+"""Files that say how images become inputs; either will do."""
 HAD = {"llava": "LLaVA", "llava_next": "LLaVA-NeXT", "gemma3": "Gemma 3", "gemma4": "Gemma 4"}
 """Model type -> what it is called: those whose parts are known, and that were held against PyTorch."""
 OWN_CODE = ("maira2",)
@@ -34,6 +37,23 @@ def misfit(config: Mapping[str, object]) -> tuple[str, str] | None:
         return of_timm.absent("its images are read by")
     what, allowed = _NOT_HAD.get(str(kind), ("", ""))
     return (f"a model of type {kind}: {what}", allowed) if what else None
+
+
+def unread(config: Mapping[str, object], processors: Mapping[str, Mapping[str, object]]) -> str | None:
+    """Why transformers can't load the processor of an architecture here.
+
+    Args:
+        config: the model's config.json.
+        processors: name of a file -> its content, of those of the processor; none if nobody knows yet.
+    """
+    if config.get("model_type") != "gemma4":
+        return None
+    hears = any(key in said for said in processors.values() for key in ("feature_extractor", "feature_extractor_type"))
+    if processors and not hears:
+        return "it has no word of a feature extractor, without which transformers loads none of a Gemma 4"
+    if version_of("torchvision") == "absent":
+        return "transformers loads that of a Gemma 4 with the package torchvision alone, which is not installed"
+    return None
 
 
 def told(kind: str) -> str:

@@ -39,10 +39,19 @@ def load_preprocessors(request: Request) -> list[object]:
         from optimum.utils.save_utils import maybe_load_preprocessors
 
         loaded: list[object] = maybe_load_preprocessors(request.source, trust_remote_code=request.trust_remote_code)
-        return loaded
+        return (
+            loaded if _any_file(request.source, _TOKENIZER_FILES) else [one for one in loaded if _is_no_tokenizer(one)]
+        )
     if _any_file(request.source, _TOKENIZER_FILES):
         return [_load_tokenizer(request)]
     return []
+
+
+def _is_no_tokenizer(preprocessor: object) -> bool:
+    """Whether it is no tokenizer: one of bytes, such as Perceiver's, is made of nothing, for images too."""
+    from transformers import PreTrainedTokenizerBase
+
+    return not isinstance(preprocessor, PreTrainedTokenizerBase)
 
 
 def refuse_unread(request: Request) -> None:

@@ -87,7 +87,7 @@ def _values(port: Port, shape: tuple[int, ...], config: Mapping[str, object], dr
     import numpy as np
 
     if port.name in _TEXT:
-        return drawn.integers(0, _vocabulary(config), shape).astype(port.dtype)
+        return _ended(drawn.integers(0, _vocabulary(config), shape), config).astype(port.dtype)
     if port.name.endswith(("attention_mask", "pixel_mask")):
         return np.ones(shape, port.dtype)
     if port.name == "position_ids":
@@ -97,6 +97,18 @@ def _values(port: Port, shape: tuple[int, ...], config: Mapping[str, object], dr
     if port.dtype.kind == "f":
         return drawn.standard_normal(shape).astype(port.dtype)
     return np.zeros(shape, port.dtype)
+
+
+def _ended(ids: Array, config: Mapping[str, object]) -> Array:
+    """Texts that end with the token for that, which stands nowhere else in them: BART looks for it."""
+    import numpy as np
+
+    end = config.get("eos_token_id")
+    if not isinstance(end, int) or not 0 <= end < _vocabulary(config):
+        return ids
+    ids = np.where(ids == end, end - 1 if end else 1, ids)
+    ids[..., -1] = end
+    return ids
 
 
 def _vocabulary(config: Mapping[str, object]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from runner.model.safetensors import shapes
 
 _EMBEDDING = re.compile(r"embed|wte|wpe|shared\.weight|lm_head|codebook")
 """In the names of embeddings and last layers."""
+_SHARED, _HALVES = "shared.weight", ("encoder.", "decoder.")
+"""The name of what an encoder and a decoder both begin with ends so; theirs hold these."""
 _WIDE = (".onnx", ".onnx_data", ".tflite", ".pb", ".pdmodel", ".pdiparams", ".pt2", ".pt", ".pth")
 """Suffixes of files whose weights are float32 as a rule; of others they are taken to have 16 bits."""
 __all__ = ["Weights", "weights_of"]
@@ -31,12 +33,18 @@ class Weights:
         stored: their bytes in the files.
         embedded: how many are those of embeddings and last layers.
         largest: how many the largest matrix has; 0 where nobody knows.
+        shared: how many are stored once, and are in both an encoder and its decoder.
     """
 
     count: int = 0
     stored: int = 0
     embedded: int = 0
     largest: int = 0
+    shared: int = 0
+
+    def parted(self) -> Weights:
+        """Those of a model whose encoder and decoder are files of their own."""
+        return replace(self, count=self.count + self.shared, embedded=self.embedded + self.shared, shared=0)
 
 
 def weights_of(paths: Iterable[Path]) -> Weights:
@@ -47,6 +55,7 @@ def weights_of(paths: Iterable[Path]) -> Weights:
         sum(one.stored for one in found),
         sum(one.embedded for one in found),
         max((one.largest for one in found), default=0),
+        sum(one.shared for one in found),
     )
 
 
@@ -82,4 +91,6 @@ def _of_shapes(found: dict[str, list[int]], size: int) -> Weights:
     counts = {name: prod(shape) for name, shape in found.items()}
     matrices = {name: count for name, count in counts.items() if len(found[name]) > 1}
     embedded = sum(count for name, count in matrices.items() if _EMBEDDING.search(name))
-    return Weights(sum(counts.values()), size, embedded, max(matrices.values(), default=0))
+    halves = all(any(half in name for name in counts) for half in _HALVES)
+    shared = sum(count for name, count in matrices.items() if halves and name.endswith(_SHARED))
+    return Weights(sum(counts.values()), size, embedded, max(matrices.values(), default=0), shared)

@@ -23,6 +23,7 @@ from runner.plan.memo import Memo
 from runner.plan.model_rules import (
     check_against_config,
     no_adapter,
+    no_end,
     no_processor,
     no_tokenizer,
     no_vocoder,
@@ -30,7 +31,7 @@ from runner.plan.model_rules import (
     not_seen,
     quantized_before,
 )
-from runner.plan.part_rules import check_against_parts, unfed_parts, unknown_parts, with_state
+from runner.plan.part_rules import check_against_parts, unfed_parts, unknown_parts, unread_images, with_state
 from runner.plan.pipeline_rules import check_pipeline
 from runner.plan.types import Measurement, Plan, Stage
 from runner.recipe.accuracy import Check
@@ -132,6 +133,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
         problems += [*not_exportable(recipe, config, task), *quantized_before(recipe, config)]
         problems += not_seen(recipe, config, task)
         problems += [*no_processor(recipe, located.files, task), *no_tokenizer(recipe, located.files)]
+        problems += no_end(recipe, config, located.files, task)
     if config and task:
         named = located.files or (located.fetch.files if located.fetch else ())
         problems += no_vocoder(recipe, config, named, task)
@@ -141,6 +143,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
     if config and located.reader == pipeline.READER:
         problems += check_pipeline(recipe, config, task, located.files)
     if config:
+        problems += unread_images(recipe, config, located.files, task, parts)
         problems += [*check_against_config(recipe, config), *check_against_parts(recipe, task, parts)]
     problems += check_inputs(recipe, located, config, _used_datasets(recipe), parts)
     if problems:

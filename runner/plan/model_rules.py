@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import runner.base.files as fs
 from runner.base.keys import version_of
 from runner.base.values import whole
 from runner.errors import Problem
@@ -24,8 +25,12 @@ _SEES = "vision_embeddings"
 """The part that takes images, of a model that takes texts too."""
 _SOUNDS = "vocoder"
 """The part that gives sound, of a model that speaks."""
-_PROCESSOR = {"preprocessor_config.json", "processor_config.json"}
-"""Files that say how images become inputs; either will do."""
+_END = {
+    "generation_config.json": "eos_token_id",
+    "tokenizer_config.json": "eos_token",
+    "special_tokens_map.json": "eos_token",
+}
+"""File -> its key for the token that ends a text."""
 _APART = ("text-generation-with-past",)
 """The tasks of which OpenVINO GenAI loads a model with an adapter beside it."""
 _USUAL = (16, 32, 64, 128, 256)
@@ -99,8 +104,8 @@ def no_processor(recipe: Recipe, files: Collection[str], task: str) -> Iterator[
         files: names of those that are there; none if nobody knows yet.
         task: Optimum's name.
     """
-    if files and _SEES in family_of(task).parts and _PROCESSOR.isdisjoint(files):
-        what = f"nothing says how images become its inputs: it has neither {' nor '.join(sorted(_PROCESSOR))}"
+    if files and _SEES in family_of(task).parts and set(sighted.PROCESSORS).isdisjoint(files):
+        what = f"nothing says how images become its inputs: it has neither {' nor '.join(sighted.PROCESSORS)}"
         yield Problem(recipe.where("model"), "model", what, "put the files of its processor beside its config.json")
 
 
@@ -114,6 +119,25 @@ def no_tokenizer(recipe: Recipe, files: Mapping[str, Path]) -> Iterator[Problem]
         told = f"its tokenizer ({what}) is read with the package sentencepiece, which is not installed"
         allowed = f"{pieces.INSTALL}, or set conversion.tokenizer: false to go without"
         yield Problem(recipe.where("model"), "model", told, allowed)
+
+
+def no_end(recipe: Recipe, config: Mapping[str, object], files: Mapping[str, Path], task: str) -> Iterator[Problem]:
+    """A model that goes on with a text, and of which no file tells the token that ends one.
+
+    Args:
+        config: the model's config.json; one that has no word of it leaves it to its class.
+        files: name -> file; none if nobody knows yet.
+        task: Optimum's name.
+    """
+    if family_of(task).gives != "next tokens" or not recipe.conversion.tokenizer or not files:
+        return
+    if "eos_token_id" not in config or config["eos_token_id"] is not None:
+        return
+    told = (fs.read_object(files[name]).get(key) for name, key in _END.items() if name in files)
+    if not any(one is not None for one in told):
+        what = "no file tells the token that ends a text, without which OpenVINO GenAI generates none"
+        allowed = "set eos_token_id in config.json, or conversion.tokenizer: false to go without OpenVINO GenAI"
+        yield Problem(recipe.where("model"), "model", what, allowed)
 
 
 def no_vocoder(recipe: Recipe, config: Mapping[str, object], files: Collection[str], task: str) -> Iterator[Problem]:

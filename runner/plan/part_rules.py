@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 
+import runner.base.files as fs
 from runner.base.words import near
 from runner.errors import Problem
+from runner.export import sighted
 from runner.recipe.datasets import kinds
 from runner.recipe.types import Quantization, Recipe, WeightCompression
 from runner.registry.formats import givers
@@ -111,6 +114,29 @@ def with_state(recipe: Recipe, task: str | None, parts: Collection[str]) -> Iter
         if part in family_of(task).cached and isinstance(step, WeightCompression) and step.gptq:
             what = f"NNCF's GPTQ runs pieces of a model, which have no state, and {part} is calibrated with its own"
             yield Problem(recipe.where(f"{key}.gptq"), f"{key}.gptq", what, "remove it, or try scale_estimation")
+
+
+def unread_images(
+    recipe: Recipe, config: Mapping[str, object], files: Mapping[str, Path], task: str | None, parts: Collection[str]
+) -> Iterator[Problem]:
+    """Parts that are to be calibrated with images, which nothing here reads as the model's own processor does.
+
+    Args:
+        config: the model's config.json.
+        files: name -> file; none if nobody knows yet.
+        task: Optimum's name.
+        parts: the names of those that the model may have; none if nobody knows yet.
+    """
+    why = sighted.unread(
+        config, {name: fs.read_object(path) for name, path in files.items() if name in sighted.PROCESSORS}
+    )
+    for key, part, step in _of_parts(recipe, parts) if why else ():
+        if step is None or step.dataset is None or part not in family_of(task).image_parts:
+            continue
+        if "images" in kinds(recipe.datasets[step.dataset]):
+            told = f"{part} is calibrated with what the model's processor makes of images, and {why}"
+            use = "compress its weights without data, or use an npz dataset"
+            yield Problem(recipe.where(f"{key}.dataset"), f"{key}.dataset", told, use)
 
 
 def _of_parts(

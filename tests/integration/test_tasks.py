@@ -25,7 +25,7 @@ from runner.model.parts import Model
 from runner.registry.tasks import family_of, task_of
 from tests.compressed import weight_types
 from tests.conftest import Ovrun
-from tests.tiny_models import MODELS, OTHERS
+from tests.tiny_models import MODELS, OTHERS, processor, save
 
 USED = {
     "bert-classes": "inferred once on zeros of shape [1, 16], [1, 16], [1, 16]",
@@ -421,6 +421,32 @@ def without_weights(path: Path, *names: str) -> None:
 
 
 @pytest.mark.libraries
+@pytest.mark.newest
+def test_a_trace_that_keeps_a_size_has_that_alone_and_no_tokenizer_is_made_of_nothing(
+    ovrun: Ovrun, tmp_path: Path
+) -> None:
+    """MobileViT's trace keeps the size of images; transformers has a tokenizer of bytes for each Perceiver."""
+    import transformers
+
+    sizes = {"hidden_sizes": [32, 48, 64], "neck_hidden_sizes": [8, 16, 24, 32, 40, 48, 64], "image_size": 64}
+    layers = dict.fromkeys(("num_blocks", "num_self_attends_per_block", "num_cross_attention_heads"), 1)
+    small = {"num_latents": 8, "d_latents": 32, "d_model": 32, "num_self_attention_heads": 2, "image_size": 64}
+    kinds = {
+        "MobileViTForImageClassification": transformers.MobileViTConfig(**sizes),
+        "PerceiverForImageClassificationLearned": transformers.PerceiverConfig(**layers, **small),
+    }
+    for kind, config in kinds.items():
+        save(tmp_path / kind, getattr(transformers, kind)(config))
+        processor(tmp_path / kind, "ViTImageProcessor", size={"height": 64, "width": 64})
+        write(tmp_path, tmp_path / kind, "image-classification", f"name: {kind.lower()}")
+        ovrun("optimize", "mine.yaml")
+        version = tmp_path / "outputs" / kind.lower() / "1"
+        assert not list(version.glob("*tokenizer*"))
+        images = Model.of(version).read().input(0).get_partial_shape()
+        assert kind.startswith("Perceiver") or str(images) == "[?,3,64,64]"
+
+
+@pytest.mark.libraries
 def test_a_tokenizer_that_cannot_be_loaded_ends_the_conversion(models: Path, ovrun: Ovrun, tmp_path: Path) -> None:
     """Optimum says no word of it; without it, the folder keeps the files as they came."""
     shutil.copytree(models / "pegasus", tmp_path / "model")
@@ -504,6 +530,24 @@ def test_what_needs_one_network_is_refused_for_models_of_several_parts(
             {},
             "models of type t5 are not converted for it; allowed: feature-extraction, feature-extraction-with-past, "
             "text2text-generation, text2text-generation-with-past (did you mean text2text-generation-with-past?)",
+        ),
+        (
+            "t5",
+            "text2text-generation-with-past",
+            {"model_type": "longt5"},
+            "models of type longt5 are not had for it: the trace keeps the number of blocks",
+        ),
+        (
+            "bert-classes",
+            "text-generation-with-past",
+            {"model_type": "phi", "num_attention_heads": 4, "num_key_value_heads": 2, "eos_token_id": 2},
+            "with as many key-value heads as attention heads alone, and this one has 2 and 4",
+        ),
+        (
+            "bert-classes",
+            "text-generation-with-past",
+            {"model_type": "gpt2", "eos_token_id": None},
+            "model: no file tells the token that ends a text, without which OpenVINO GenAI generates none",
         ),
         (
             "bert-classes",

@@ -50,6 +50,14 @@ def test_open_sizes_vary_and_fixed_ones_do_not(tmp_path: Path) -> None:
     assert first["input_ids"].max() < 5 and (first["attention_mask"] == 1).all()
 
 
+def test_a_text_ends_with_the_token_for_that_alone(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"vocab_size": 4, "eos_token_id": 2}')
+    for feed in varied(tmp_path, TEXT):
+        assert (feed["input_ids"][:, -1] == 2).all() and (feed["input_ids"][:, :-1] != 2).all()
+    (tmp_path / "config.json").write_text('{"vocab_size": 4, "eos_token_id": 50256}')
+    assert max(feed["input_ids"].max() for feed in varied(tmp_path, TEXT)) < 4
+
+
 def test_a_cache_begins_empty(tmp_path: Path) -> None:
     past = Port("past_key_values.0.key", (None, 4, None, 16), np.dtype("float32"))
     beam = Port("beam_idx", (None,), np.dtype("int32"))

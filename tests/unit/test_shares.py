@@ -7,7 +7,9 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from runner.engine.estimate import Costs
 from runner.engine.shares import available_cores, core_shares, memory_shares, reservations
@@ -69,6 +71,32 @@ def test_a_stage_without_its_like_is_judged_by_its_models_size(tmp_path: Path) -
     compressed = cheap.stage(1, source, name="compress")
     needs = [estimate.memory for _, estimate in Costs(Store(tmp_path / ".store")).estimate([source, compressed])]
     assert needs[0] > 1 << 30 and needs[1] > 1 << 30
+
+
+def test_what_is_recorded_is_told_by_its_like_or_by_its_count(tmp_path: Path) -> None:
+    store = Store(tmp_path / ".store")
+    source = cheap.stage(0, name="source")
+    ran, alike = (cheap.stage(n, source, name="record", part="unet", subset_size=n) for n in (10, 300))
+    disk = {stage.key: one.disk for stage, one in Costs(store).estimate([source, alike])}
+    assert disk[alike.key] == 300_000_000
+    costs = Costs(store)
+    record = {"seconds": 1.0, "peak_memory": 1 << 20, "result": {"items": 8}, "files": {"0.npy": {"size": 40_000}}}
+    costs.note(source, Entry(source.key, tmp_path, {"seconds": 1.0, "peak_memory": 1 << 20}))
+    costs.note(ran, Entry(ran.key, tmp_path, record))
+    costs.save()
+    disk = {stage.key: one.disk for stage, one in Costs(store).estimate([source, alike])}
+    assert disk[alike.key] == 300 * 5000
+
+
+def test_what_an_encoder_and_its_decoder_share_is_in_both_once_they_are_converted(tmp_path: Path) -> None:
+    names = ("shared.weight", "encoder.block.0.weight", "decoder.block.0.weight")
+    save_file({name: np.zeros((100, 10), np.float32) for name in names}, tmp_path / "model.safetensors")
+    stage = dataclasses.replace(cheap.stage(0, name="convert", precision="fp32"), files={"source": tmp_path})
+    ((_, found),) = Costs(Store(tmp_path / ".store")).estimate([stage])
+    assert found.disk == 4 * 4000
+    save_file({names[0]: np.zeros((100, 10), np.float32)}, tmp_path / "model.safetensors")  # an encoder by itself
+    ((_, found),) = Costs(Store(tmp_path / ".store")).estimate([stage])
+    assert found.disk == 4 * 1000
 
 
 def test_a_comparison_and_the_class_that_loads_a_model_are_expected_too(tmp_path: Path) -> None:

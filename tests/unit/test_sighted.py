@@ -62,3 +62,12 @@ def test_a_part_of_gemma_4_is_none_of_llava(ovrun: Ovrun, tmp_path: Path) -> Non
     plan(tmp_path, "llava")
     told = ovrun("plan", "mine.yaml", "+parts={text_embeddings_per_layer: none}", code=2).stderr
     assert "parts.text_embeddings_per_layer: the model has no such part; it has language_model, text_embeddings" in told
+
+
+def test_a_processor_that_transformers_can_not_load_is_told() -> None:
+    hears = {"feature_extractor": {"feature_extractor_type": "Gemma4AudioFeatureExtractor"}}
+    gemma = {"model_type": "gemma4"}
+    assert "no word of a feature extractor" in str(sighted.unread(gemma, {"processor_config.json": {}}))
+    assert sighted.unread({"model_type": "llava"}, {"processor_config.json": {}}) is None
+    told = sighted.unread(gemma, {"preprocessor_config.json": {}, "processor_config.json": hears})
+    assert (told is None) is (version_of("torchvision") != "absent") and told == sighted.unread(gemma, {})
