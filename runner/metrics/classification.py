@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from runner.base.progress import Progress
 from runner.base.values import Array
-from runner.data import read_arrays
 from runner.errors import SourceError
 from runner.metrics.passes import item_outputs
-from runner.model.runtime import Compiled, compile_folder
+from runner.model.runtime import Compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runner.data.arrays import Arrays
     from runner.recipe.types import Dataset
-
-
-def evaluate(
-    model: Path,
-    dataset: Dataset,
-    params: Mapping[str, object],
-    runtime: Mapping[str, object],
-    reference: Path | None,
-    progress: Progress,
-) -> dict[str, object]:
-    """Compare the first output's best class with the labels; there is no accuracy where a score is no number.
-
-    Raises:
-        SourceError: the dataset doesn't fit the model.
-        RecipeError: a property that OpenVINO refuses.
-        StageError: the runtime fails.
-    """
-    compiled = compile_folder(model, runtime)
-    arrays = read_arrays(dataset)
-    right = right_items(compiled, dataset, arrays, progress)
-    return {
-        "values": {"accuracy": float(right.mean())},
-        "reference_values": {},
-        "protocol": {"items": len(right), "output": compiled.outputs[0], "runtime": dict(compiled.runtime)},
-        "details": {"right": int(np.nansum(right)), "items_without_numbers": int(np.isnan(right).sum())},
-    }
 
 
 def right_items(compiled: Compiled, dataset: Dataset, arrays: Arrays, progress: Progress) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from runner.registry.metrics import Family, Metric
 if TYPE_CHECKING:
     from runner.metrics.intervals import Numbers
     from runner.metrics.kept import Kept
+    from runner.recipe.types import Dataset
 
 Targets = Mapping[str, Sequence[object]]
 SEED = 0
@@ -41,7 +42,14 @@ class Measured:
 
 
 def measure(
-    family: Family, kept: Kept, reference: Kept, targets: Targets, settings: Mapping[str, object], seed: int = SEED
+    family: Family,
+    kept: Kept,
+    reference: Kept,
+    targets: Targets,
+    settings: Mapping[str, object],
+    *,
+    seed: int = SEED,
+    numbers: Sequence[int] = (),
 ) -> Measured:
     """Measure a model beside its reference.
 
@@ -51,6 +59,8 @@ def measure(
         reference: what the reference gave for the same rows.
         targets: role -> the dataset's value for each row.
         settings: those of the check that the function takes.
+        seed: of the bootstrap.
+        numbers: which rows of the whole dataset these are, from 0; by default the first.
 
     Raises:
         SourceError: the data don't fit the metric.
@@ -72,8 +82,25 @@ def measure(
         "details": _details(family, kept, own),
     }
     if base is not None:
-        told["flipped"] = flips(scores(family, own), scores(family, base), metric.better)
+        told["flipped"] = flips(scores(family, own), scores(family, base), metric.better, numbers)
     return Measured(told, own, base)
+
+
+def targets_of(dataset: Dataset, roles: Sequence[str]) -> tuple[dict[str, list[object]], list[int]]:
+    """Role -> the dataset's value for each row that is used, and which rows of the whole these are.
+
+    Raises:
+        SourceError: the dataset lacks a role, or can't be read.
+    """
+    from runner.data import table
+
+    found: dict[str, list[object]] = {role: [] for role in roles}
+    numbers = []
+    for row in table.rows(dataset, roles) if roles else ():
+        numbers.append(row.number)
+        for role in roles:
+            found[role].append(row.values[role])
+    return found, numbers
 
 
 def statistics(

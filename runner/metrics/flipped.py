@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,10 +28,13 @@ def scores(family: Family, statistics: Numbers) -> Numbers | None:
         return statistics[:, 0] / statistics[:, 1]
 
 
-def flips(model: Numbers | None, reference: Numbers | None, better: Better) -> dict[str, object] | None:
+def flips(
+    model: Numbers | None, reference: Numbers | None, better: Better, numbers: Sequence[int] = ()
+) -> dict[str, object] | None:
     """How many rows are worse and better, and the first hundred that are worse, those that lost most first.
 
-    Of a share, a row that is worse was right with the reference and is wrong with the model.
+    Of a share, a row that is worse was right with the reference and is wrong with the model. `numbers` says which rows
+    of the whole dataset these are, from 0.
 
     Returns:
         {"worse": n, "better": n, "rows": [{"row": from 1, "model": score, "reference": score}, …]}; a score that is no
@@ -42,8 +46,13 @@ def flips(model: Numbers | None, reference: Numbers | None, better: Better) -> d
     lost = np.isnan(model) & ~np.isnan(reference)
     gain = np.where(lost, -np.inf, np.where(np.isnan(gain), 0.0, gain))
     worst = np.argsort(gain, kind="stable")[:SHOWN]
+    place = numbers or range(len(gain))
     rows = [
-        {"row": int(index) + 1, "model": _number(model[index]), "reference": _number(reference[index])}
+        {
+            "row": int(place[index]) + 1,
+            "model": _number(model[index]),
+            "reference": _number(reference[index]),
+        }
         for index in worst
         if gain[index] < 0
     ]

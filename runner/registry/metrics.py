@@ -12,7 +12,7 @@ from runner.registry.gates import DISTANCE, LIMITS, Better, GateKind
 
 Gives = Literal[
     "class scores", "token classes", "spans", "embeddings", "texts", "outputs", "class maps", "depth maps", "boxes",
-    "log-likelihoods", "masked tokens", "replies",
+    "log-likelihoods", "masked tokens",
 ]  # fmt: skip
 """What a model gives for each row of a dataset; a task says which of them its models give."""
 
@@ -92,7 +92,6 @@ class Family(Declaration):
         data: the kinds of data that it works on, any of them.
         needs: of the dataset and the recipe, in words.
         settings: name -> JSON Schema, of those that a check may give.
-        generates: whether the model writes text, for which it needs its tokenizer.
         of_generators: whether it is of models that predict the next token.
         needs_reference: whether it compares with stored outputs of the uncompressed model.
         revision: goes up when the same pass gives other results.
@@ -114,7 +113,6 @@ class Family(Declaration):
     data: frozenset[str] = frozenset()
     needs: str = ""
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    generates: bool = False
     of_generators: bool = False
     needs_reference: bool = False
     revision: int = 1
@@ -136,6 +134,11 @@ class Family(Declaration):
         """All distributions whose versions shape the results, the one that declares it among them."""
         return (*self.libraries, *([self.distribution] if self.distribution else []))
 
+    @property
+    def function_settings(self) -> frozenset[str]:
+        """Those that the function takes; others say how a model is asked for its rows."""
+        return frozenset(self.settings) - {"max_new_tokens"}
+
 
 _IN_WINDOWS = "the metrics that read text in windows of tokens"
 _CONTEXT = {
@@ -151,6 +154,8 @@ MAX_NEW_TOKENS = {
     "x-source": "openvino_genai.GenerationConfig",
     "type": "integer", "minimum": 1, "maximum": 1000000000, "default": 64, "examples": [32],
 }  # fmt: skip
+FED_BY = {"texts": {"max_new_tokens": MAX_NEW_TOKENS}}
+"""What a model gives -> the settings of a check that shape it."""
 WINDOWS = {"context_length": _CONTEXT, "stride": _STRIDE}
 """The settings of passes over text in windows of tokens."""
 
@@ -172,6 +177,7 @@ def metric(
     libraries: tuple[str, ...] = (),
     extra: str = "",
     tasks: tuple[str, ...] = (),
+    controls: bool = False,
     revision: int = 1,
 ) -> Callable[[Callable[..., object]], Family]:
     """Declare a metric by the function that gives statistics of each row, of which value and interval follow.
@@ -183,8 +189,7 @@ def metric(
     `k: Annotated[int, Minimum(1)] = 5`.
 
     Args:
-        rows: what it takes of a model, any of these. (`replies`, and `class scores` without `needs`, are of a function
-            of two arguments: the replies and the expected ones, or scores [rows, classes] and labels [rows].)
+        rows: what it takes of a model, any of these; the first that the model gives for the dataset counts.
         needs: roles of the dataset's columns.
         compares: whether it compares with the reference's rows; then the reference has no value of its own.
         aggregate: what makes one number of the statistics, such as "ratio" or a function of them.
@@ -195,6 +200,7 @@ def metric(
         libraries: distributions whose versions shape the numbers.
         extra: the extra of ovrun that brings them.
         tasks: names of task families that it is for; empty for all whose models give the rows.
+        controls: whether accuracy control can search by it.
         revision: raise it when the function gives other numbers for the same rows.
     """
 
@@ -202,21 +208,19 @@ def metric(
         from runner.registry.settings import schemas  # imports inspect, of which nobody else has a need
 
         taken = (rows,) if isinstance(rows, str) else rows
-        generates = "replies" in taken
-        settings = schemas(function)
-        data, told = _fed(taken, needs)
+        own = schemas(function)
+        fed = FED_BY["texts"] if "texts" in taken else {}
+        told = f"a dataset with {' and '.join(f'`{role}`' for role in needs)}" if needs else "any dataset"
         return Family(
             name,
             help,
-            metrics=(Metric(name, Better(better), span, unit, own_value=not compares),),
-            data=data,
-            needs=told,
-            settings={**settings, "max_new_tokens": MAX_NEW_TOKENS} if generates else settings,
-            generates=generates,
-            of_generators=generates,
+            metrics=(Metric(name, Better(better), span, unit, own_value=not compares, controls=controls),),
+            data=frozenset(needs),
+            needs=f"{told} beside what feeds the model",
+            settings={**own, **fed},
             revision=revision,
-            libraries=(*_RUNTIMES[generates], *libraries),
-            module="runner.metrics.rowwise",
+            libraries=("numpy", "scipy", *libraries),
+            module=function.__module__,
             function=function,
             rows=taken,
             targets=needs,
@@ -230,19 +234,6 @@ def metric(
         )
 
     return declare
-
-
-_RUNTIMES = {True: ("openvino", "openvino-genai", "openvino-tokenizers"), False: ("openvino", "numpy")}
-"""Whether text is generated -> what runs the model."""
-
-
-def _fed(rows: tuple[Gives, ...], needs: tuple[str, ...]) -> tuple[frozenset[str], str]:
-    """The kinds of data that feed it, and these in words."""
-    if "replies" in rows:
-        return frozenset({"pairs"}), "a jsonl file with `prompt` and `reply`, and `conversion.tokenizer: true`"
-    if not needs and rows == ("class scores",):
-        return frozenset({"label"}), "an npz file with `labels`"
-    return frozenset(needs), f"a dataset with {' and '.join(f'`{role}`' for role in needs)}" if needs else "any dataset"
 
 
 FAMILIES: Declared[Family] = Declared(Family, "runner.metrics.families", "ovrun.metrics")

@@ -110,3 +110,14 @@ def wanted(predicts: Iterable[Predicts], gives: str) -> str:
     """In words, the columns with which a dataset feeds a model so that it gives that; "" where none does."""
     ways = [" and ".join(f"`{role}`" for role in one.needs) for one in predicts if one.gives == gives]
     return ", or ".join(dict.fromkeys(ways))
+
+
+def not_given(
+    metric: str, rows: Iterable[str], dataset: str, task: str | None, predicts: Iterable[Predicts]
+) -> tuple[str, str | None]:
+    """What is wrong where a model gives none of the rows that a metric is measured on, and what would do."""
+    predicts = list(predicts)
+    model = f"a model for {task}" if task else "this model"
+    what = f"{metric} is measured on {' or '.join(rows)}, and {model} gives none for the columns of {dataset}"
+    ways = [f"{one} of {words}" for one in rows if (words := wanted(_all(predicts), one))]
+    return what, f"needed: {'; or '.join(ways)}" if ways else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ def schemas(function: Callable[..., object]) -> dict[str, dict[str, object]]:
     Raises:
         TypeError: a parameter without a default, or of a type that no recipe can state.
     """
-    hints = typing.get_type_hints(function, include_extras=True)
+    hints = _hints(function)
     found = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is not parameter.KEYWORD_ONLY:
@@ -42,6 +43,18 @@ def schemas(function: Callable[..., object]) -> dict[str, dict[str, object]]:
             raise TypeError(message)
         found[name] = {**_schema(hints[name], f"{function.__name__}: {name}"), "default": parameter.default}
     return found
+
+
+def _hints(function: Callable[..., object]) -> dict[str, object]:
+    """The annotations of keyword-only parameters; those of others may name what only a type checker imports."""
+    kinds = inspect.signature(function).parameters
+    own = {name: hint for name, hint in inspect.get_annotations(function).items() if _is_setting(kinds.get(name))}
+    holder = types.SimpleNamespace(__annotations__=own)
+    return typing.get_type_hints(holder, function.__globals__, include_extras=True)
+
+
+def _is_setting(parameter: inspect.Parameter | None) -> bool:
+    return parameter is not None and parameter.kind is parameter.KEYWORD_ONLY
 
 
 def _schema(hint: object, where: str) -> dict[str, object]:

@@ -42,6 +42,7 @@ class TaskFamily(Declaration):
             SourceError for a folder that can't be loaded, and StageError for a model that fails.
         gives: what comes out.
         predicts: how rows of a dataset feed it, and what is kept of each; it decides which metrics fit.
+        metrics: those that tell most of it, the usual one first.
         past: whether the task has a variant with past, which is the usual one then.
         architectures: ends of the names of architectures that are for this task alone.
         parts: name -> what it is for, of a converted model.
@@ -64,6 +65,7 @@ class TaskFamily(Declaration):
     use: Callable[[Path], Used] = field(kw_only=True)
     gives: Gives = "arrays"
     predicts: tuple[Predicts, ...] = ()
+    metrics: tuple[str, ...] = ()
     past: bool = False
     architectures: tuple[str, ...] = ()
     parts: Mapping[str, str] = field(default_factory=lambda: {"model": "the whole network"})

@@ -1,4 +1,8 @@
-"""Evaluate: the metrics of one family, for one model on one dataset."""
+"""Evaluate: the metrics of one family, for one model on one dataset.
+
+A metric that is a function is measured on what the stage `predict` kept of the model's rows and of the reference's; it
+runs no model. Other families run the model themselves.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,19 @@ from dataclasses import dataclass
 
 from runner.base import hardware
 from runner.base.progress import Progress
+from runner.errors import Problem, RecipeError
 from runner.metrics import measuring
 from runner.recipe.accuracy import Check
 from runner.recipe.datasets import narrowed
 from runner.recipe.types import Dataset
-from runner.registry.metrics import FAMILIES, METRICS, family_of, settings
-from runner.stages import Build, Task
+from runner.registry.metrics import FAMILIES, METRICS, Family, family_of, settings
+from runner.registry.predicting import not_given
+from runner.registry.tasks import family_of as family_of_task
+from runner.stages import Build, Task, predict
 
 REVISION = 1
+ROWS = "rows.npz"
+"""The statistics of each row: `model`, `reference` (empty where it has none), and `numbers`, which rows they are."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class Params:
         family: of metrics.
         family_revision: of what measures it.
         params: a check's settings.
-        runtime: OpenVINO properties.
+        runtime: OpenVINO properties; none where no model runs.
         cpu: what shapes numbers in this processor.
     """
 
@@ -42,14 +51,19 @@ def plan(build: Build, check: Check, section: str, converted: str, model: str) -
     Args:
         converted: key of the uncompressed model.
         model: key of the optimized model.
+
+    Raises:
+        RecipeError: the model doesn't give what the metric is measured on.
     """
     from runner.stages import reference
 
     info, family = METRICS[check.metric], family_of(check.metric)
+    what = f"{family.name.replace('_', ' ')} on {check.dataset}"
+    if family.function is not None:
+        return _plan_pure(build, check, family, section, {"model": model, "reference": converted}), None
     data = narrowed(build.recipe.datasets[check.dataset], info.data)
     runtime = dict(build.recipe.accuracy.runtime)
     params = Params(family.name, family.revision, settings(info, check.params), runtime, tuple(hardware.arithmetic()))
-    what = f"{family.name.replace('_', ' ')} on {check.dataset}"
     if family.needs_reference:
         after = {"model": model, "reference": reference.plan(build, what, section, params, data, converted)}
         return _add(build, f"evaluate {what}", section, params, data, after), None
@@ -57,6 +71,27 @@ def plan(build: Build, check: Check, section: str, converted: str, model: str) -
     if check.max_drop is not None or check.max_relative_increase is not None:
         base = _add(build, f"evaluate {what} (reference)", section, params, data, {"model": converted})
     return _add(build, f"evaluate {what}", section, params, data, {"model": model}), base
+
+
+def _plan_pure(build: Build, check: Check, family: Family, section: str, models: Mapping[str, str]) -> str:
+    """A metric of rows that are kept of both models."""
+    dataset, given = build.recipe.datasets[check.dataset], settings(METRICS[check.metric], check.params)
+    task = build.located.task
+    gives = next((one for one in family.rows if predict.possible(task, one, dataset)), None)
+    if gives is None:
+        raise RecipeError([_not_given(build, check, family, section)])
+    asked = (gives, check.dataset, given, section)
+    after = {role: predict.plan(build, *asked, key, role) for role, key in models.items()}
+    own = {name: value for name, value in given.items() if name in family.function_settings}
+    params = Params(family.name, family.revision, own, {}, ())
+    label = f"evaluate {family.name.replace('_', ' ')} on {check.dataset}"
+    return _add(build, label, section, params, narrowed(dataset, family.targets, inputs=False), after)
+
+
+def _not_given(build: Build, check: Check, family: Family, section: str) -> Problem:
+    task, key = build.located.task, f"{section}.metric"
+    told = not_given(check.metric, family.rows, check.dataset, task, family_of_task(task).predicts)
+    return Problem(build.recipe.where(key), key, *told)
 
 
 def _add(build: Build, label: str, section: str, params: Params, data: Dataset, after: Mapping[str, str]) -> str:
@@ -70,18 +105,39 @@ def libraries(params: Params) -> tuple[str, ...]:
 
 def prepare(params: Params) -> None:
     """Import the runtimes and what measures the family."""
-    from runner.model import runtime
+    family = FAMILIES[params.family]
+    if family.function is not None:
+        pass
+    else:
+        from runner.model import runtime
 
-    runtime.import_runtimes()
-    measuring(FAMILIES[params.family])
+        runtime.import_runtimes()
+        measuring(family)
 
 
 def run(task: Task[Params], progress: Progress) -> dict[str, object]:
-    """Measure; the result is all that there is to keep."""
+    """Measure; of functions of rows the statistics of each stay in `task.out`."""
+    params = task.params
+    inputs, data, family = task.inputs, task.datasets["data"], FAMILIES[params.family]
+    if family.function is not None:
+        return _measured(task, family)
     from runner.model.runtime import refuse_other_cpu
 
-    params = task.params
     refuse_other_cpu(params.cpu)
-    inputs, data = task.inputs, task.datasets["data"]
-    family = measuring(FAMILIES[params.family])
-    return family.evaluate(inputs["model"], data, params.params, params.runtime, inputs.get("reference"), progress)
+    reference = inputs.get("reference")
+    return measuring(family).evaluate(inputs["model"], data, params.params, params.runtime, reference, progress)
+
+
+def _measured(task: Task[Params], family: Family) -> dict[str, object]:
+    import numpy as np
+
+    from runner.metrics.figures import measure, targets_of
+    from runner.metrics.kept import Kept
+
+    kept, base = (Kept.read(task.inputs[role]) for role in ("model", "reference"))
+    targets, numbers = targets_of(task.datasets["data"], family.targets)
+    found = measure(family, kept, base, targets, task.params.params, numbers=numbers)
+    base_rows = np.empty((0, 0)) if found.reference is None else found.reference
+    places = np.asarray(numbers or range(kept.count))
+    np.savez_compressed(task.out / ROWS, model=found.statistics, reference=base_rows, numbers=places)
+    return found.result

@@ -45,13 +45,16 @@ def possible(task: str | None, gives: str, dataset: Dataset) -> Predicts | None:
     return fitting(family_of(task).predicts, gives, kinds(dataset))
 
 
-def plan(build: Build, gives: str, name: str, settings: Mapping[str, object], section: str, model: str) -> str:
+def plan(
+    build: Build, gives: str, name: str, settings: Mapping[str, object], section: str, model: str, role: str = "model"
+) -> str:
     """The stage for what the model of key `model` gives for the rows of a dataset.
 
     Args:
         gives: what is to be kept, which the dataset has to make possible.
         name: of the dataset.
         settings: of a check; those that don't shape what is kept are left out.
+        role: `reference` for the model that others are compared with.
     """
     dataset, task = build.recipe.datasets[name], build.located.task
     found = possible(task, gives, dataset)
@@ -68,7 +71,7 @@ def plan(build: Build, gives: str, name: str, settings: Mapping[str, object], se
         dict(build.recipe.accuracy.runtime),
         tuple(hardware.arithmetic()),
     )
-    label = f"predict {gives} on {name}"
+    label = f"predict {gives} on {name}{' (reference)' if role == 'reference' else ''}"
     return build.add("predict", label, section, params, after={"model": model}, datasets={"data": data})
 
 

@@ -29,18 +29,23 @@ from runner.data.tokens import Tokenizer, passage
 from runner.errors import RecipeError, SourceError, StageError
 from runner.metrics import measuring
 from runner.metrics.coded import dither
+from runner.metrics.intervals import proportion
 from runner.metrics.items import items
+from runner.metrics.kept import Kept
 from runner.metrics.kld import Scores, log_probabilities
 from runner.metrics.passes import scored_tokens
 from runner.model.feed import ports
+from runner.model.generation import generator
 from runner.model.runtime import Compiled, compile_folder, effective, logits
 from runner.recipe.accuracy import RUNTIME
 from runner.recipe.types import Dataset, Preprocess
 from runner.registry.metrics import FAMILIES, METRICS
-from runner.registry.tasks import TASKS, Used
+from runner.registry.tasks import ARRAYS, TASKS, Used
 from runner.stages import Task, evaluate
+from tests.predictions import measured
 
 VOCABULARY = 64
+WRITES = "text-generation-with-past"
 CACHES = ("stateful", "past", "none")
 
 EXPORT = """
@@ -302,21 +307,35 @@ def test_accuracy_is_the_share_of_right_labels(tmp_path: Path, weights: np.ndarr
     labels = scores(dataset, weights).argmax(-1)
     labels[:7] = (labels[:7] + 1) % 5
     dataset = pictures(tmp_path / "b.npz", 70, labels)
-    seen: list[tuple[int, int]] = []
-    family = measuring(FAMILIES["classification"])
     folder = net(tmp_path / "net", weights, batch)
-    result = family.evaluate(folder, dataset, {}, RUNTIME, None, lambda *done: seen.append(done))
-    assert result["values"] == {"accuracy": 0.9}
-    assert seen[-1] == (70, 70)
-    assert result["protocol"]["items"] == 70
+    result = measured("accuracy", ARRAYS, folder, dataset, tmp_path / "out")
+    assert result["values"] == result["reference_values"] == {"accuracy": 0.9}
+    assert result["intervals"] == {"accuracy": proportion(63, 70).interval}
+    assert result["protocol"]["items"] == result["rows"] == 70
+
+
+def test_accuracy_tells_the_rows_that_flipped(tmp_path: Path, weights: np.ndarray[Any, Any]) -> None:
+    dataset = pictures(tmp_path / "a.npz", 60, np.zeros(60, int))
+    other = weights + np.random.default_rng(5).normal(0, 0.3, weights.shape)
+    labels, given = scores(dataset, weights).argmax(-1), scores(dataset, other).argmax(-1)
+    dataset = pictures(tmp_path / "b.npz", 60, labels)
+    base, model = net(tmp_path / "base", weights, -1), net(tmp_path / "model", other, -1)
+    result = measured("accuracy", ARRAYS, model, dataset, tmp_path / "out", base)
+    wrong = np.flatnonzero(labels != given)
+    assert 0 < len(wrong) < 60
+    assert result["reference_values"] == {"accuracy": 1.0}
+    assert result["flipped"]["worse"] == len(wrong) and result["flipped"]["better"] == 0
+    assert [row["row"] for row in result["flipped"]["rows"]] == [number + 1 for number in wrong]
+    kept = np.load(tmp_path / "out" / "evaluated" / evaluate.ROWS)
+    assert kept["model"].shape == (60, 1) and (kept["numbers"] == np.arange(60)).all()
 
 
 def test_labels_fit_the_classes(tmp_path: Path, weights: np.ndarray[Any, Any]) -> None:
-    folder, family = net(tmp_path / "net", weights), measuring(FAMILIES["classification"])
-    with pytest.raises(SourceError, match="labels go from 0 to 5; the model has 5 classes, 0 to 4"):
-        family.evaluate(folder, pictures(tmp_path / "a.npz", 6, np.arange(6)), {}, RUNTIME, None, silent)
-    with pytest.raises(SourceError, match="has no labels"):
-        family.evaluate(folder, pictures(tmp_path / "b.npz", 6), {}, RUNTIME, None, silent)
+    folder = net(tmp_path / "net", weights)
+    with pytest.raises(SourceError, match="row 6: the label 5 is none of the model's 5 classes, 0 to 4"):
+        measured("accuracy", ARRAYS, folder, pictures(tmp_path / "a.npz", 6, np.arange(6)), tmp_path / "a")
+    with pytest.raises(SourceError, match="has no column for label"):
+        measured("accuracy", ARRAYS, folder, pictures(tmp_path / "b.npz", 6), tmp_path / "b")
 
 
 @pytest.mark.parametrize("batch", [-1, 3])
@@ -474,17 +493,16 @@ def test_exact_match(talker: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     dataset = Dataset("qa", "file", path, "jsonl", columns={"prompt": "q", "reply": "a"})
-    family = measuring(FAMILIES["exact_match"])
-    results = [family.evaluate(talker, dataset, {"max_new_tokens": 6}, RUNTIME, None, silent) for _ in range(2)]
+    given: Any = (talker, dataset)
+    results = [measured("exact_match", WRITES, *given, tmp_path / name, max_new_tokens=6) for name in "ab"]
     assert results[0] == results[1]
-    assert results[0]["values"] == {"exact_match": 39 / 40}
-    (wrong,) = results[0]["details"]["mismatches"]
-    assert (wrong["prompt"], wrong["expected"]) == (prompts[3], "something else")
-    assert wrong["got"].strip() == replies[3]
+    assert results[0]["values"] == results[0]["reference_values"] == {"exact_match": 39 / 40}
+    assert results[0]["flipped"] == {"worse": 0, "better": 0, "rows": []}
+    assert list(Kept.read(tmp_path / "a" / "model").values)[3].strip() == replies[3]  # type: ignore[union-attr]
     assert results[0]["protocol"]["runtime"]["INFERENCE_PRECISION_HINT"] == "f32"
     assert use(talker).by == ("openvino", "openvino_genai")
     with pytest.raises(RecipeError, match="no OpenVINO property"):
-        family.evaluate(talker, dataset, {"max_new_tokens": 6}, {"NO_SUCH": 1}, None, silent)
+        generator(talker, {"NO_SUCH": 1})
 
 
 def test_without_genai_the_extra_is_named(tmp_path: Path) -> None:
@@ -558,7 +576,7 @@ def test_exact_match_takes_only_the_stop_tokens_of_a_models_own_generation_confi
     folder = tmp_path / "own"
     shutil.copytree(talker, folder)
     (folder / "generation_config.json").write_text(json.dumps({**OWN_CONFIG, "eos_token_id": list(stops)}))
-    found = measuring(FAMILIES["exact_match"]).evaluate(folder, dataset, {"max_new_tokens": 8}, RUNTIME, None, silent)
+    found = measured("exact_match", WRITES, folder, dataset, tmp_path / "out", max_new_tokens=8)
     assert found["values"] == {"exact_match": 1.0}, found["details"]
     config = found["protocol"]["generation_config"]
     assert (config["stop_token_ids"], config["repetition_penalty"], config["min_new_tokens"]) == (sorted(stops), 1.0, 0)
@@ -591,7 +609,7 @@ def test_a_generator_whose_logits_are_no_numbers_is_found(talker: Path, tmp_path
     (tmp_path / "a.jsonl").write_text(json.dumps({"q": "w5 w6", "a": "w7"}) + "\n")
     dataset = Dataset("qa", "file", tmp_path / "a.jsonl", "jsonl", columns={"prompt": "q", "reply": "a"})
     with pytest.raises(StageError, match="logits has values that aren't finite"):
-        measuring(FAMILIES["exact_match"]).evaluate(broken, dataset, {"max_new_tokens": 8}, RUNTIME, None, silent)
+        measured("exact_match", WRITES, broken, dataset, tmp_path / "out", max_new_tokens=8)
 
 
 def test_an_uncompressed_model_without_numbers_is_no_reference(
@@ -605,9 +623,10 @@ def test_an_uncompressed_model_without_numbers_is_no_reference(
             measuring(FAMILIES[family]).reference(broken, text, {}, RUNTIME, out, silent)
     blank = net(tmp_path / "net", np.full_like(weights, np.nan))
     labelled = pictures(tmp_path / "b.npz", 4, np.zeros(4, np.int64))
-    found = measuring(FAMILIES["classification"]).evaluate(blank, labelled, {}, RUNTIME, None, silent)
+    found = measured("accuracy", ARRAYS, blank, labelled, tmp_path / "classes")
     assert math.isnan(found["values"]["accuracy"])
-    assert found["details"] == {"right": 0, "items_without_numbers": 4}
+    assert found["details"]["rows_without_numbers"] == 4
+    assert found["details"]["not_finite"] == "output scores isn't finite in 4 rows, first in row 1"
 
 
 def encoder(folder: Path, length: int, *, ahead: bool = True) -> Path:

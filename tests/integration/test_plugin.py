@@ -112,7 +112,6 @@ def test_it_gates_and_its_version_stands_in_key_and_manifest(
     assert [name for name, versions in stages.items() if NAME in versions] == [
         "convert to fp16",
         "verify",
-        "evaluate top5 accuracy on rows (reference)",
         "evaluate top5 accuracy on rows",
     ]
     verified = next(stage["result"] for stage in found["stages"] if stage["label"] == "verify")

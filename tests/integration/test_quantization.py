@@ -24,11 +24,13 @@ from runner.recipe import load_recipe
 from runner.recipe.accuracy import RUNTIME
 from runner.recipe.types import Quantization
 from runner.registry.metrics import METRICS, family_of
+from runner.registry.tasks import ARRAYS
 from runner.stages import quantize
 from tests.compressed import types_of_layers
 from tests.conftest import Ovrun
 from tests.graphs import tiny_network
 from tests.outputs import stage_result, stored
+from tests.predictions import measured
 
 Publish = Callable[..., Path]
 CONTROLS = [name for name, metric in METRICS.items() if metric.controls]
@@ -142,16 +144,18 @@ def original_of(version: Path) -> Path:
 
 @pytest.mark.parametrize("metric", [name for name in CONTROLS if METRICS[name].family != "divergence"])
 def test_items_measure_what_the_metrics_measure(metric: str, published: Publish, tmp_path: Path) -> None:
-    version, family = published("digits-int8"), measuring(family_of(metric))
+    version, family = published("digits-int8"), family_of(metric)
     original, dataset = original_of(version), load_recipe("digits-int8").datasets["digits_evaluation"]
     dataset = dataclasses.replace(dataset, limit=50)
     for folder in (tmp_path / "items", tmp_path / "reference"):
         folder.mkdir()
     found = items(metric, compile_folder(original), dataset, {}, tmp_path / "items")
     value, each = found.measure(compile_folder(version), range(found.count))
-    if hasattr(family, "reference"):
-        family.reference(original, dataset, {}, RUNTIME, tmp_path / "reference", print)
-    whole = family.evaluate(version, dataset, {}, RUNTIME, tmp_path / "reference", print)
+    if family.function is not None:
+        whole = measured(metric, ARRAYS, version, dataset, tmp_path / "out")
+    else:
+        measuring(family).reference(original, dataset, {}, RUNTIME, tmp_path / "reference", print)
+        whole = measuring(family).evaluate(version, dataset, {}, RUNTIME, tmp_path / "reference", print)
     assert value == pytest.approx(whole["values"][metric], abs=1e-6)
     assert value == pytest.approx(np.mean(each)) and len(each) == 50
     assert found.measure(compile_folder(version), [3, 7])[1] == [each[3], each[7]]

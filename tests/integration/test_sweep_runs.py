@@ -49,11 +49,11 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str
 
 def test_what_points_share_is_done_once(swept: tuple[Path, list[dict[str, Any]]]) -> None:
     _, told = swept
-    assert told[0] == {"event": "planned", "points": 4, "stages": 20, "distinct": 8, "to_do": 8}
+    assert told[0] == {"event": "planned", "points": 4, "stages": 24, "distinct": 10, "to_do": 10}
     ran = Counter(event["stage"] for event in told if event["event"] == "finished" and not event["reused"])
-    assert ran == {"convert": 1, "quantize": 2, "verify": 2, "evaluate": 3}
+    assert ran == {"convert": 1, "quantize": 2, "verify": 2, "predict": 3, "evaluate": 2}
     assert told[-1]["points"] == {"published": 2, "rejected": 2}
-    assert told[-1]["ran"] == 8 and told[-1]["exit_code"] == 3
+    assert told[-1]["ran"] == 10 and told[-1]["exit_code"] == 3
 
 
 def test_each_point_is_published_under_a_name_of_its_settings(swept: tuple[Path, list[dict[str, Any]]]) -> None:

@@ -26,8 +26,12 @@ from runner.registry.metrics import FAMILIES, METRICS
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_is_measured_as_it_declares(name: str) -> None:
     family = FAMILIES[name]
+    assert family.revision >= 1
+    if family.function is not None:
+        assert family.rows and not family.needs_reference and "numpy" in family.libraries
+        return
     module = metrics.measuring(family)
-    assert family.revision >= 1 and "openvino" in family.libraries
+    assert "openvino" in family.libraries
     assert callable(module.evaluate)
     assert hasattr(module, "reference") == family.needs_reference
 

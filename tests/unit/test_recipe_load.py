@@ -220,7 +220,9 @@ def test_enums_equal_the_registries() -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_gates_and_settings_are_those_of_the_registry(metric: str) -> None:
     info = METRICS[metric]
-    dataset = {"text": "text", "pairs": "questions", "arrays": "digits", "label": "digits"}[min(info.data)]
+    dataset = {"text": "text", "pairs": "questions", "arrays": "digits", "label": "digits", "reply": "questions"}[
+        min(info.data)
+    ]
     config: dict[str, Any] = {
         "model": {"source": "embedded", "id": "dialogpt-mini"},
         "datasets": {

@@ -93,7 +93,7 @@ def test_algorithms_have_meanings_of_their_own() -> None:
         ("datasets.NAME.inputs", None, "only for arrays (npy, npz)"),
         ("accuracy.checks.max", None, "one of `max`, `min`, `max_drop` or `max_relative_increase` is required"),
         ("accuracy.checks.max_drop", None, "only where `metric` is `accuracy`, `perplexity` or `exact_match`"),
-        ("accuracy.checks.metric", None, "needs an npz file with `labels`, for accuracy"),
+        ("accuracy.checks.metric", None, "needs a dataset with `label` beside what feeds the model, for accuracy"),
     ],
 )
 def test_conditions_become_sentences(key: str, algorithm: str | None, sentence: str) -> None:

@@ -1,18 +1,27 @@
-"""Exact match: the share of prompts whose greedy reply is the known one, white space around both left out."""
+"""Exact match: the share of rows whose reply is the known one, white space around both left out."""
 
-from runner.registry.gates import Better
-from runner.registry.metrics import MAX_NEW_TOKENS, SHARE, Family, Metric
+from __future__ import annotations
 
-EXACT_MATCH = Family(
+from typing import TYPE_CHECKING
+
+from runner.registry.metrics import metric
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runner.metrics.kept import Kept
+
+
+@metric(
     "exact_match",
-    "greedy replies",
-    metrics=(Metric("exact_match", Better.HIGHER, SHARE, own_value=True),),
-    data=frozenset({"pairs"}),
-    needs="a jsonl file with `prompt` and `reply`, and `conversion.tokenizer: true`",
-    settings={"max_new_tokens": MAX_NEW_TOKENS},
-    generates=True,
-    of_generators=True,
-    revision=2,
-    libraries=("openvino", "openvino-genai", "openvino-tokenizers"),
-    module="runner.metrics.exact_match",
+    better="higher",
+    rows="texts",
+    needs=("reply",),
+    aggregate="proportion",
+    help="share of rows whose reply is the known one, white space around both left out",
+    revision=3,
 )
+def exact_match(kept: Kept, targets: Mapping[str, Sequence[object]]) -> object:
+    """1 where both are the same, 0 where not."""
+    replies = zip(kept.values, targets["reply"], strict=True)
+    return [str(reply).strip() == str(expected).strip() for reply, expected in replies]

@@ -12,7 +12,15 @@ from runner.base.values import mapping, numeric, text
 from runner.base.words import enumerate_names, near, shorten
 from runner.recipe import build
 from runner.recipe.datasets import kinds
-from runner.recipe.judge import dataset_rules, input_rules, legacy, path_rules, quantization_rules, weight_rules
+from runner.recipe.judge import (
+    dataset_rules,
+    input_rules,
+    legacy,
+    metric_rules,
+    path_rules,
+    quantization_rules,
+    weight_rules,
+)
 from runner.recipe.judge.validate import is_name, place
 from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import Found, KeyPath, Origins
@@ -153,7 +161,7 @@ def _control(
     yield from _reference(at, control.get("dataset"), datasets)
     name = control.get("dataset", step.get("dataset"))
     if _ok((*at, "metric"), bad) and isinstance(name, str) and name in datasets and _ok(("datasets", name), bad):
-        yield from _fitting(at, {**control, "dataset": name}, mapping(datasets[name]))
+        yield from _fitting(at, {**control, "dataset": name}, mapping(datasets[name]), task)
     yield from _needs_a_generator(at, control, task)
     info = METRICS.get(str(control.get("metric")))
     if info and _ok(at, bad):
@@ -234,17 +242,18 @@ def _checks(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[
         name = one.get("dataset") if _ok((*at, "dataset"), bad) else None
         yield from _reference(at, name, datasets)
         if isinstance(name, str) and name in datasets and _ok((*at, "metric"), bad) and _ok(("datasets", name), bad):
-            yield from _fitting(at, one, mapping(datasets[name]))
+            yield from _fitting(at, one, mapping(datasets[name]), _mapping(config, "model").get("task"))
         if _ok(at, bad):
             yield from _contradictions(at, one)
         yield from _needs_a_generator(at, one, _mapping(config, "model").get("task"))
-        if _generates(one) and _mapping(config, "conversion").get("tokenizer") is False:
+        if _generates(one, _mapping(datasets, str(name))) and _mapping(config, "conversion").get("tokenizer") is False:
             yield Finding((*at, "metric"), f"{one['metric']} generates text and needs `conversion.tokenizer: true`")
 
 
-def _generates(one: Mapping[str, object]) -> bool:
+def _generates(one: Mapping[str, object], dataset: Mapping[str, object]) -> bool:
     metric = METRICS.get(str(one.get("metric")))
-    return metric is not None and FAMILIES[metric.family].generates
+    rows = FAMILIES[metric.family].rows if metric else ()
+    return "texts" in rows and ("prompt" in dataset or "prompt" in _mapping(dataset, "columns"))
 
 
 def _needs_a_generator(at: KeyPath, one: Mapping[str, object], task: object) -> Iterator[Finding]:
@@ -256,11 +265,13 @@ def _needs_a_generator(at: KeyPath, one: Mapping[str, object], task: object) -> 
         yield Finding((*at, "metric"), what, "use relative_l2, cosine_similarity or sqnr")
 
 
-def _fitting(at: KeyPath, one: Mapping[str, object], dataset: Mapping[str, object]) -> Iterator[Finding]:
+def _fitting(at: KeyPath, one: Mapping[str, object], dataset: Mapping[str, object], task: object) -> Iterator[Finding]:
     """A dataset has to hold what the metric works on."""
     metric = METRICS.get(str(one.get("metric")))
     name = str(one["dataset"])
-    if metric and metric.data.isdisjoint(kinds(build.dataset(name, dataset))):
+    if metric and metric_rules.applies(FAMILIES[metric.family]):
+        yield from metric_rules.check(at, FAMILIES[metric.family], build.dataset(name, dataset), task)
+    elif metric and metric.data.isdisjoint(kinds(build.dataset(name, dataset))):
         needed = " or ".join(givers(kind) for kind in sorted(metric.data))
         yield Finding((*at, "dataset"), f'"{name}" doesn\'t hold what {metric.name} needs', f"needed: {needed}")
 

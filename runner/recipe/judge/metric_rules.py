@@ -1,0 +1,99 @@
+"""Whether a metric fits the task and the data, and what it takes is installed; what fits is told where it doesn't."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+from runner.base.words import enumerate_names
+from runner.recipe.datasets import kinds
+from runner.recipe.judge.wording import Finding
+from runner.recipe.origins import KeyPath
+from runner.recipe.types import Dataset
+from runner.registry.metrics import FAMILIES, Family
+from runner.registry.predicting import OF_ARRAYS, fitting, wanted
+from runner.registry.tasks import ARRAYS, PAST, TaskFamily, family_of
+
+
+def applies(family: Family) -> bool:
+    """Whether a family measures what was kept of each row."""
+    return family.function is not None and bool(family.targets or family.compares)
+
+
+def check(at: KeyPath, family: Family, dataset: Dataset, task: object) -> Iterator[Finding]:
+    """What is wrong with a check by a metric of kept rows.
+
+    Args:
+        at: of the check.
+        family: of the metric.
+        task: as the recipe states it; a model whose task isn't stated is judged once that is found.
+    """
+    yield from _not_installed(at, family)
+    if isinstance(task, str):
+        told = list(_other_task(at, family, task, family_of(task)))
+        yield from told
+        if told:
+            return
+        yield from _not_fed(at, family, dataset, family_of(task), task)
+    yield from _lacking(at, family, dataset)
+
+
+def _not_installed(at: KeyPath, family: Family) -> Iterator[Finding]:
+    if family.extra and (lacking := [name for name in family.libraries if not _is_installed(name)]):
+        what = f"{family.name} is measured with the package {' and '.join(lacking)}, which is not installed"
+        yield Finding((*at, "metric"), what, f"pip install 'ovrun[{family.extra}]'")
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        return bool(version(distribution))
+    except PackageNotFoundError:
+        return False
+
+
+def _other_task(at: KeyPath, family: Family, task: str, used: TaskFamily) -> Iterator[Finding]:
+    """A model of another task gives no such rows, whatever the data."""
+    gives = {one.gives for one in used.predicts}
+    of_arrays = {one.gives for one in OF_ARRAYS} if len(used.parts) == 1 else set()
+    if family.tasks and used.name not in family.tasks and used.name != ARRAYS:
+        what = f"{family.name} is of models for {_named(family.tasks)}, and the model's task is {task}"
+    elif gives.isdisjoint(family.rows) and of_arrays.isdisjoint(family.rows):
+        given = f"give {' or '.join(sorted(gives))}" if gives else "are not asked for any rows"
+        what = f"{family.name} is measured on {' or '.join(family.rows)}, and models for {task} {given}"
+    else:
+        return
+    yield Finding((*at, "metric"), what, enumerate_names(_fitting(used), lead="metrics that fit") or "none fits")
+
+
+def _fitting(used: TaskFamily) -> list[str]:
+    """The metrics for the models of a task, those that it names first."""
+    gives = {one.gives for one in used.predicts}
+    found = [metric.name for one in FAMILIES.values() if _is_measured(one, used, gives) for metric in one.metrics]
+    return [*(name for name in used.metrics if name in found), *(name for name in found if name not in used.metrics)]
+
+
+def _is_measured(family: Family, used: TaskFamily, gives: set[str]) -> bool:
+    if not applies(family):
+        return used.gives == "next tokens" if family.of_generators else len(used.parts) == 1
+    return not gives.isdisjoint(family.rows) and (not family.tasks or used.name in family.tasks)
+
+
+def _not_fed(at: KeyPath, family: Family, dataset: Dataset, used: TaskFamily, task: str) -> Iterator[Finding]:
+    """Some column has to feed the model, so that it gives what the metric takes."""
+    if any(fitting(used.predicts, gives, kinds(dataset)) for gives in family.rows):
+        return
+    needed = [words for gives in family.rows if (words := wanted(used.predicts, gives))]
+    what = f'nothing of "{dataset.name}" feeds a model for {task}'
+    yield Finding((*at, "dataset"), what, f"needed: {', or '.join(dict.fromkeys((*needed, 'arrays')))}")
+
+
+def _lacking(at: KeyPath, family: Family, dataset: Dataset) -> Iterator[Finding]:
+    """The columns that a model is held against."""
+    if lacking := [role for role in family.targets if role not in kinds(dataset)]:
+        roles = " and ".join(f"`{role}`" for role in lacking)
+        what = f'"{dataset.name}" has no column for {roles}, which {family.name} needs'
+        yield Finding((*at, "dataset"), what, f"name it in `columns` of the dataset: `{lacking[0]}: <its column>`")
+
+
+def _named(tasks: tuple[str, ...]) -> str:
+    return " or ".join(dict.fromkeys(name.removesuffix(PAST) for name in tasks))
