@@ -42,7 +42,7 @@ def calibration_items(
     given = kinds(dataset)
     if "arrays" in given:
         return _array_items(dataset, inputs, subset_size, seed)
-    if (given & _PROCESSED and given.isdisjoint(_WORDS)) or (_looks(inputs) and "images" in given):
+    if given & _PROCESSED and ("images" in given or given.isdisjoint(_WORDS)):
         return _fed_items(dataset, inputs, folder, subset_size, seed)
     check_takes_text(inputs, dataset.name)
     return _text_items(dataset, inputs, Tokenizer(folder), subset_size, seed, sequence_length)
@@ -57,12 +57,6 @@ def _array_items(dataset: Dataset, inputs: tuple[Port, ...], subset_size: int, s
         raise SourceError(message)
     chosen = draw(len(arrays) // size, subset_size, seed)
     return [array_feed(bound, arrays.batch(index * size, (index + 1) * size), dataset.name) for index in chosen]
-
-
-def _looks(inputs: tuple[Port, ...]) -> bool:
-    """Whether images feed this model, and texts too."""
-    names = {port.name for port in inputs}
-    return {"pixel_values", "input_ids"} <= names
 
 
 def _fed_items(dataset: Dataset, inputs: tuple[Port, ...], folder: Path, subset_size: int, seed: int) -> list[Feed]:

@@ -12,6 +12,7 @@ from runner.export import sighted
 from runner.recipe.datasets import kinds
 from runner.recipe.types import Quantization, Recipe, WeightCompression
 from runner.registry.formats import givers
+from runner.registry.metrics import family_of as family_of_metric
 from runner.registry.tasks import TaskFamily, family_of
 
 _OF_ONE = {
@@ -20,6 +21,7 @@ _OF_ONE = {
     "accuracy_control": "accuracy control is",
 }
 """Key of a step -> what it is, where a model must have one part for it."""
+_ON_ROWS = "use a metric of what the whole model gives, such as word_error_rate, or remove the check"
 _OWN = "give the parts their own in `parts`"
 
 
@@ -54,9 +56,10 @@ def check_against_parts(recipe: Recipe, task: str | None, parts: Collection[str]
         for name in _of_one(recipe, family, step, len(rest)):
             at, use = f"{key}.{name}", "remove it" if name == "accuracy_control" else _OWN
             yield Problem(recipe.where(at), at, f"{_OF_ONE[name]} of one network, {told}", use)
-    for index, _ in enumerate(recipe.accuracy.checks):
-        key = f"accuracy.checks.{index}.metric"
-        yield Problem(recipe.where(key), key, f"metrics are measured on one network, {told}", "remove the check")
+    for index, check in enumerate(recipe.accuracy.checks):
+        if family_of_metric(check.metric).function is None:
+            key = f"accuracy.checks.{index}.metric"
+            yield Problem(recipe.where(key), key, f"{check.metric} is measured on one network, {told}", _ON_ROWS)
 
 
 def _of_one(recipe: Recipe, family: TaskFamily, step: WeightCompression | Quantization, parts: int) -> Iterator[str]:
@@ -96,11 +99,16 @@ def unfed_parts(recipe: Recipe, task: str | None, parts: Collection[str]) -> Ite
         if part in family.image_parts and given.isdisjoint({"arrays", "images"}):
             what = f'"{step.dataset}" has no images, and {part} is calibrated with images and texts'
             yield Problem(recipe.where(at), at, what, f"use {givers('images')}")
-        elif part not in family.image_parts and "arrays" not in given:
+        elif part not in family.image_parts and "arrays" not in given and not _hears(family, part, given):
             what = f"no text feeds {part}, which takes arrays"
             usable = f"; texts feed {' and '.join(family.text_parts)}" if family.text_parts else ""
             use = f"compress its weights, in `parts.{part}`" if family.image_parts else f"use an npz dataset{usable}"
             yield Problem(recipe.where(at), at, what, use)
+
+
+def _hears(family: TaskFamily, part: str, given: Collection[str]) -> bool:
+    """Whether sounds feed a part: an encoder of them, or a decoder that writes about them."""
+    return "audio" in given and family.fed_by("audio") and (part == "encoder" or part in family.cached)
 
 
 def with_state(recipe: Recipe, task: str | None, parts: Collection[str]) -> Iterator[Problem]:

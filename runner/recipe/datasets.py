@@ -44,11 +44,15 @@ def narrowed(dataset: Dataset, wanted: Iterable[str], *, inputs: bool = True) ->
 
 
 def calibrating(dataset: Dataset, *, images: bool = False) -> Dataset:
-    """What calibration reads: text, with `images` where the dataset has both, or pairs, images, sounds, arrays."""
+    """What calibration reads: sounds, text, pairs, images or arrays, the first that the dataset has.
+
+    Args:
+        images: whether images come first, with texts where the dataset has both.
+    """
     given = kinds(dataset)
-    if images and "images" in given:
-        return narrowed(dataset, ("images",))
-    first = next((kind for kind in ("text", "pairs", "image", "audio") if kind in given), "arrays")
+    if images and "image" in given:
+        return narrowed(dataset, ("image", "text"))
+    first = next((kind for kind in ("audio", "text", "pairs", "image") if kind in given), "arrays")
     return narrowed(dataset, (first,))
 
 

@@ -87,6 +87,10 @@ class TaskFamily(Declaration):
         """Optimum's names, the usual one first."""
         return (self.name + PAST, self.name) if self.past else (self.name,)
 
+    def fed_by(self, role: str) -> bool:
+        """Whether rows with a column of this role feed its models, by their own processor."""
+        return any(role in one.needs for one in self.predicts)
+
     def parts_of(self, config: Mapping[str, object] | None) -> Mapping[str, str]:
         """The parts of a model of this task, by its config.json: name -> what it is for."""
         return {**self.parts, **self.more_parts.get(str((config or {}).get("model_type")), {})}

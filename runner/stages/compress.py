@@ -15,7 +15,6 @@ from runner.model.layout import outputs_first
 from runner.model.parts import Model
 from runner.nncf import patches, weights
 from runner.nncf import process as nncf_process
-from runner.recipe.datasets import calibrating
 from runner.recipe.judge.weight_rules import codebook_size
 from runner.recipe.types import WeightCompression
 from runner.stages import Build, Task, record
@@ -71,7 +70,7 @@ def plan(
     from runner.stages import statistics
 
     length, after_other = build.recipe.calibration_length, position > 0
-    datasets = {"calibration": calibrating(build.recipe.datasets[step.dataset])} if step.dataset else {}
+    datasets = {"calibration": record.calibrates(build, step.dataset)} if step.dataset else {}
     named = "calibration" if datasets else None
     params = Params(_plain(step, dataset=named), length, after_other, without=tuple(sorted(without)))
     after = {"model": model}

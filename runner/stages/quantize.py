@@ -18,7 +18,7 @@ from runner.nncf import hybrid
 from runner.nncf import process as nncf_process
 from runner.nncf import quantization as nncf_quantization
 from runner.nncf.control import Control
-from runner.recipe.datasets import calibrating, narrowed
+from runner.recipe.datasets import narrowed
 from runner.recipe.judge.quantization_rules import NO_SLOW_CORRECTION, smooths
 from runner.recipe.types import AccuracyControl, Quantization, WeightCompression
 from runner.registry.metrics import METRICS, family_of
@@ -62,7 +62,7 @@ def plan(build: Build, step: Quantization, section: str, position: int, model: s
         model: key of the model that it quantizes.
     """
     recipe, label = build.recipe, f"quantize to {step.mode or 'int8'}"
-    datasets = {"calibration": calibrating(recipe.datasets[step.dataset])}
+    datasets = {"calibration": record.calibrates(build, step.dataset)}
     control = None
     if step.accuracy_control is not None:
         control = _control(step.accuracy_control, recipe.accuracy.runtime)

@@ -51,6 +51,11 @@ class Fed:
     datasets: Mapping[str, Dataset]
 
 
+def calibrates(build: Build, name: str) -> Dataset:
+    """What a model of one part reads of a dataset to be calibrated: images first where they feed it."""
+    return calibrating(build.recipe.datasets[name], images=family_of(build.located.task).fed_by("image"))
+
+
 def fed(build: Build, step: Quantization | WeightCompression, part: str, section: str, model: str) -> Fed:
     """What calibrates a part of the model of key `model`: its own inputs by name, or what is recorded of the whole."""
     family, dataset = family_of(build.located.task), build.recipe.datasets[str(step.dataset)]

@@ -1,5 +1,6 @@
 """Models that listen, and give scores."""
 
+from runner.registry.predicting import Predicts
 from runner.registry.tasks import TaskFamily
 from runner.tasks import infer
 
@@ -12,6 +13,10 @@ AUDIO_CLASSIFICATION = TaskFamily(
     "a recording gets a class",
     use=infer,
     gives="class scores",
+    predicts=tuple(
+        Predicts(gives, ("audio",), libraries=("openvino", "numpy", "soundfile", "transformers"))
+        for gives in ("class scores", "outputs")
+    ),
     architectures=("ForAudioClassification", *(f"{kind}ForSequenceClassification" for kind in _HEARING)),
     users_load="OVModelForAudioClassification",
     processor="AutoFeatureExtractor",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.registry.predicting import Predicts, written
 from runner.registry.tasks import PAST, WRITING, TaskFamily, Used
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ WHISPER = TaskFamily(
     "a recording becomes a text, token by token: Whisper",
     use=_use,
     gives="text",
+    predicts=(written("audio", libraries=("soundfile",)),),
     architectures=("WhisperForConditionalGeneration", "ForSpeechSeq2Seq"),
     parts={"encoder": "reads the recording", "decoder": "writes the text, token by token"},
     cached=("decoder",),
@@ -52,6 +54,14 @@ CTC = TaskFamily(
     "a recording becomes a text by connectionist temporal classification: Wav2Vec2, HuBERT",
     use=_use,
     gives="arrays",
+    predicts=(
+        Predicts(
+            "texts",
+            ("audio",),
+            module="runner.metrics.predicting.spoken",
+            libraries=("openvino", "numpy", "soundfile", "transformers"),
+        ),
+    ),
     architectures=("ForCTC",),
     users_load="OVModelForCTC",
     processor="AutoProcessor",

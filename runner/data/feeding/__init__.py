@@ -47,6 +47,10 @@ def feeder(folder: Path, inputs: Iterable[Port], roles: Collection[str]) -> Feed
 
             return Captions(folder, ports)
         return Pictures(folder, ports)
+    if "audio" in roles:
+        from runner.data.feeding.sounds import Sounds
+
+        return Sounds(folder, ports)
     if {"text", "tokens", "question", "context"} & set(roles):
         from runner.data.feeding.texts import Texts
 

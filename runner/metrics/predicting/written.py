@@ -1,4 +1,4 @@
-"""Greedy replies by a class of Optimum Intel, row by row: texts about texts."""
+"""Greedy replies by a class of Optimum Intel, row by row: texts about texts, and what is spoken in sounds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from runner.data.table import Row
 
-TEXTS = "OVModelForSeq2SeqLM"
+TEXTS, SOUNDS = "OVModelForSeq2SeqLM", "OVModelForSpeechSeq2Seq"
 
 
 class Reads(Protocol):
@@ -34,15 +34,22 @@ class Reads(Protocol):
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says."""
-    model = load(asked.folder, TEXTS, ov_config=dict(asked.runtime))
+    hears = "audio" in asked.dataset.columns
+    model = load(asked.folder, SOUNDS if hears else TEXTS, ov_config=dict(asked.runtime))
     limit = whole(asked.settings["max_new_tokens"])
     protocol: dict[str, object] = {
         "decoding": "greedy",
         "max_new_tokens": limit,
         "runtime": effective(asked.runtime) | {name: version(name) for name in ("optimum-intel", "transformers")},
     }
-    reads: Reads = _Texts(asked)
+    reads: Reads = _sounds(asked) if hears else _Texts(asked)
     return Given(table.count(asked.dataset), _rows(asked, model, reads, limit, protocol), protocol)
+
+
+def _sounds(asked: Asked) -> Reads:
+    from runner.metrics.predicting.spoken import Sounds
+
+    return Sounds(asked.folder)
 
 
 def _rows(asked: Asked, model: object, reads: Reads, limit: int, protocol: dict[str, object]) -> Iterator[Batch]:
