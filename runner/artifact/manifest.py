@@ -112,7 +112,8 @@ def _datasets(plan: Plan) -> dict[str, DatasetRecord]:
     for stage in plan.stages:
         for role, dataset in stage.datasets.items():
             digest = stage.document["datasets"][role]
-            digests[dataset.name] = {"source": dataset.source, "file": dataset.path.name, "sha256": digest}
+            name = str(dataset.id) if dataset.source == "huggingface" else dataset.path.name
+            digests[dataset.name] = {"source": dataset.source, "file": name, "sha256": digest}
     return digests
 
 

@@ -64,7 +64,7 @@ def _fed_items(dataset: Dataset, inputs: tuple[Port, ...], folder: Path, subset_
     from runner.data import table
     from runner.data.feeding import feeder
 
-    feeds = feeder(folder, inputs, kinds(dataset))
+    feeds = feeder(folder, inputs, kinds(dataset), dataset.preprocess)
     chosen = set(draw(table.count(dataset), subset_size, seed))
     return [feeds.feed(row) for index, row in enumerate(table.rows(dataset)) if index in chosen]
 

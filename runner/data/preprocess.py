@@ -1,18 +1,21 @@
-"""What turns a stored array into a model input: `(x * scale - mean) / std`, the layout, the dtype."""
+"""What turns a stored array or an image into a model input: `(x * scale - mean) / std`, the layout, the dtype."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from runner.base.values import Array
 from runner.errors import SourceError
+from runner.recipe.types import Preprocess
 
 if TYPE_CHECKING:
-    from runner.recipe.types import Preprocess
+    from PIL.Image import Image
 
 
+_RESAMPLE = "bilinear"
 _WIDE = frozenset({"float64", "int32", "int64"})
 
 
@@ -33,6 +36,53 @@ def apply(array: Array, steps: Preprocess | None) -> Array:
         stored, wanted = steps.layout
         result = result.transpose([stored.index(axis) for axis in wanted])
     return np.ascontiguousarray(_as_type(result, np.dtype(steps.dtype)))
+
+
+def image_array(image: Image, steps: Preprocess | None, place: str) -> Array:
+    """An image as a model input: colored, resized and cropped by Pillow, then what `apply` does; without a batch axis.
+
+    Without steps it is [height, width, 3], red, green and blue, from 0 to 255.
+
+    Args:
+        place: of the image, for messages.
+
+    Raises:
+        SourceError: the image is smaller than what is to be cropped of it.
+    """
+    steps = steps or Preprocess(dtype="uint8")
+    gray = steps.color == "GRAY"
+    image = _resized(image.convert("L" if gray else "RGB"), steps)
+    array = np.asarray(_cropped(image, steps, place))
+    array = array[:, :, None] if gray else array[:, :, ::-1] if steps.color == "BGR" else array
+    stored, wanted = steps.layout or ("HWC", "HWC")
+    layout = stored.replace("N", ""), wanted.replace("N", "")
+    return apply(array, replace(steps, layout=layout))
+
+
+def _resized(image: Image, steps: Preprocess) -> Image:
+    """To height and width, or so that the shorter side has one size and the shape stays."""
+    from PIL.Image import Resampling
+
+    if not steps.resize:
+        return image
+    if len(steps.resize) == 2:
+        height, width = steps.resize
+    else:
+        (side,), shorter = steps.resize, min(image.size)
+        width, height = (side * size // shorter for size in image.size)
+    return image.resize((width, height), Resampling[(steps.resample or _RESAMPLE).upper()])
+
+
+def _cropped(image: Image, steps: Preprocess, place: str) -> Image:
+    """The middle."""
+    if not steps.crop:
+        return image
+    height, width = steps.crop * 2 if len(steps.crop) == 1 else steps.crop
+    top, left = (image.height - height) // 2, (image.width - width) // 2
+    if min(top, left) < 0:
+        message = f"{place}: {height} x {width} pixels can't be cropped of {image.height} x {image.width}"
+        raise SourceError(message, hint="Give the dataset's `preprocess` a larger `resize`.")
+    return image.crop((left, top, left + width, top + height))
 
 
 def _scaled(array: Array, steps: Preprocess) -> Array:

@@ -73,6 +73,7 @@ FORMATS: Declared[DataFormat] = Declared(DataFormat, "runner.data.formats", "ovr
 _GIVES: Mapping[str, tuple[tuple[Shape, str], ...]] = {
     "text": (("text", ""), ("rows", " with `column`")),
     "images": (("rows", " with `column` and `image`"),),
+    "image": (("rows", " with `image`"),),
     "pairs": (("rows", " with `prompt` and `reply`"),),
     "arrays": (("arrays", ""),),
     "label": (("arrays", " with `labels`"), ("rows", " with `labels`")),

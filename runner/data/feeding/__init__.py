@@ -11,6 +11,7 @@ from runner.errors import SourceError
 if TYPE_CHECKING:
     from runner.data.table import Row
     from runner.model.feed import Feed, Port
+    from runner.recipe.types import Preprocess
 
 
 class Feeder(Protocol):
@@ -27,18 +28,23 @@ class Feeder(Protocol):
         """What a figure must be told with: what was done with the rows so far."""
 
 
-def feeder(folder: Path, inputs: Iterable[Port], roles: Collection[str]) -> Feeder:
+def feeder(folder: Path, inputs: Iterable[Port], roles: Collection[str], steps: Preprocess | None = None) -> Feeder:
     """What feeds a model with rows.
 
     Args:
         folder: of the model.
         inputs: of the model, or of a part.
         roles: of the columns that rows have.
+        steps: of the dataset, which replace the model's own processor of images.
 
     Raises:
         SourceError: the folder has no such processor, or nothing feeds such a model with such rows.
     """
     ports = tuple(inputs)
+    if "image" in roles and steps:
+        from runner.data.feeding.declared import Declared
+
+        return Declared(ports, steps)
     if "image" in roles:
         from runner.data.feeding.pictures import Pictures
 

@@ -25,7 +25,7 @@ Take = Callable[[Feed, list[Array]], Array]
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says."""
     compiled = compile_folder(asked.folder, asked.runtime)
-    feeds = feeder(asked.folder, compiled.inputs, kinds(asked.dataset))
+    feeds = feeder(asked.folder, compiled.inputs, kinds(asked.dataset), asked.dataset.preprocess)
     pooling = Pooling.of(asked.folder) if asked.gives == "embeddings" else None
     take = _taker(asked, compiled, pooling)
     output = compiled.outputs[0]

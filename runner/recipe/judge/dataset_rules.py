@@ -75,5 +75,5 @@ def _pictured(at: KeyPath, dataset: Dataset) -> Iterator[Finding]:
             yield Finding((*at, key), "it is of images, and the dataset holds arrays")
     if steps and steps.resample and not steps.resize:
         yield Finding((*at, "resample"), "it is how `resize` is done, and nothing is resized", "remove it")
-    if steps and shape == "rows" and steps.layout and sorted(steps.layout[0]) != ["C", "H", "W"]:
+    if steps and shape == "rows" and steps.layout and sorted(steps.layout[0].replace("N", "")) != ["C", "H", "W"]:
         yield Finding((*at, "layout"), "an image has the layout HWC", "such as HWC->CHW")

@@ -105,7 +105,7 @@ def _refusals(formats: Formats) -> Iterator[tuple[str, Schema]]:
 def _needed(formats: Formats) -> Iterator[Schema]:
     """Keys without which a format gives nothing."""
     rows = [one for one in formats if one.shape == "rows" and not one.roles]
-    named = [*_COLUMNS[:2], *(key for key in KEYS["rows"] if key != "image")]
+    named = [*_COLUMNS[:2], *KEYS["rows"]]
     columns = {"anyOf": [{"required": [key]} for key in named], "errorMessage": _NO_COLUMN}
     yield {"$comment": _MADE, "if": _of(rows), "then": columns}
     arrays = [one for one in formats if one.shape == "arrays" and one.name != "npy"]
