@@ -74,6 +74,7 @@ reference: $(READY)  ## write schemas and docs/reference.md anew from the declar
 	@$(VENV)/bin/python -m runner.report.reference_page > docs/reference.md
 	@$(VENV)/bin/python -m runner.report.patches_page > docs/patches.md
 	@$(VENV)/bin/python -m runner.report.tasks_page > docs/tasks.md
+	@$(VENV)/bin/python -m runner.report.metrics_page > docs/metrics.md
 
 revisions: $(READY)  ## note the code behind each stage, once the revisions are right
 	@$(VENV)/bin/python -m tests.revisions

@@ -50,7 +50,9 @@ def measured(
     """
     family, made = FAMILIES[metric], {}
     gives = next(one for one in family.rows if predict.possible(task, one, dataset))
-    fed = narrowed(dataset, {*dataset.columns} - {*family.targets})
+    found = predict.possible(task, gives, dataset)
+    assert found is not None
+    fed = narrowed(dataset, found.roles)
     out.mkdir()
     for role, folder in (("model", model), ("reference", base or model)):
         kept(folder, task, gives, fed, out / role, **settings)

@@ -17,6 +17,7 @@ AUDIO_CLASSIFICATION = TaskFamily(
         Predicts(gives, ("audio",), libraries=("openvino", "numpy", "soundfile", "transformers"))
         for gives in ("class scores", "outputs")
     ),
+    metrics=("accuracy", "f1_macro", "decision_agreement"),
     architectures=("ForAudioClassification", *(f"{kind}ForSequenceClassification" for kind in _HEARING)),
     users_load="OVModelForAudioClassification",
     processor="AutoFeatureExtractor",

@@ -19,6 +19,7 @@ def _sees(
     processor: str = "",
     gives: Gives = "arrays",
     predicts: tuple[Predicts, ...] = (),
+    metrics: tuple[str, ...] = (),
     example: str = WEIGHTS,
 ) -> TaskFamily:
     return TaskFamily(
@@ -27,6 +28,7 @@ def _sees(
         use=infer,
         gives=gives,
         predicts=predicts,
+        metrics=metrics,
         architectures=architectures,
         users_load=loaded_by,
         processor=processor or "AutoImageProcessor",
@@ -41,6 +43,7 @@ IMAGE_CLASSIFICATION = _sees(
     loaded_by="OVModelForImageClassification",
     gives="class scores",
     predicts=tuple(Predicts(gives, ("image",), libraries=_LOOKS) for gives in ("class scores", "outputs")),
+    metrics=("accuracy", "top_k_accuracy", "f1_macro", "decision_agreement"),
     example="""datasets:
   images: {source: file, path: images.npz, inputs: pixel_values}  # [count, 3, height, width]
 compression: {algorithm: quantization, model_type: transformer, dataset: images}
@@ -71,17 +74,20 @@ OBJECT_DETECTION = _sees(
     "ForObjectDetection",
     loaded_by="OVModelForCustomTasks",
     predicts=_shown("boxes"),
+    metrics=("mean_average_precision", "average_precision_50"),
 )
 SEMANTIC_SEGMENTATION = _sees(
     "semantic-segmentation",
     "each place of an image gets a class",
     "ForSemanticSegmentation",
     predicts=_shown("class maps"),
+    metrics=("mean_iou", "pixel_accuracy"),
 )
 DEPTH_ESTIMATION = _sees(
     "depth-estimation",
     "each place of an image gets a distance: GLPN; DPT and Depth Anything at the one size of images in config.json",
     "ForDepthEstimation",
+    metrics=("depth_relative_error", "depth_rmse", "depth_delta1"),
     loaded_by="OVModelForCustomTasks",
     predicts=_shown("depth maps"),
 )

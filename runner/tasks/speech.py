@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _WRITES = "OVModelForSpeechSeq2Seq"
 _NAME = "automatic-speech-recognition"
+_METRICS = ("word_error_rate", "character_error_rate")
 
 
 def _use(folder: Path) -> Used:
@@ -37,6 +38,7 @@ WHISPER = TaskFamily(
     use=_use,
     gives="text",
     predicts=(written("audio", libraries=("soundfile",)),),
+    metrics=_METRICS,
     architectures=("WhisperForConditionalGeneration", "ForSpeechSeq2Seq"),
     parts={"encoder": "reads the recording", "decoder": "writes the text, token by token"},
     cached=("decoder",),
@@ -62,6 +64,7 @@ CTC = TaskFamily(
             libraries=("openvino", "numpy", "soundfile", "transformers"),
         ),
     ),
+    metrics=_METRICS,
     architectures=("ForCTC",),
     users_load="OVModelForCTC",
     processor="AutoProcessor",

@@ -18,6 +18,7 @@ def _encoder(
     *architectures: str,
     gives: Gives = "class scores",
     predicts: tuple[Predicts, ...] = (),
+    metrics: tuple[str, ...] = (),
 ) -> TaskFamily:
     return TaskFamily(
         name,
@@ -25,6 +26,7 @@ def _encoder(
         use=infer,
         gives=gives,
         predicts=predicts,
+        metrics=metrics,
         architectures=architectures,
         users_load=loaded_by,
         processor="AutoTokenizer",
@@ -38,6 +40,7 @@ FILL_MASK = _encoder(
     "ForMaskedLM",
     gives="arrays",
     predicts=(_read("masked tokens", ("text",), "masked"),),
+    metrics=("mask_accuracy", "mask_agreement"),
 )
 TEXT_CLASSIFICATION = _encoder(
     "text-classification",
@@ -47,6 +50,7 @@ TEXT_CLASSIFICATION = _encoder(
     predicts=tuple(
         Predicts(gives, ("text",), ("text_pair",), libraries=_READS) for gives in ("class scores", "outputs")
     ),
+    metrics=("accuracy", "f1_macro", "decision_agreement"),
 )
 TOKEN_CLASSIFICATION = _encoder(
     "token-classification",
@@ -55,6 +59,7 @@ TOKEN_CLASSIFICATION = _encoder(
     "ForTokenClassification",
     gives="arrays",
     predicts=(_read("token classes", ("tokens",), "words"), _read("token classes", ("text",), "words")),
+    metrics=("entity_f1", "token_accuracy"),
 )
 QUESTION_ANSWERING = _encoder(
     "question-answering",
@@ -63,13 +68,19 @@ QUESTION_ANSWERING = _encoder(
     "ForQuestionAnswering",
     gives="arrays",
     predicts=(_read("spans", ("question", "context"), "spans"),),
+    metrics=("answer_f1", "answer_exact_match"),
 )
 FEATURE_EXTRACTION = _encoder(
     "feature-extraction",
     "a text becomes embeddings",
     "OVModelForFeatureExtraction",
     gives="embeddings",
-    predicts=(Predicts("embeddings", ("text",), libraries=_READS),),
+    predicts=(
+        _read("embeddings", ("query", "document"), "pairs"),
+        _read("embeddings", ("text", "text_pair"), "pairs"),
+        Predicts("embeddings", ("text",), libraries=_READS),
+    ),
+    metrics=("embedding_cosine", "similarity_spearman", "retrieval_ndcg"),
 )
 
 

@@ -10,6 +10,7 @@ TEXT_GENERATION = TaskFamily(
     use=generate,
     gives="next tokens",
     predicts=(REPLIES, *CHOICES),
+    metrics=("kl_divergence", "perplexity", "exact_match"),
     past=True,
     architectures=("ForCausalLM", "LMHeadModel"),
     users_load="OVModelForCausalLM",

@@ -34,6 +34,7 @@ TEXT_TO_TEXT = TaskFamily(
     use=_use,
     gives="text",
     predicts=(written("text"), written("prompt")),
+    metrics=("chrf", "bleu", "rougeL"),
     past=True,
     architectures=(
         "T5ForConditionalGeneration",  # mT5's too

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from runner.errors import SourceError
-from runner.metrics.measures import classes, labels, numbers, pairs, tags
+from runner.metrics.measures import classes, labels, masked, numbers, pairs, tags
 
 EQUAL = {"rtol": 0, "atol": 1e-9}
 
@@ -164,6 +164,16 @@ def test_words_that_do_not_count_are_left_out() -> None:
     names = ["O", "B-X", "I-X"]
     assert tags.counted([[1, 0, 2]], [[1, -100, 2]], names).tolist() == [[1, 1, 1]]
     assert tags.right_words([[1, 0, 0]], [[1, -100, 2]]).tolist() == [[1, 2]]
+
+
+def test_a_word_without_a_class_is_outside_of_all_entities() -> None:
+    assert tags.counted([[1, -1, 2]], [[1, 2, 2]], ["O", "B-X", "I-X"]).tolist() == [[0, 2, 1]]
+
+
+def test_masks_and_answers_are_equally_many() -> None:
+    assert masked.found([["a", " b"]], [["a", "c"]]).tolist() == [[1, 2]]
+    with pytest.raises(SourceError, match="row 1: the text has 2 masks, and there are 1 answers"):
+        masked.found([["a", "b"]], [["a"]])
 
 
 def test_other_words_and_other_classes_are_refused() -> None:

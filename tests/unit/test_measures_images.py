@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-from typing import Any
-
 import numpy as np
 import pytest
 import sklearn.metrics as sk
@@ -13,6 +9,7 @@ from numpy.typing import NDArray
 
 from runner.errors import SourceError
 from runner.metrics.measures import boxes, images, maps
+from tests.detections import detected, judged, made
 
 pytest.importorskip("pycocotools")
 EQUAL = {"rtol": 0, "atol": 1e-9}
@@ -78,49 +75,10 @@ def test_a_row_without_depths_has_no_numbers() -> None:
     assert np.isnan(maps.depth_errors([np.full((2, 2), np.nan)], [np.ones((2, 2))], "median")).all()
 
 
-def detected(seed: int, rows: int = 12, count: int = 4) -> tuple[list[boxes.Found], list[boxes.Found]]:
-    """Given and told boxes of `rows` images; some images have none, the last class no object, some are crowds."""
-    rng = np.random.default_rng(seed)
-    given, told = [], []
-    for row in range(rows):
-        size = int(rng.integers(0, 6))
-        corner, sides = rng.uniform(0, 60, (size, 2)), rng.uniform(8, 40, (size, 2))
-        kinds = rng.integers(0, count - 1, size)
-        told.append(made(corner, sides, kinds, np.ones(size), (rng.random(size) < 0.1) if row > 1 else None))
-        kept = rng.random(size) < 0.8
-        moved, more = corner[kept] + rng.normal(0, 3, (kept.sum(), 2)), int(rng.integers(0, 4))
-        corner = np.concatenate([moved, rng.uniform(0, 60, (more, 2))])
-        sides = np.concatenate([sides[kept], rng.uniform(8, 40, (more, 2))])
-        kinds = np.concatenate([kinds[kept], rng.integers(0, count, more)])
-        given.append(made(corner, sides, kinds, np.round(rng.random(len(kinds)), 1)))
-    return given, told
-
-
-def made(corner: Any, sides: Any, kinds: Any, scores: Any, crowd: Any = None) -> boxes.Found:
-    where = np.concatenate([corner, corner + sides], 1).reshape(-1, 4)
-    return boxes.Found(where, kinds, scores, np.zeros(len(kinds), bool) if crowd is None else crowd)
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_average_precision_is_that_of_the_whole_by_pycocotools(seed: int) -> None:
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
     given, told = detected(seed)
-    statistics = boxes.matched(given, told, 4)
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO()
-        truth.dataset = boxes._dataset(told, 4)
-        truth.createIndex()
-        lines = [
-            [row, left, top, right - left, bottom - top, score, kind]
-            for row, one in enumerate(given, 1)
-            for (left, top, right, bottom), score, kind in zip(one.boxes, one.scores, one.classes, strict=True)
-        ]
-        judge = COCOeval(truth, truth.loadRes(np.array(lines)), "bbox")
-        judge.evaluate()
-        judge.accumulate()
-        judge.summarize()
+    statistics, judge = boxes.matched(given, told, 4), judged(given, told)
     np.testing.assert_allclose(boxes.average_precision(statistics), judge.stats[0], **EQUAL)
     np.testing.assert_allclose(boxes.average_precision_50(statistics), judge.stats[1], **EQUAL)
     each = judge.eval["precision"][:, :, :, 0, 2].mean((0, 1))

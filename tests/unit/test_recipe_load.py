@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -220,26 +220,35 @@ def test_enums_equal_the_registries() -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_gates_and_settings_are_those_of_the_registry(metric: str) -> None:
     info = METRICS[metric]
-    dataset = {"text": "text", "pairs": "questions", "arrays": "digits", "label": "digits", "reply": "questions"}[
-        min(info.data)
-    ]
+    family = FAMILIES[info.family]
+    named = {"text": "text", "pairs": "questions", "arrays": "digits", "label": "digits"}
+    dataset = "rows" if family.targets or family.compares else named[min(info.data)]
     config: dict[str, Any] = {
         "model": {"source": "embedded", "id": "dialogpt-mini"},
         "datasets": {
             "text": {"source": "embedded", "id": "dialogue-eval", "column": "text"},
             "questions": {"source": "embedded", "id": "dialogue-eval", "prompt": "prompt", "reply": "reply"},
             "digits": {"source": "embedded", "id": "digits-evaluation", "inputs": "images", "labels": "labels"},
+            "rows": {
+                "source": "file",
+                "path": "rows.jsonl",
+                "columns": {role: role for role in (*family.targets, "text")},
+            },
         },
     }
     taken = set()
     value = 8 if info.most > 8 else 0.5
     gate = {"lower": "max", "higher": "min"}[info.better]
-    settings = {name: one["examples"][0] for family in FAMILIES.values() for name, one in family.settings.items()}
+    settings = {name: _example(one) for family in FAMILIES.values() for name, one in family.settings.items()}
     for key, given in {**dict.fromkeys(GateKind, value), **settings}.items():
         check = {"metric": metric, "dataset": dataset, gate: value, key: given}
         if not _problems({**config, "accuracy": {"checks": [check]}}):
             taken.add(key)
     assert taken == info.gates | info.params
+
+
+def _example(schema: Mapping[str, Any]) -> object:
+    return schema["examples"][0] if "examples" in schema else schema["default"]
 
 
 def _problems(config: dict[str, Any]) -> list[str]:

@@ -92,8 +92,12 @@ def test_algorithms_have_meanings_of_their_own() -> None:
         ("datasets.NAME.prompt", None, "needs `reply`"),
         ("datasets.NAME.inputs", None, "only for arrays (npy, npz)"),
         ("accuracy.checks.max", None, "one of `max`, `min`, `max_drop` or `max_relative_increase` is required"),
-        ("accuracy.checks.max_drop", None, "only where `metric` is `accuracy`, `perplexity` or `exact_match`"),
-        ("accuracy.checks.metric", None, "needs a dataset with `label` beside what feeds the model, for accuracy"),
+        ("accuracy.checks.k", None, "only for top_k_accuracy"),
+        (
+            "accuracy.checks.metric",
+            None,
+            "needs a dataset with `tags` beside what feeds the model, for entity_f1 and token_accuracy",
+        ),
     ],
 )
 def test_conditions_become_sentences(key: str, algorithm: str | None, sentence: str) -> None:

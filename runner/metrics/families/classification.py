@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     aggregate="proportion",
     help="share of rows whose highest score is that of their label",
     controls=True,
+    source="scikit-learn, accuracy_score; of equal scores the first counts",
     revision=3,
 )
 def accuracy(kept: Kept, targets: Mapping[str, Sequence[object]]) -> object:

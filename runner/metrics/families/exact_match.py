@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     needs=("reply",),
     aggregate="proportion",
     help="share of rows whose reply is the known one, white space around both left out",
+    source="the same text, white space around both left out",
     revision=3,
 )
 def exact_match(kept: Kept, targets: Mapping[str, Sequence[object]]) -> object:

@@ -9,19 +9,30 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from runner.base.values import Array
+from runner.errors import SourceError
+from runner.metrics.measures.labels import tag_numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
+Layout = Literal["left top width height", "left top right bottom"]
+_KEYS = {
+    "boxes": ("boxes", "box", "bbox"),
+    "classes": ("classes", "labels", "class", "label", "category", "category_id"),
+    "scores": ("scores", "score"),
+    "crowd": ("iscrowd", "is_crowd", "crowd"),
+}
+"""What a row says of its boxes, by the names that datasets and Transformers have for it."""
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
 _OVERLAPS = 10
 """Thresholds, 0.50 to 0.95."""
 _EMPTY = -1
@@ -43,6 +54,72 @@ class Found:
     classes: Array
     scores: Array
     crowd: Array
+
+
+def found(value: object, row: int, classes: Sequence[str]) -> Found:
+    """What a model found in a row: boxes as left, top, right and bottom, their classes and scores.
+
+    Raises:
+        SourceError: the row says something else.
+    """
+    return _row(value, row, classes, "left top right bottom", scored=True)
+
+
+def told(value: object, row: int, classes: Sequence[str], layout: Layout) -> Found:
+    """What the data tell of a row: a mapping of lists, or a list of mappings, of boxes and their classes.
+
+    Args:
+        value: such as {"bbox": [[10, 20, 30, 40]], "category": [3]}; `iscrowd` may stand beside.
+        row: its number, for messages.
+        classes: the names of the model's classes.
+        layout: of a box.
+
+    Raises:
+        SourceError: the row says something else.
+    """
+    return _row(value, row, classes, layout, scored=False)
+
+
+def _row(value: object, row: int, classes: Sequence[str], layout: Layout, *, scored: bool) -> Found:
+    columns = _columns(value)
+    if columns is None or "boxes" not in columns or "classes" not in columns or (scored and "scores" not in columns):
+        if not isinstance(value, list | tuple) or value:
+            message = f"row {row}: boxes are a mapping of lists, or a list of mappings, with `bbox` and `category`"
+            raise SourceError(message)
+        columns = {"boxes": [], "classes": [], "scores": []}
+    sides = [_sides(box) for box in columns["boxes"]]
+    if not all(len(one) == 4 for one in sides) or len(sides) != len(columns["classes"]):
+        message = f"row {row}: a box has four numbers and one class"
+        raise SourceError(message)
+    where = np.array(sides, np.float64).reshape(-1, 4)
+    if layout == "left top width height":
+        where = np.concatenate([where[:, :2], where[:, :2] + where[:, 2:]], 1)
+    count = len(where)
+    scores = np.array(columns["scores"] if scored else [1.0] * count, np.float64)
+    crowd = np.array(columns.get("crowd", [False] * count), np.bool_)
+    return Found(where, tag_numbers(columns["classes"], row, classes), scores, crowd)
+
+
+def _columns(value: object) -> dict[str, list[object]] | None:
+    """The lists of a mapping of them, or of a list of mappings, by our own names."""
+    if isinstance(value, Mapping):
+        named = {key: value[name] for key, names in _KEYS.items() for name in names if name in value}
+        return {key: list(column) for key, column in named.items() if isinstance(column, Iterable)}
+    if not isinstance(value, list | tuple) or not value or not all(isinstance(one, Mapping) for one in value):
+        return None
+    return {
+        key: [one[name] for one in value]
+        for key, names in _KEYS.items()
+        for name in names
+        if all(name in one for one in value)
+    }
+
+
+def _sides(box: object) -> list[float]:
+    numbers = [box.get(side) for side in _SIDES] if isinstance(box, Mapping) else box
+    if not isinstance(numbers, Sequence | np.ndarray):
+        return []
+    return [float(one) for one in numbers if isinstance(one, int | float | np.number)]
 
 
 def matched(given: Sequence[Found], told: Sequence[Found], classes: int) -> Floats:

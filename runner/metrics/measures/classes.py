@@ -52,9 +52,14 @@ def f1_macro(pairs: Floats) -> float:
     return float(f1[there].mean())
 
 
+def right(pairs: Floats) -> Floats:
+    """1 for each row whose best class is its label, 0 for others; shape [rows]."""
+    return np.where(np.isnan(pairs).any(1), np.nan, pairs[:, 0] == pairs[:, 1])
+
+
 def f1_micro(pairs: Floats) -> float:
     """F1 of all decisions taken together."""
-    return _mean_right(pairs)
+    return float(right(pairs).mean())
 
 
 def f1_weighted(pairs: Floats) -> float:
@@ -128,7 +133,3 @@ def _f1(table: Floats) -> tuple[Floats, NDArray[np.bool_]]:
     twice, sizes = 2 * table.diagonal(), table.sum(0) + table.sum(1)
     there = sizes > 0
     return np.divide(twice, sizes, out=np.zeros(len(table)), where=there), there
-
-
-def _mean_right(pairs: Floats) -> float:
-    return float("nan") if np.isnan(pairs).any() else float((pairs[:, 0] == pairs[:, 1]).mean())

@@ -50,7 +50,7 @@ def counted(given: Sequence[Sequence[int]], told: Sequence[Sequence[int]], class
     """(entities that are right, given, told) of each row, shape [rows, 3].
 
     Args:
-        given: class numbers of the words of each row, as the model gave them.
+        given: class numbers of the words of each row, as the model gave them; -1 for none.
         told: those of the data; words with `IGNORED` don't count.
         classes: the names of the classes.
 
@@ -60,7 +60,7 @@ def counted(given: Sequence[Sequence[int]], told: Sequence[Sequence[int]], class
     refuse_no_entities(classes)
     rows = []
     for one, other in words(given, told):
-        found, there = (entities([classes[tag] for tag in tags]) for tags in (one, other))
+        found, there = (entities([classes[tag] if tag >= 0 else _OUTSIDE for tag in tags]) for tags in (one, other))
         rows.append((len(found & there), len(found), len(there)))
     return np.array(rows, np.float64).reshape(-1, 3)
 

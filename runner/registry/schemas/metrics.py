@@ -21,7 +21,7 @@ def accuracy(schema: Schema, families: Families) -> Schema:
     }
     base["metric"] = base["metric"] | {
         "description": _described(families),
-        "x-needs": [f"{one.needs}, for {_named(one)}" for one in families],
+        "x-needs": [f"{needs}, for {listed(names)}" for needs, names in _needing(families).items()],
         "enum": [one.name for one in metrics],
     }
     taking = _settings_of(families)
@@ -29,8 +29,8 @@ def accuracy(schema: Schema, families: Families) -> Schema:
     rules = [check["allOf"][0], *_distances(metrics)]
     rules += [_only(name, setting, takers) for name, (setting, takers) in taking.items()]
     made = check | {"properties": base | settings, "allOf": rules}
-    own = [one.name for one in metrics if one.own_value]
-    why = f"this metric already compares with the reference; it takes max and min (only {listed(own)} take a distance)"
+    against = listed([one.name for one in metrics if not one.own_value])
+    why = f"this metric already compares with the reference; it takes max and min, as do {against}"
     definitions = schema["$defs"] | {"check": made, "no_reference": {"not": {}, "errorMessage": why}}
     return schema | {"$defs": definitions}
 
@@ -48,6 +48,14 @@ def _metrics(families: Families) -> list[Metric]:
 
 def _described(families: Families) -> str:
     return "What is measured. " + " ".join(f"{_named(one)}: {one.help}." for one in families)
+
+
+def _needing(families: Families) -> dict[str, list[str]]:
+    """What is needed, in words -> the metrics that need it."""
+    found: dict[str, list[str]] = {}
+    for one in families:
+        found.setdefault(one.needs, []).append(_named(one))
+    return found
 
 
 def _named(family: Family) -> str:
@@ -95,15 +103,15 @@ def _distances(metrics: list[Metric]) -> Iterable[Schema]:
     distance = {"$ref": "#/$defs/no_reference"}
     yield {
         "if": {
-            "properties": {"metric": {"not": {"enum": [one.name for one in own]}}},
+            "properties": {"metric": {"enum": [one.name for one in metrics if not one.own_value]}},
             "required": ["metric"],
         },
         "then": {"properties": {one.value: distance for one in GateKind if one not in LIMITS}},
     }
-    for one in own:
-        wrong, right = _WRONG[one.better]
-        why = f"{one.better} {one.name} is better: this passes every model that is worse; use {right}"
+    for better, (wrong, right) in _WRONG.items():
+        names = [one.name for one in own if one.better == better]
+        why = f"{better} is better for this metric: this passes every model that is worse; use {right}"
         yield {
-            "if": {"properties": {"metric": {"const": one.name}}, "required": ["metric"]},
+            "if": {"properties": {"metric": {"enum": names}}, "required": ["metric"]},
             "then": {"properties": {wrong.value: {"not": {}, "errorMessage": why}}},
         }

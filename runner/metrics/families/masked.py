@@ -1,0 +1,41 @@
+"""Masked tokens that a model finds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.registry.metrics import metric
+
+if TYPE_CHECKING:
+    from runner.metrics.kept import Kept
+    from runner.metrics.measures.taken import Targets
+
+
+@metric(
+    "mask_accuracy",
+    better="higher",
+    rows="masked tokens",
+    needs=("answers",),
+    aggregate="ratio",
+    help="share of masked tokens that were found; `answers` has one for each mask of a text, in order",
+    source="the best token as text, white space around both left out",
+)
+def mask_accuracy(kept: Kept, targets: Targets) -> object:
+    from runner.metrics.measures import masked
+
+    return masked.found(kept.values, targets["answers"])
+
+
+@metric(
+    "mask_agreement",
+    better="higher",
+    rows="masked tokens",
+    compares=True,
+    aggregate="ratio",
+    help="share of masked tokens for which the model gives the reference's; needs no answers",
+    source="the best token of both",
+)
+def mask_agreement(kept: Kept, reference: Kept, targets: Targets) -> object:
+    from runner.metrics.measures import masked
+
+    return masked.found(kept.values, reference.values)
