@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.base.values import Array
-from runner.export.given import Given, Outputs, Trial, give_back
+from runner.export.given import Given, Outputs, Trial
+from runner.export.memory import give_back
 from runner.model.feed import Feed
 from runner.model.parts import Model
 from runner.model.runtime import reason

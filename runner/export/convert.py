@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.export import pictured
 from runner.export.model import Precision, Request, refuse_missing
-from runner.export.patches import telling_missing, trace_once
+from runner.export.patches import lean_traces, telling_missing, trace_once
 from runner.model import vocoder
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ def convert(request: Request, model: PreTrainedModel, preprocessors: list[object
     if pictured.converts(model.config.model_type, request.task):
         from runner.export import pictured_convert
 
-        with trace_once():
+        with trace_once(), lean_traces():
             pictured_convert.convert(request, model, preprocessors)
         return
-    with trace_once():
+    with trace_once(), lean_traces():
         export_from_model(
             model,
             request.out,
@@ -44,7 +44,7 @@ def convert_by_main_export(request: Request) -> None:
     from optimum.exporters.openvino import main_export
 
     speaks = request.source / vocoder.FOLDER
-    with telling_missing(partial(refuse_missing, request)):
+    with telling_missing(partial(refuse_missing, request)), trace_once(), lean_traces():
         main_export(
             str(request.source),
             request.out,

@@ -5,9 +5,6 @@ What runs an original is large; its process has ended, and given its memory back
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import gc
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -155,13 +152,6 @@ def shapes(feed: Mapping[str, Array]) -> str:
     """`input_ids [2, 13], attention_mask [2, 13]`; a cache is one word."""
     told = {"past_key_values.*" if name.startswith(PAST) else name: array.shape for name, array in feed.items()}
     return ", ".join(f"{name} {list(shape)}" for name, shape in told.items())
-
-
-def give_back() -> None:
-    """Let the system have the memory of what is not needed any more: a stage's process keeps it otherwise."""
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # there is such a function in glibc alone
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def too_large(folder: Path, precision: str, check: str) -> str | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.base.patches import Patch
+from runner.export.memory import forget_weights, trim
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -40,6 +41,14 @@ TRACED_ONCE = Patch(
     ("2.1", "2.3"),
     "performance",
     "`torch.jit.trace` does not trace a second time to compare.",
+    _LEFT_OUT,
+)
+LEAN_TRACES = Patch(
+    "Memory given back around a trace",
+    "torch",
+    ("2.13", "2.16"),
+    "performance",
+    "The process gives back what it freed before and after each `torch.jit.trace`, and the pages of mapped weights.",
     _LEFT_OUT,
 )
 INITIAL_VALUES = Patch(
@@ -74,7 +83,7 @@ MISSING = Patch(
     "Loaded models tell which of their weights were not there; transformers fills those at random and only logs it.",
     "A model has to have been loaded this way, or the stage fails.",
 )
-PATCHES = (COMPILER, UNUSED, TRACED_ONCE, INITIAL_VALUES, CODE_FOLDER, OPENED, MISSING)
+PATCHES = (COMPILER, UNUSED, TRACED_ONCE, LEAN_TRACES, INITIAL_VALUES, CODE_FOLDER, OPENED, MISSING)
 
 
 def keep_code_in(folder: Path) -> None:
@@ -133,6 +142,33 @@ def trace_once() -> Iterator[None]:
         yield
     finally:
         exporter.allow_skip_tracing_check = asked
+
+
+@contextmanager
+def lean_traces() -> Iterator[None]:
+    """Give memory back around each torch.jit.trace: a model of several parts is traced part by part.
+
+    What a trace leaves behind stays in the process otherwise, and so do the weights of the parts that are done.
+    """
+    if not LEAN_TRACES.fits:
+        yield
+        return
+    jit = LEAN_TRACES.part("torch", "jit")
+    trace = jit.trace
+
+    def traced(*args: object, **options: object) -> object:
+        forget_weights()
+        trim()
+        try:
+            return trace(*args, **options)
+        finally:
+            trim()
+
+    jit.trace = traced
+    try:
+        yield
+    finally:
+        jit.trace = trace
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from runner.base.progress import Progress
 from runner.errors import SourceError
 from runner.export.comparing import kept
 from runner.export.convert import ov_config
-from runner.export.patches import trace_once
+from runner.export.patches import lean_traces, trace_once
 from runner.export.steps import Steps
 from runner.model import listing, pipeline
 from runner.model.parts import refuse_nan
@@ -129,7 +129,7 @@ def _convert(loaded: Network, out: Path, task: str, precision: str) -> None:
     from optimum.exporters.openvino import export_from_model
 
     half = any(one.dtype is torch.float16 for network in networks(loaded).values() for one in network.parameters())
-    with trace_once():
+    with trace_once(), lean_traces():
         export_from_model(
             loaded,
             out,

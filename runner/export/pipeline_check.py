@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.export.given import Given, Outputs, give_back, too_large
+from runner.export.given import Given, Outputs, too_large
+from runner.export.memory import give_back
 from runner.model.feed import Feed, Port, ports
 from runner.model.parts import Model
 

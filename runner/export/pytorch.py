@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from runner.errors import SourceError
 from runner.export import sighted, sighted_check
 from runner.export.caches import presents
-from runner.export.given import Given, Outputs, give_back, shapes, too_large
+from runner.export.given import Given, Outputs, shapes, too_large
+from runner.export.memory import give_back
 from runner.export.model import Request, load_model
 from runner.export.voice import ask_voice
 from runner.model.feed import Feed, Port, ports
