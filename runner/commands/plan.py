@@ -45,9 +45,11 @@ def _describe(sweep: Sweep, outputs: Path, jobs: int) -> dict[str, object]:
         return _describe_sweep(sweep, outputs, jobs)
     from runner import api
     from runner.report.plan_table import describe
+    from runner.run.resolution import unresolved
 
     recipe = sweep.points[0].recipe
-    return describe(recipe, api.plan(recipe, outputs=outputs))
+    notes = unresolved([recipe])
+    return describe(recipe, api.plan(recipe, outputs=outputs)) | ({"notes": notes} if notes else {})
 
 
 def _describe_sweep(sweep: Sweep, outputs: Path, jobs: int) -> dict[str, object]:

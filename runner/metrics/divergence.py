@@ -22,6 +22,7 @@ from runner.metrics.coded import CodedFile, CodedRows, dither
 from runner.metrics.kld import Scores, compare, log_probabilities, perplexity, statistics
 from runner.metrics.passes import refuse_not_finite, scored_tokens
 from runner.metrics.stored import load, save
+from runner.metrics.stream_intervals import of_tokens
 from runner.model.runtime import compile_folder, refuse_other_runtime
 
 if TYPE_CHECKING:
@@ -98,8 +99,10 @@ def evaluate(
             _check_vocabulary(model, block.logits.shape[1], stored.vocabulary)
             parts.append(compare(block.logits, block.targets, stored[block.rows]))
     scores = Scores.join(parts)
-    values, errors = statistics(scores, _stored_scores(reference))
+    own = _stored_scores(reference)
+    values, errors = statistics(scores, own)
     return {
+        **of_tokens(scores, own),
         "values": values,
         "reference_values": base["values"],
         "protocol": {**text.protocol, "runtime": dict(compiled.runtime)},

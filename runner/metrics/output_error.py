@@ -23,6 +23,7 @@ from runner.data.tokens import Tokenizer, context, text_sha256
 from runner.errors import SourceError, StageError
 from runner.metrics.passes import item_outputs, piece_outputs, refuse_not_finite
 from runner.metrics.stored import RowFile, Rows, load, save
+from runner.metrics.stream_intervals import of_rows
 from runner.model.feed import check_takes_text
 from runner.model.runtime import Compiled, compile_folder, refuse_other_runtime
 from runner.recipe.datasets import kinds
@@ -44,6 +45,8 @@ class Tally:
     signal: float = 0.0
     noise: float = 0.0
     cosines: list[NDArray[np.float64]] = field(default_factory=list)
+    signals: list[NDArray[np.float64]] = field(default_factory=list)
+    noises: list[NDArray[np.float64]] = field(default_factory=list)
 
     def add(self, values: NDArray[np.float32], reference: NDArray[np.float32]) -> None:
         """Count rows, both of shape [rows, size]."""
@@ -55,7 +58,10 @@ class Tally:
             error = values - reference
         dot, norm, own = (np.vecdot(a, b) for a, b in ((values, reference), (reference, reference), (values, values)))
         self.signal += float(norm.sum())
-        self.noise += float(np.vecdot(error, error).sum())
+        noise = np.vecdot(error, error)
+        self.noise += float(noise.sum())
+        self.signals.append(norm)
+        self.noises.append(noise)
         both = np.sqrt(norm * own)
         same = (norm == own).astype(np.float64)
         with np.errstate(invalid="ignore"):
@@ -68,8 +74,13 @@ class Tally:
         return {
             "relative_l2": ratio,
             "cosine_similarity": float(np.concatenate(self.cosines).mean()),
-            "sqnr": math.nan if math.isnan(ratio) else -20 * math.log10(max(ratio, _RESOLUTION)),
+            "sqnr": math.nan if math.isnan(ratio) else self.sqnr(ratio),
         }
+
+    @staticmethod
+    def sqnr(ratio: float) -> float:
+        """In dB, of a relative L2."""
+        return -20 * math.log10(max(ratio, _RESOLUTION))
 
     def details(self) -> dict[str, object]:
         """The metrics, and the row that differs most."""
@@ -138,6 +149,7 @@ def evaluate(
         stored = [stack.enter_context(Rows(_file(reference, index))) for index in range(len(names))]
         tallies = _compare(compiled, stored, _outputs(compiled, dataset, text, progress))
     return {
+        **of_rows(tallies[0]),
         "values": tallies[0].values(),
         "reference_values": {},
         "protocol": {**(text.protocol if text else {}), "output": names[0], "runtime": dict(compiled.runtime)},

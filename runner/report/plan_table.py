@@ -31,6 +31,7 @@ def lines(plan: Mapping[str, Any]) -> Iterator[str]:
     to_do = sum(row["state"] == "to do" for row in rows)
     cached = sum(row["state"] == "cached" for row in rows)
     yield f"{plural(len(rows), 'stage')}: {to_do} to do, {cached} cached"
+    yield from (f"note: {note}" for note in plan.get("notes", ()))
     if new := [row for row in rows if row["memory"] is not None]:
         time, peak = seconds(sum(row["seconds"] for row in new)), megabytes(max(row["memory"] for row in new))
         disk = megabytes(sum(row["disk"] for row in new))

@@ -23,6 +23,7 @@ from runner.run.following import Following
 from runner.run.judging import entries_of, judge_all, kept_back
 from runner.run.outcome import Finished, Observer, Outcome
 from runner.run.preflight import Preflight
+from runner.run.resolution import unresolved
 from runner.stages import JUDGED
 from runner.store import Entry, Store, cannot_write, store_of
 from runner.store.runs import under_way
@@ -40,8 +41,7 @@ def optimize(recipe: Recipe, outputs: Path, observer: Observer, *, accept_undeci
     Raises:
         OvrunError: with the exit code of what went wrong; finished stages stay in the store. A missed gate is no error.
     """
-    start = time.monotonic()
-    store = store_of(outputs)
+    start, store = time.monotonic(), store_of(outputs)
     placing.refuse_foreign(outputs / recipe.name)
     outcome = Outcome(Point(recipe.name, {}, recipe), make_plan(recipe, store))
     alone = Sweep(recipe.name, (), [outcome.point])
@@ -74,8 +74,7 @@ def run_sweep(
     """
     from runner.run import record
 
-    start = time.monotonic()
-    store = store_of(outputs)
+    start, store = time.monotonic(), store_of(outputs)
     for point in sweep.points:
         placing.refuse_foreign(outputs / point.name)
     plans = plan_points(sweep, store)
@@ -128,6 +127,8 @@ class _Run:
             needed = graph.needed(self.store)
             if attempt == 0:
                 self.observer.planned(graph, needed)
+                for sentence in unresolved(outcome.point.recipe for outcome in waiting if needed):
+                    self.observer.warned(sentence)
             self._await(waiting, needed)
             self._execute(needed, execute, fail_fast)
             waiting = [outcome for outcome in waiting if outcome.is_open]
@@ -240,8 +241,7 @@ class _Run:
     def _fail(self, outcome: Outcome, error: OvrunError) -> None:
         from runner.run.faults import status_after
 
-        outcome.status = status_after(error)
-        outcome.error, outcome.reason = error, error.message
+        outcome.status, outcome.error, outcome.reason = status_after(error), error, error.message
         self.observer.point(outcome)
 
     def _finish(self, outcome: Outcome) -> None:

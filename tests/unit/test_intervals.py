@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,12 @@ import pytest
 
 from runner.metrics.bootstrap import draws_for, resampled
 from runner.metrics.intervals import Estimate, compare, estimate, paired_proportions, proportion, value
+from runner.metrics.kld import Scores, statistics
+from runner.metrics.output_error import Tally
+from runner.metrics.stream_intervals import of_rows, of_tokens, quantile
+from runner.recipe import load_recipe
 from runner.registry.metrics import OfSums
+from runner.run.resolution import half_width, rows_needed, unresolved
 
 SIMULATED, ROWS = 2000, 150
 Sample = Callable[[np.random.Generator], Any]
@@ -216,3 +222,65 @@ def test_more_rows_are_drawn_less_often() -> None:
     assert [draws_for(rows) for rows in (1, 20_000, 40_000, 10_000_000)] == [2000, 2000, 1000, 400]
     found = resampled([np.ones((30, 2))], OfSums(lambda sums: sums[..., 0]), 0, None)
     assert found.draws.shape == (2000, 1) and found.left_out.shape == (30, 1)
+
+
+@pytest.mark.parametrize(("share", "rows"), [(0.5, 200), (0.95, 1000)])
+def test_the_interval_of_a_quantile_covers_at_least_95_percent(share: float, rows: int) -> None:
+    # a little more than 97 % where values are few: its ends are values
+    truth = -math.log(1 - share)
+    assert covered(lambda rng: quantile(np.sort(rng.exponential(1, rows)), share), truth) >= 0.94
+    assert quantile(np.arange(20.0), 0.99).interval is None
+
+
+def test_tokens_have_the_intervals_of_their_means_and_quantiles() -> None:
+    rng = np.random.default_rng(0)
+    loss, base = (rng.exponential(2, 900).astype(np.float32) for _ in range(2))
+    divergence, top = rng.exponential(1, 900).astype(np.float32), np.arange(900, dtype=np.int32)
+    model = Scores(loss, top, divergence)
+    reference = Scores(base, np.where(top < 90, 900, top).astype(np.int32), np.empty(0, np.float32))
+    told: Any = of_tokens(model, reference)
+    values, errors = statistics(model, reference)
+    assert told["rows"] == 900 and set(told["intervals"]) == {*values} - {"kl_divergence_max", "kl_divergence_p999"}
+    low, high = told["intervals"]["kl_divergence"]
+    half = 1.9626 * errors["kl_divergence"]
+    assert [low, high] == pytest.approx([values["kl_divergence"] - half, values["kl_divergence"] + half], rel=1e-3)
+    assert told["intervals"]["same_top_token"] == proportion(810, 900).interval
+    change = (loss.astype(np.float64) - base)[:, None]
+    ends = estimate(change, "mean").interval
+    assert told["relative_differences"]["perplexity"]["interval"] == [math.expm1(end) for end in ends or ()]
+    assert told["intervals"]["perplexity"][0] < values["perplexity"] < told["intervals"]["perplexity"][1]
+    assert (
+        told["reference_intervals"]["perplexity"][0]
+        < math.exp(base.mean())
+        < told["reference_intervals"]["perplexity"][1]
+    )
+
+
+def test_rows_of_outputs_have_the_intervals_of_ratio_and_mean() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(0, 1, (300, 8)).astype(np.float32)
+    tally = Tally()
+    tally.add(base + rng.normal(0, 0.1, base.shape).astype(np.float32), base)
+    told: Any = of_rows(tally)
+    values = tally.values()
+    for name in ("relative_l2", "cosine_similarity", "sqnr"):
+        low, high = told["intervals"][name]
+        assert low < values[name] < high
+    assert told["intervals"]["sqnr"][0] == pytest.approx(-20 * math.log10(told["intervals"]["relative_l2"][1]))
+    same = Tally()
+    same.add(base, base)
+    assert of_rows(same)["intervals"]["sqnr"] == pytest.approx([144.5, 144.5], abs=0.1)  # type: ignore[index]
+
+
+def test_rows_that_a_drop_takes() -> None:
+    assert half_width(200) == pytest.approx(0.031, abs=5e-4)
+    assert half_width(rows_needed(0.005)) == pytest.approx(0.005, rel=1e-3)
+
+
+def test_rows_that_can_not_tell_a_drop_are_told_before_the_run() -> None:
+    recipe = load_recipe("digits-int8")
+    (told,) = unresolved([recipe, recipe])
+    assert told.startswith("accuracy on digits_evaluation: 450 rows can't tell a drop of 0.01 from 0 (95 % interval")
+    assert told.endswith("about 2,000 rows would")
+    wide = replace(recipe.accuracy.checks[0], max_drop=0.1)
+    assert not unresolved([replace(recipe, accuracy=replace(recipe.accuracy, checks=(wide,)))])

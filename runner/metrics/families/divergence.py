@@ -22,7 +22,7 @@ DIVERGENCE = Family(
     settings=WINDOWS,
     of_generators=True,
     needs_reference=True,
-    revision=4,
-    libraries=("openvino", "tokenizers", "numpy"),
+    revision=5,
+    libraries=("openvino", "tokenizers", "numpy", "scipy"),
     module="runner.metrics.divergence",
 )
