@@ -9,9 +9,11 @@ Value = float | bool | str | None
 
 
 class Details(TypedDict):
-    """What else an evaluation found; families add their own."""
+    """What else an evaluation found; families add their own. `confusion` has a row for each label, a column for each
+    class that was given."""
 
     standard_errors: NotRequired[Mapping[str, float | None]]
+    confusion: NotRequired[list[list[int]]]
 
 
 class GateRecord(TypedDict):

@@ -192,6 +192,7 @@ def _check(check: CheckRecord, pool: _Pool) -> dict[str, object]:
         "reference_interval": _ends(check.get("reference_intervals", {}).get(check["metric"])),
         "rows": check.get("rows"),
         "flipped": pool.add(check.get("flipped")),
+        "confusion": pool.add(check["details"].get("confusion")),
         "values": pool.add(_numbers(check["values"])),
         "errors": pool.add(_numbers(check["details"]["standard_errors"])),
         "protocol": pool.add(check["protocol"]),

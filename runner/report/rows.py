@@ -20,7 +20,7 @@ from runner.metrics.gates import missed_gates, undecided_gates
 
 if TYPE_CHECKING:
     from runner.artifact.types import Manifest, PointRecord, StageRecord, SweepRun
-    from runner.metrics.records import CheckRecord
+    from runner.metrics.records import CheckRecord, Details
 
 _MANIFEST = "manifest.json"
 _RECORD_LIMIT = 64 << 20
@@ -164,8 +164,10 @@ def _stage(stage: StageRecord) -> dict[str, object]:
 
 
 def _slim(check: CheckRecord) -> CheckRecord:
-    errors = check["details"].get("standard_errors", {})
-    return {**check, "gates": list(check["gates"]), "details": {"standard_errors": errors}}
+    kept: Details = {"standard_errors": check["details"].get("standard_errors", {})}
+    if "confusion" in check["details"]:
+        kept["confusion"] = check["details"]["confusion"]
+    return {**check, "gates": list(check["gates"]), "details": kept}
 
 
 def _records(outputs: Path, notes: list[str]) -> Iterable[SweepRun]:

@@ -85,7 +85,8 @@ def _plan_pure(build: Build, check: Check, family: Family, section: str, models:
     own = {name: value for name, value in given.items() if name in family.function_settings}
     params = Params(family.name, family.revision, own, {}, ())
     label = f"evaluate {family.name.replace('_', ' ')} on {check.dataset}"
-    return _add(build, label, section, params, narrowed(dataset, family.targets, inputs=False), after)
+    data = narrowed(dataset, family.targets, inputs=False) if family.targets else None
+    return _add(build, label, section, params, data, after)
 
 
 def _not_given(build: Build, check: Check, family: Family, section: str) -> Problem:
@@ -94,8 +95,8 @@ def _not_given(build: Build, check: Check, family: Family, section: str) -> Prob
     return Problem(build.recipe.where(key), key, *told)
 
 
-def _add(build: Build, label: str, section: str, params: Params, data: Dataset, after: Mapping[str, str]) -> str:
-    return build.add("evaluate", label, section, params, after=after, datasets={"data": data})
+def _add(build: Build, label: str, section: str, params: Params, data: Dataset | None, after: Mapping[str, str]) -> str:
+    return build.add("evaluate", label, section, params, after=after, datasets={"data": data} if data else {})
 
 
 def libraries(params: Params) -> tuple[str, ...]:
@@ -117,14 +118,13 @@ def prepare(params: Params) -> None:
 
 def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Measure; of functions of rows the statistics of each stay in `task.out`."""
-    params = task.params
-    inputs, data, family = task.inputs, task.datasets["data"], FAMILIES[params.family]
+    params, inputs, family = task.params, task.inputs, FAMILIES[task.params.family]
     if family.function is not None:
         return _measured(task, family)
     from runner.model.runtime import refuse_other_cpu
 
     refuse_other_cpu(params.cpu)
-    reference = inputs.get("reference")
+    data, reference = task.datasets["data"], inputs.get("reference")
     return measuring(family).evaluate(inputs["model"], data, params.params, params.runtime, reference, progress)
 
 
@@ -135,7 +135,7 @@ def _measured(task: Task[Params], family: Family) -> dict[str, object]:
     from runner.metrics.kept import Kept
 
     kept, base = (Kept.read(task.inputs[role]) for role in ("model", "reference"))
-    targets, numbers = targets_of(task.datasets["data"], family.targets)
+    targets, numbers = targets_of(task.datasets["data"], family.targets) if family.targets else ({}, [])
     found = measure(family, kept, base, targets, task.params.params, numbers=numbers)
     base_rows = np.empty((0, 0)) if found.reference is None else found.reference
     places = np.asarray(numbers or range(kept.count))

@@ -88,7 +88,7 @@ def test_its_keys_validate_and_are_explained(run: Callable[..., Any], project: P
     told = run("validate", "linear.yaml", "accuracy.checks.1.k=0", code=2).stderr
     assert "accuracy.checks.1.k" in told and "at least 1 and at most 1000" in told
     told = run("validate", "linear.yaml", "+accuracy.checks.0.k=2", code=2).stderr
-    assert "only for top5_accuracy" in told
+    assert "only for top_k_accuracy and top5_accuracy" in told
     assert "top5_accuracy" in run("explain", "accuracy.checks.metric").stdout
     assert "How many classes count" in run("explain", "accuracy.checks.k").stdout
     assert "row-classification" in run("explain", "model.task").stdout

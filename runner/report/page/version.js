@@ -123,6 +123,7 @@ function checksSection(details) {
     plainTable("Checks", heads, lines),
     el("p", { class: "muted" }, "Brackets hold 95 % intervals; ± is one standard error."),
     ...checks.map(flippedRows).filter(Boolean),
+    ...checks.map(confusedClasses).filter(Boolean),
     ...measuredWith(checks),
   );
 }
@@ -145,6 +146,16 @@ function flippedRows(check) {
     el("summary", {}, `${title}: ${flipped.worse} worse, ${flipped.better} better of ${check.rows}`),
     lines.length ? plainTable(title, heads, lines) : null,
   );
+}
+
+// How often each class was taken for each other.
+function confusedClasses(check) {
+  const matrix = pooled(check.confusion);
+  if (!matrix) return null;
+  const heads = [["Label", "right"], ...matrix.map((_, given) => [`given ${given}`, "right"])];
+  const lines = matrix.map((counts, label) => [String(label), ...counts.map(String)]);
+  const title = `Confusion matrix: ${check.metric} on ${check.dataset}`;
+  return el("details", {}, el("summary", {}, title), plainTable(title, heads, lines));
 }
 
 // All numbers of each evaluation and its protocol, once each.

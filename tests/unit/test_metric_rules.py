@@ -1,0 +1,76 @@
+"""A metric that the task, the data or this machine don't fit is refused, with what does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runner.recipe.dataset import Dataset
+from runner.recipe.judge import metric_rules
+from runner.registry.metrics import FAMILIES
+
+AT = ("accuracy", "checks", 0)
+
+
+def dataset(*roles: str) -> Dataset:
+    return Dataset("rows", "file", Path("rows.jsonl"), "jsonl", columns={role: role for role in roles})
+
+
+def told(name: str, task: object, *roles: str, **changed: object) -> list[tuple[object, str, str | None]]:
+    family = replace(FAMILIES[name], **changed)  # type: ignore[arg-type]
+    return [
+        (found.path[-1], found.what, found.allowed) for found in metric_rules.check(AT, family, dataset(*roles), task)
+    ]
+
+
+def test_what_fits_is_not_refused() -> None:
+    assert not told("f1_macro", "text-classification", "text", "label")
+    assert not told("f1_macro", None, "text", "label")  # which is judged once the task is found
+    assert not told("entity_f1", "token-classification", "tokens", "tags")
+    assert not told("mean_iou", "semantic-segmentation", "image", "mask")
+    assert not told("retrieval_ndcg", "feature-extraction", "query", "document")
+
+
+def test_a_package_that_is_not_installed_is_told_with_its_extra() -> None:
+    libraries = ("numpy", "no-such-package")
+    found = told("f1_macro", None, "text", "label", libraries=libraries, extra="metrics")
+    what = "f1_macro is measured with the package no-such-package, which is not installed"
+    assert found == [("metric", what, "pip install 'ovrun[metrics]'")]
+
+
+def test_another_task_is_told_with_the_metrics_that_fit_it() -> None:
+    ((key, what, allowed),) = told("mean_iou", "token-classification", "tokens", "tags", "mask")
+    assert key == "metric" and "mean_iou is measured on class maps, and models for token-classification give" in what
+    assert allowed is not None and allowed.startswith("metrics that fit: entity_f1, token_accuracy")
+    ((_, what, _),) = told("word_error_rate", "text2text-generation", "text", "reply")
+    assert (
+        what
+        == "word_error_rate is of models for automatic-speech-recognition, and the model's task is text2text-generation"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "roles", "key", "what"),
+    [
+        (
+            "f1_macro",
+            "text-classification",
+            ("image", "label"),
+            "dataset",
+            'nothing of "rows" feeds a model for text-class',
+        ),
+        (
+            "f1_macro",
+            "text-classification",
+            ("text",),
+            "dataset",
+            '"rows" has no column for `label`, which f1_macro needs',
+        ),
+        ("retrieval_ndcg", "feature-extraction", ("text",), "dataset", "no column for `query` and `document`, which"),
+    ],
+)
+def test_what_a_dataset_lacks_is_told(name: str, task: str, roles: tuple[str, ...], key: str, what: str) -> None:
+    ((found, said, _),) = told(name, task, *roles)
+    assert found == key and what in said
