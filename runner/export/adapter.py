@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.base.keys import version_of
 from runner.errors import SourceError
-from runner.export.exportable import DIRECT_TASKS
+from runner.export.exportable import is_direct
 from runner.model.safetensors import shapes
 from runner.sources.adapter import WEIGHTS
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 def misfits(config: Mapping[str, object], task: str) -> Iterator[tuple[str, str]]:
     """Why no adapter can be merged into a model, and what would do."""
-    several = task.removesuffix("-with-past") not in DIRECT_TASKS or config.get("is_encoder_decoder")
-    if several or config.get("quantization_config"):
+    if not is_direct(config, task) or config.get("quantization_config"):
         what = "quantized weights" if config.get("quantization_config") else f"a model for {task}"
         yield f"an adapter can't be merged into {what} here", "merge it with PEFT (merge_and_unload) first"
     if version_of("peft") == "absent":

@@ -24,7 +24,15 @@ _UNGROUPED = ("phi",)
 """Types whose caches Optimum takes to have a key and a value for each attention head."""
 _LOCAL = "the trace keeps the number of blocks into which its attention cuts a text, and texts have one length then"
 _OUTRIGHT = "OpenVINO can't compile what becomes of it"
+_CLASSLESS = "transformers has no class of it for that"
 _NOT_HAD = {
+    **{(kind, "text-classification"): _CLASSLESS for kind in ("cohere", "cohere2", "granite")},
+    **{(kind, "feature-extraction"): _CLASSLESS for kind in ("siglip-text", "siglip-text-with-projection", "trocr")},
+    **{
+        (kind, "text-generation"): _CLASSLESS
+        for kind in ("qwen3_omni_moe_talker_text", "qwen3_omni_moe_text", "qwen3_vl_text")
+    },
+    ("sam", "feature-extraction"): "its parts are none that ovrun knows how to use together",
     **{("longt5", task): _LOCAL for task in ("feature-extraction", "text2text-generation")},
     **{("mbart", task): _OUTRIGHT for task in ("question-answering", "text-classification")},
 }
@@ -105,6 +113,16 @@ def unknown_task(kind: str, task: str, tasks: Collection[str]) -> Misfit:
     """A type that is converted for other tasks."""
     allowed = f"allowed: {', '.join(sorted(tasks))}"
     return f"models of type {kind} are not converted for it", allowed, near(task, tasks)
+
+
+def is_direct(config: Mapping[str, object], task: str) -> bool:
+    """Whether a model is loaded here, and not by Optimum's `main_export`, which passes over what it can't convert.
+
+    Args:
+        config: the model's config.json.
+        task: Optimum's name.
+    """
+    return task.removesuffix("-with-past") in DIRECT_TASKS and not config.get("is_encoder_decoder")
 
 
 def types_for(task: str) -> dict[str, tuple[str | None, str | None]]:

@@ -15,7 +15,10 @@ TYPES = {
     "yolos": "object-detection",
 }
 """Model type -> its task."""
-_STILL = {"mobilevit": ("feature-extraction", "image-classification", "image-segmentation")}
+_STILL = {
+    "mobilevit": ("feature-extraction", "image-classification", "image-segmentation"),
+    "swin": ("masked-im",),
+}
 """Model type -> the tasks for which Optimum leaves the size of images open, and a trace keeps one."""
 
 

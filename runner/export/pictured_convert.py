@@ -42,7 +42,7 @@ class _Framed(_Still):
     NORMALIZED_CONFIG_CLASS = NormalizedVisionConfig.with_args(image_size="backbone_config.image_size")
 
 
-_CONFIGS = {"depth_anything": _Framed, "dpt": _Still, "mobilevit": _Still}
+_CONFIGS = {"depth_anything": _Framed, "dpt": _Still, "mobilevit": _Still, "swin": _Still}
 
 
 def convert(request: Request, model: PreTrainedModel, preprocessors: Iterable[object]) -> None:

@@ -1,4 +1,7 @@
-"""Tokenizers that the package sentencepiece reads: told before anything is converted, where it is not installed."""
+"""Tokenizers that can't be read or converted here: told before anything else is.
+
+The package sentencepiece, which reads some, need not be installed; of others OpenVINO has no equivalent.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,26 @@ _CLASSES = frozenset(
 )
 """Those of transformers that take no tokenizer.json in its place."""
 
+_UNLIKE = frozenset(
+    {
+        *("BertJapaneseTokenizer", "BertweetTokenizer", "BioGptTokenizer", "BlenderbotSmallTokenizer", "CTRLTokenizer"),
+        *("CanineTokenizer", "EsmTokenizer", "FSMTTokenizer", "FlaubertTokenizer", "GPTNeoXJapaneseTokenizer"),
+        *("PerceiverTokenizer", "PhobertTokenizer", "ProphetNetTokenizer", "RoCBertTokenizer", "TapasTokenizer"),
+        "XLMTokenizer",
+    }
+)
+"""Those of transformers that are Python alone, of which OpenVINO Tokenizers makes nothing."""
+
+
+def unlike(files: Mapping[str, Path]) -> str | None:
+    """The class of a model's tokenizer that OpenVINO has no equivalent of; None for others, and where none is told.
+
+    Args:
+        files: name -> file of the model.
+    """
+    kind = _class(files)
+    return kind if kind in _UNLIKE else None
+
 
 def unread(files: Mapping[str, Path]) -> str | None:
     """What of a model's tokenizer nothing here can read: its class or its file; None if it can be read.
@@ -30,13 +53,18 @@ def unread(files: Mapping[str, Path]) -> str | None:
     """
     if importlib.util.find_spec(_PACKAGE):
         return None
-    stated = files.get("tokenizer_config.json")
-    kind = fs.read_object(stated).get("tokenizer_class") if stated else None
+    kind = _class(files)
     if kind in _CLASSES:
-        return str(kind)
+        return kind
     if "tokenizer.json" in files:
         return None
     return next((name for name in sorted(files) if name.endswith(_SUFFIXES) and _is_of_pieces(files[name])), None)
+
+
+def _class(files: Mapping[str, Path]) -> str | None:
+    stated = files.get("tokenizer_config.json")
+    kind = fs.read_object(stated).get("tokenizer_class") if stated else None
+    return kind if isinstance(kind, str) else None
 
 
 def _is_of_pieces(path: Path) -> bool:

@@ -132,7 +132,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
     if config and task and located.reader == "transformers":
         problems += [*not_exportable(recipe, config, task), *quantized_before(recipe, config)]
         problems += not_seen(recipe, config, task)
-        problems += [*no_processor(recipe, located.files, task), *no_tokenizer(recipe, located.files)]
+        problems += [*no_processor(recipe, located.files, task), *no_tokenizer(recipe, config, located.files, task)]
         problems += no_end(recipe, config, located.files, task)
     if config and task:
         named = located.files or (located.fetch.files if located.fetch else ())

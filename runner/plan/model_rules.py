@@ -109,15 +109,25 @@ def no_processor(recipe: Recipe, files: Collection[str], task: str) -> Iterator[
         yield Problem(recipe.where("model"), "model", what, "put the files of its processor beside its config.json")
 
 
-def no_tokenizer(recipe: Recipe, files: Mapping[str, Path]) -> Iterator[Problem]:
-    """A tokenizer that can't be read, for want of a package.
+def no_tokenizer(
+    recipe: Recipe, config: Mapping[str, object], files: Mapping[str, Path], task: str
+) -> Iterator[Problem]:
+    """A tokenizer that can't be read, for want of a package, or that has no equivalent.
 
     Args:
+        config: the model's config.json.
         files: name -> file; none if nobody knows yet.
+        task: Optimum's name.
     """
-    if recipe.conversion.tokenizer and (what := pieces.unread(files)):
+    if not recipe.conversion.tokenizer:
+        return
+    allowed, told = "set conversion.tokenizer: false to go without", ""
+    if what := pieces.unread(files):
         told = f"its tokenizer ({what}) is read with the package sentencepiece, which is not installed"
-        allowed = f"{pieces.INSTALL}, or set conversion.tokenizer: false to go without"
+        allowed = f"{pieces.INSTALL}, or {allowed}"
+    elif exportable.is_direct(config, task) and (what := pieces.unlike(files)):
+        told = f"OpenVINO has no equivalent of its tokenizer ({what})"
+    if told:
         yield Problem(recipe.where("model"), "model", told, allowed)
 
 

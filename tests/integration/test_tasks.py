@@ -20,6 +20,7 @@ from runner.artifact.card import usage
 from runner.artifact.published import Version
 from runner.base.values import Array
 from runner.data.recorded import Written
+from runner.export import exportable, pieces
 from runner.model.feed import Feed
 from runner.model.parts import Model
 from runner.registry.tasks import family_of, task_of
@@ -538,6 +539,12 @@ def test_what_needs_one_network_is_refused_for_models_of_several_parts(
             "models of type longt5 are not had for it: the trace keeps the number of blocks",
         ),
         (
+            "vit",
+            "feature-extraction",
+            {"model_type": "sam"},
+            "models of type sam are not had for it: its parts are none that ovrun knows",
+        ),
+        (
             "bert-classes",
             "text-generation-with-past",
             {"model_type": "phi", "num_attention_heads": 4, "num_key_value_heads": 2, "eos_token_id": 2},
@@ -599,6 +606,27 @@ def test_what_cannot_be_converted_is_told_by_the_plan(
     assert told in ovrun("plan", "mine.yaml", code=2).stderr
 
 
+def test_a_tokenizer_that_has_no_equivalent_is_told_by_the_plan(models: Path, ovrun: Ovrun, tmp_path: Path) -> None:
+    shutil.copytree(models / "bert-masks", tmp_path / "changed")
+    settings = tmp_path / "changed" / "tokenizer_config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"tokenizer_class": "EsmTokenizer"}))
+    write(tmp_path, Path("changed"), "fill-mask")
+    told = ovrun("plan", "mine.yaml", code=2).stderr
+    assert "model: OpenVINO has no equivalent of its tokenizer (EsmTokenizer); set conversion.tokenizer: false" in told
+    ovrun("plan", "mine.yaml", "+conversion.tokenizer=false")
+
+
+@pytest.mark.libraries
+def test_tokenizers_that_have_no_equivalent_are_python_alone() -> None:
+    """The library tokenizers reads none of them."""
+    import transformers
+
+    for name in pieces._UNLIKE:
+        kind = getattr(transformers, name)
+        assert issubclass(kind, transformers.PreTrainedTokenizer), name
+        assert not issubclass(kind, transformers.PreTrainedTokenizerFast), name
+
+
 @pytest.mark.parametrize(
     ("method", "told"),
     [
@@ -621,12 +649,16 @@ def test_weights_that_come_quantized_are_told_by_the_plan(
 
 @pytest.mark.libraries
 def test_the_table_of_what_can_be_converted_is_that_of_the_library() -> None:
-    """Of the version that constraints.txt names; another one says itself what it can't convert."""
-    kept_and_there = "json.dumps([e.read_off(), json.loads(e._FILE.read_text())])"
-    read = f"import json; from runner.export import exportable as e; print({kept_and_there})"
-    done = subprocess.run([sys.executable, "-c", read], check=True, capture_output=True, text=True)
-    there, kept = json.loads(done.stdout.splitlines()[-1])
+    """Of the version that constraints.txt names; another one says itself what it can't convert.
+
+    And no type is in it of which transformers has no class for the task, without being refused.
+    """
+    done = subprocess.run([sys.executable, "-m", "tests.classless"], check=True, capture_output=True, text=True)
+    there, classless = json.loads(done.stdout.splitlines()[-1])
+    kept = json.loads(exportable._FILE.read_text())
     assert there == kept or there["version"] != kept["version"]
+    assert ["trocr", "feature-extraction"] in classless
+    assert not [one for one in classless if exportable.misfit({"model_type": one[0]}, one[1]) is None]
 
 
 def test_the_task_is_told_by_the_architecture(models: Path) -> None:
