@@ -114,7 +114,7 @@ def interval_of(gate: GateKind, metric: str, result: Result) -> tuple[float, flo
     if found is None or not all(map(math.isfinite, found)):
         return None
     low, high = found
-    return (-high, -low) if gate == GateKind.MAX_DROP else (low, high)
+    return (0.0 - high, 0.0 - low) if gate == GateKind.MAX_DROP else (low, high)
 
 
 def stated(check: Check) -> list[object]:

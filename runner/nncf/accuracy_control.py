@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from runner.base.figures import megabytes
 from runner.base.words import plural
 from runner.errors import AccuracyError, Problem, RecipeError, SourceError
 from runner.metrics.items import Items, items
+from runner.metrics.row_items import RowItems, row_items
+from runner.model.parts import Model
 from runner.model.runtime import Compiled, compile_folder, refuse_other_cpu
 from runner.nncf import patches
 from runner.nncf.control import Control
 from runner.recipe.types import AccuracyControl, Dataset
 from runner.registry.gates import Better
-from runner.registry.metrics import METRICS
+from runner.registry.metrics import METRICS, family_of
+from runner.registry.metrics import settings as stated
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -38,15 +43,17 @@ class Search:
         out: the stage's folder, where the quantized one is written.
         value: the metric of the unquantized model.
         report: NNCF's own of its search; None where the first quantized model was good enough.
+        start: of the monotonic clock.
     """
 
     control: Control
     source: Path
     out: Path
-    items: Items
+    items: Items | RowItems
     value: float
     report: Any = None
     evaluations: int = field(default=0)
+    start: float = field(default_factory=time.monotonic)
 
     @property
     def settings(self) -> AccuracyControl:
@@ -62,10 +69,18 @@ class Search:
         """What NNCF asks: the metric of a compiled model over some items, and that of each of them."""
         from runner.model.feed import ports
 
+        if self.is_over:  # NNCF ends its search with the model that it has
+            return self.sign * self.value, [self.sign * self.value for _ in chosen]
         numbers = list(chosen)
         self.evaluations += len(numbers)
         found, each = self.items.measure(Compiled(self.source, model, ports(model), {}), numbers)
         return self._more_is_better(found), [self._more_is_better(one) for one in each]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up that the recipe gives."""
+        minutes = self.settings.minutes
+        return minutes is not None and time.monotonic() - self.start > 60 * minutes
 
     def _more_is_better(self, value: float) -> float:
         """As NNCF compares; what is no number is worse than any."""
@@ -77,7 +92,7 @@ class Search:
         Raises:
             AccuracyError: the drop is larger than the recipe allows.
         """
-        compiled = compile_folder(self.out, self.control.runtime)
+        over, compiled = self.is_over, compile_folder(self.out, self.control.runtime)
         value, _ = self.items.measure(compiled, range(self.items.count))
         shutil.rmtree(_kept(self.out))
         drop = self.sign * (self.value - value)
@@ -90,6 +105,7 @@ class Search:
             **{name: getattr(self.settings, name) for name in ("metric", "max_drop", "drop_type")},
             **{"reference_value": self.value, "value": value, "drop": drop, "items": self.items.count},
             **{"evaluated_items": self.evaluations, "reverted": reverted},
+            **{"bytes": _costs(self.source, reverted), "stopped": over},
         }
         return told, _sentence(told)
 
@@ -107,11 +123,34 @@ class Search:
 def _sentence(found: Mapping[str, Any]) -> str:
     """The outcome in words."""
     reverted = found["reverted"]
-    names = f" ({', '.join(reverted[:_SHOWN])}{', …' if len(reverted) > _SHOWN else ''})" if reverted else ""
+    costs = [f"{name}: {megabytes(found['bytes'].get(name, 0))}" for name in reverted[:_SHOWN]]
+    names = f" ({', '.join(costs)}{', …' if len(reverted) > _SHOWN else ''} more)" if reverted else ""
+    end = "; its time was up" if found["stopped"] else ""
     return (
         f"accuracy control: {found['metric']} {found['reference_value']:.6g} → {found['value']:.6g}, "
-        f"{plural(len(reverted), 'operation')} taken back to floats{names}"
+        f"{plural(len(reverted), 'operation')} taken back to floats{names}{end}"
     )
+
+
+def _costs(source: Path, names: Collection[str]) -> dict[str, int]:
+    """Operation -> how many bytes more its weights take than in 8 bits."""
+    found = {}
+    for node in Model.of(source).read().get_ops() if names else ():
+        if node.get_friendly_name() in names:
+            constants = [one for one in map(_constant, node.inputs()) if one is not None]
+            found[str(node.get_friendly_name())] = sum(one.get_byte_size() - one.get_size() for one in constants)
+    return found
+
+
+def _constant(port: ov.Input) -> ov.Tensor | None:
+    """The tensor that an input gets, if it is one of several floats, also where these are stored in half."""
+    node = port.get_source_output().get_node()
+    while node.get_type_name() in ("Convert", "Reshape", "Transpose"):
+        node = node.input(0).get_source_output().get_node()
+    if node.get_type_name() != "Constant" or not node.get_element_type().is_real():
+        return None
+    tensor = node.get_tensor_view()
+    return tensor if tensor.get_size() > 1 else None
 
 
 def quantize(
@@ -165,8 +204,15 @@ def begin(control: Control, source: Path, validation: Dataset, out: Path) -> Sea
     compiled = compile_folder(source, control.runtime)
     folder = _kept(out)
     folder.mkdir()
-    params = {"context_length": settings.context_length}
-    found = items(settings.metric, compiled, validation, params, folder)
+    family = family_of(settings.metric)
+    found: Items | RowItems
+    if family.function is not None:
+        defaults = {name: value for name, value in stated(METRICS[settings.metric], {}).items()}
+        own = {name: value for name, value in defaults.items() if name in family.function_settings}
+        found = row_items(family, compiled, validation, own)
+    else:
+        params = {"context_length": settings.context_length}
+        found = items(settings.metric, compiled, validation, params, folder)
     value, _ = found.measure(compiled, range(found.count))
     if not math.isfinite(value):
         message = f"{source}: the unquantized model's {settings.metric} is no number; nothing can be told against it"

@@ -114,6 +114,7 @@ class AccuracyControl:
     max_num_iterations: int | None = None
     ranking_subset_size: int | None = None
     restore_mode: str | None = None
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,6 @@ def metric(
     libraries: tuple[str, ...] = (),
     extra: str = "",
     tasks: tuple[str, ...] = (),
-    controls: bool = False,
     revision: int = 1,
 ) -> Callable[[Callable[..., object]], Family]:
     """Declare a metric by the function that gives statistics of each row, of which value and interval follow.
@@ -200,7 +199,6 @@ def metric(
         libraries: distributions whose versions shape the numbers.
         extra: the extra of ovrun that brings them.
         tasks: names of task families that it is for; empty for all whose models give the rows.
-        controls: whether accuracy control can search by it.
         revision: raise it when the function gives other numbers for the same rows.
     """
 
@@ -209,6 +207,7 @@ def metric(
 
         taken = (rows,) if isinstance(rows, str) else rows
         own = schemas(function)
+        controls = not compares and not _OF_ARRAYS.isdisjoint(taken)
         fed = FED_BY["texts"] if "texts" in taken else {}
         told = f"a dataset with {' and '.join(f'`{role}`' for role in needs)}" if needs else "any dataset"
         return Family(
@@ -235,6 +234,9 @@ def metric(
 
     return declare
 
+
+_OF_ARRAYS = frozenset({"class scores", "outputs", "embeddings"})
+"""What models give for arrays, with which accuracy control searches."""
 
 FAMILIES: Declared[Family] = Declared(Family, "runner.metrics.families", "ovrun.metrics")
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     needs=("label",),
     aggregate="proportion",
     help="share of rows whose highest score is that of their label",
-    controls=True,
     source="scikit-learn, accuracy_score; of equal scores the first counts",
     revision=3,
 )

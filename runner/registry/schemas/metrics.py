@@ -37,9 +37,13 @@ def accuracy(schema: Schema, families: Families) -> Schema:
 
 def accuracy_control(schema: Schema, families: Families) -> Schema:
     """The schema of `accuracy_control` for those that it can search by."""
-    searched = [one.name for one in _metrics(families) if one.controls]
-    metric = schema["properties"]["metric"] | {"enum": searched}
-    return schema | {"properties": schema["properties"] | {"metric": metric}}
+    families = list(families)
+    searched = [one for one in _metrics(families) if one.controls]
+    metric = schema["properties"]["metric"] | {"enum": [one.name for one in searched]}
+    of_rows = [one.name for family in families if family.function for one in family.metrics if one.controls]
+    first = schema["allOf"][0] | {"if": {"properties": {"metric": {"enum": of_rows}}, "required": ["metric"]}}
+    rules = [first, *schema["allOf"][1:]]
+    return schema | {"properties": schema["properties"] | {"metric": metric}, "allOf": rules}
 
 
 def _metrics(families: Families) -> list[Metric]:
