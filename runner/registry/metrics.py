@@ -52,6 +52,7 @@ class Metric:
         own_value: whether the uncompressed model has a value of its own, so that a gate can be on the distance from it;
             else the metric is a distance itself.
         controls: whether accuracy control can search by it.
+        bounded: whether it has a 95 % interval, by which a check can decide.
         family: the family that measures it; filled in by that.
         data: the kinds of data that it works on, any of them, as `runner.recipe.datasets.kinds` tells them.
         params: the settings that a check may give.
@@ -63,6 +64,7 @@ class Metric:
     unit: str = ""
     own_value: bool = False
     controls: bool = False
+    bounded: bool = True
     family: str = ""
     data: frozenset[str] = frozenset()
     params: frozenset[str] = frozenset()

@@ -251,6 +251,18 @@ def _example(schema: Mapping[str, Any]) -> object:
     return schema["examples"][0] if "examples" in schema else schema["default"]
 
 
+@pytest.mark.parametrize(("metric", "told"), [("kl_divergence", ""), ("kl_divergence_max", "has no interval")])
+def test_a_check_decides_by_the_bound_where_there_is_one(metric: str, told: str) -> None:
+    check = {"metric": metric, "dataset": "text", "max": 0.5, "decide": "bound"}
+    config = {
+        "model": {"source": "embedded", "id": "dialogpt-mini"},
+        "datasets": {"text": {"source": "embedded", "id": "dialogue-eval", "column": "text"}},
+        "accuracy": {"checks": [check]},
+    }
+    problems = _problems(config)
+    assert told in "".join(problems) and bool(problems) == bool(told)
+
+
 def _problems(config: dict[str, Any]) -> list[str]:
     origins = {(): Origin("here", "here", Path("/"), (0, 0, 0))}
     return [str(one.problem) for one in judge(config, origins, Path("recipe.yaml"))]

@@ -12,7 +12,7 @@ DIVERGENCE = Family(
         Metric("kl_divergence_p95", Better.LOWER, FROM_0, "nats"),
         Metric("kl_divergence_p99", Better.LOWER, FROM_0, "nats"),
         Metric("kl_divergence_p999", Better.LOWER, FROM_0, "nats"),
-        Metric("kl_divergence_max", Better.LOWER, FROM_0, "nats"),
+        Metric("kl_divergence_max", Better.LOWER, FROM_0, "nats", bounded=False),
         Metric("same_top_token", Better.HIGHER, SHARE, controls=True),
         Metric("ln_ppl_ratio", Better.LOWER, ANY),
         Metric("perplexity", Better.LOWER, (1.0, float("inf")), own_value=True, controls=True),

@@ -289,6 +289,8 @@ def _contradictions(at: KeyPath, one: Mapping[str, object]) -> Iterator[Finding]
     gates = {gate: numeric(one[gate]) for gate in GateKind if gate in one}
     for gate, what, use in limits.misfits(info, gates):
         yield Finding((*at, gate), what, use)
+    if one.get("decide") == "bound" and not info.bounded:
+        yield Finding((*at, "decide"), f"{info.name} has no interval", "use point, or another metric")
     if "min" in one and "max" in one and numeric(one["min"]) > numeric(one["max"]):
         yield Finding((*at, "min"), f"{one['min']} is above max, {one['max']}; no value passes")
     if "stride" in one and "context_length" in one and numeric(one["stride"]) > numeric(one["context_length"]):
