@@ -78,13 +78,13 @@ DESCRIPTIONS = tuple(
 """Greedy replies about images by OpenVINO GenAI."""
 
 
-def written(*roles: str, libraries: tuple[str, ...] = ()) -> Predicts:
-    """Greedy replies by a class of Optimum Intel."""
+def written(*roles: str, most: int = 64, libraries: tuple[str, ...] = ()) -> Predicts:
+    """Greedy replies by a class of Optimum Intel, of so many tokens at most unless a check says otherwise."""
     return Predicts(
         "texts",
         roles,
         module="runner.metrics.predicting.written",
-        settings=REPLIES.settings,
+        settings={"max_new_tokens": most},
         libraries=("openvino", "optimum-intel", "transformers", *libraries),
         optimum=True,
     )

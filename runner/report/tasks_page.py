@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
+from collections.abc import Iterator
 
 from runner.base import streams
 from runner.export import exportable, sighted
@@ -30,10 +32,10 @@ Weights are compressed in all parts as `compression` says, but for the parts tha
       vision_embeddings: {{algorithm: quantization, dataset: images}}   # weights and activations in 8 bits
 
 Each such part is compressed by a stage of its own: what changes one runs no other again, and a sweep varies it like any
-other key (`parts.decoder.ratio=0.6,0.8`). Checks, and a dataset for the weights of `compression`, are for models of one
-part; an ignored scope is of one network, so it stands in the settings of a part. The dataset of a part feeds that part
-itself: arrays by the names of its own inputs (`input_features` of Whisper's encoder, `pixel_values` of vision
-embeddings), or texts for a part that takes tokens.
+other key (`parts.decoder.ratio=0.6,0.8`). A dataset for the weights of `compression` is for models of one part, and so
+are checks of a network's own outputs; an ignored scope is of one network, so it stands in the settings of a part. The
+dataset of a part feeds that part itself: arrays by the names of its own inputs (`input_features` of Whisper's encoder,
+`pixel_values` of vision embeddings), texts for a part that takes tokens, or sounds for Whisper's encoder.
 
 `hybrid: int8_asym` (or int8_sym) in the settings of quantization is Optimum's hybrid quantization: weights of linear
 layers and embeddings are compressed, these layers go on computing in floats, and convolutions and all else are
@@ -76,6 +78,23 @@ a row), there is no such file.
 """
 
 
+_FED = """
+## What rows feed, and what is kept of each
+
+Roles are columns of a dataset (`columns: {text: review, label: stars}`); those in brackets are not needed. The model's
+own tokenizer, image processor or feature extractor makes its inputs of a row, each row by itself; `class scores`,
+`outputs` and `embeddings` come of arrays too, for any model of one part. Texts are cut to what the model takes, sounds
+of another sampling rate are refused, and maps have the size of their image. Embeddings are pooled as the modules of
+sentence-transformers in the folder say, else as the mean of the tokens. A question's answer is the likeliest span of
+all windows of 384 tokens, as transformers' pipeline had it; object detection keeps the 100 surest boxes; the classes of
+a zero-shot model are the names among the labels, or the row's choices, in "This is a photo of ...". Images, sounds and
+texts calibrate by the same processors.
+
+| task | roles | what is kept | settings of a check |
+|---|---|---|---|
+"""
+
+
 _RECIPES = """
 ## A recipe for each
 
@@ -103,7 +122,16 @@ def page() -> str:
     refused = ", ".join(f"`{name}`" for name in sorted(OF_SEVERAL_PARTS) if family_of(name) is TASKS[ARRAYS])
     rows = "".join(f"{_row(family)}\n" for family in TASKS.values())
     recipes = "\n".join(_example(family) for family in TASKS.values())
-    return _HEAD.format(refused=refused) + rows + _seen() + _RECIPES + recipes
+    fed = "".join(line for family in TASKS.values() for line in _fed(family))
+    return _HEAD.format(refused=refused) + rows + _FED + fed + _seen() + _RECIPES + recipes
+
+
+def _fed(family: TaskFamily) -> Iterator[str]:
+    """How rows feed a task, a line for each way."""
+    for one in family.predicts:
+        roles = ", ".join([*(f"`{role}`" for role in one.needs), *(f"(`{role}`)" for role in one.takes)])
+        settings = ", ".join(f"`{name}: {json.dumps(value)}`" for name, value in one.settings.items())
+        yield f"| `{family.name}` | {roles} | {one.gives} | {settings} |\n"
 
 
 def _seen() -> str:

@@ -37,7 +37,7 @@ WHISPER = TaskFamily(
     "a recording becomes a text, token by token: Whisper",
     use=_use,
     gives="text",
-    predicts=(written("audio", libraries=("soundfile",)),),
+    predicts=(written("audio", most=444, libraries=("soundfile",)),),
     metrics=_METRICS,
     architectures=("WhisperForConditionalGeneration", "ForSpeechSeq2Seq"),
     parts={"encoder": "reads the recording", "decoder": "writes the text, token by token"},

@@ -7,8 +7,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
 import runner.base.files as fs
-from runner.base.values import whole
 from runner.data import table
+from runner.data.feeding.texts import least
 from runner.errors import SourceError
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.model.runtime import effective
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from runner.data.table import Row
 
 TEXTS, SOUNDS = "OVModelForSeq2SeqLM", "OVModelForSpeechSeq2Seq"
+
+_BEFORE = 4
+"""Tokens that tell Whisper the language and what to do."""
 
 
 class Reads(Protocol):
@@ -36,7 +39,7 @@ def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says."""
     hears = "audio" in asked.dataset.columns
     model = load(asked.folder, SOUNDS if hears else TEXTS, ov_config=dict(asked.runtime))
-    limit = whole(asked.settings["max_new_tokens"])
+    limit = least([asked.settings["max_new_tokens"], _room(model)]) or 1
     protocol: dict[str, object] = {
         "decoding": "greedy",
         "max_new_tokens": limit,
@@ -44,6 +47,12 @@ def predict(asked: Asked) -> Given:
     }
     reads: Reads = _sounds(asked) if hears else _Texts(asked)
     return Given(table.count(asked.dataset), _rows(asked, model, reads, limit, protocol), protocol)
+
+
+def _room(model: object) -> int | None:
+    """The most tokens that Whisper writes, whose positions are also for what stands before them."""
+    positions = getattr(getattr(model, "config", None), "max_target_positions", None)
+    return positions - _BEFORE if isinstance(positions, int) and positions > _BEFORE else None
 
 
 def _sounds(asked: Asked) -> Reads:
@@ -96,7 +105,5 @@ class _Texts:
 
 def _most(asked: Asked) -> int | None:
     """The most tokens that the encoder takes; T5 has no positions, and its tokenizer says what it was trained on."""
-    from runner.data.feeding.texts import least
-
     config, own = (fs.read_object(asked.folder / name) for name in ("config.json", "tokenizer_config.json"))
     return least([config.get("max_position_embeddings"), own.get("model_max_length")])
