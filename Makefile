@@ -9,7 +9,7 @@ OVRUN  := $(VENV)/bin/ovrun
 TWO    := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: setup optimize sweep plan validate list show report test fuzz newest check reference revisions bench bench-sweep bench-large bench-memory bench-eval bench-calibration bench-scaling bench-tasks bench-peers clean help
+.PHONY: setup optimize sweep plan validate list show report test fuzz newest check reference revisions bench bench-sweep bench-large bench-memory bench-data bench-eval bench-calibration bench-scaling bench-tasks bench-peers clean help
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 27
@@ -92,6 +92,9 @@ bench-large: $(READY)  ## the same with 1.1e9 parameters; takes 10 GB of memory 
 
 bench-memory: $(READY)  ## peak memory against the bare NNCF call
 	@$(VENV)/bin/python bench/memory.py $(ARGS)
+
+bench-data: $(READY)  ## memory with 500 rows of a jsonl file of 2 GB, first ones, chosen and shuffled
+	@$(VENV)/bin/python bench/data_memory.py $(ARGS)
 
 bench-eval: $(READY)  ## tokens per second of an evaluation against bare inference of the same windows
 	@$(VENV)/bin/python bench/evaluation.py $(ARGS)

@@ -46,10 +46,13 @@ def _describe(sweep: Sweep, outputs: Path, jobs: int) -> dict[str, object]:
     from runner import api
     from runner.report.plan_table import describe
     from runner.run.resolution import unresolved
+    from runner.run.shared import shared_rows
+    from runner.store import store_of
 
     recipe = sweep.points[0].recipe
-    notes = unresolved([recipe])
-    return describe(recipe, api.plan(recipe, outputs=outputs)) | ({"notes": notes} if notes else {})
+    described = describe(recipe, api.plan(recipe, outputs=outputs))
+    notes = [*unresolved([recipe]), *shared_rows([recipe], store_of(outputs))]
+    return described | ({"notes": notes} if notes else {})
 
 
 def _describe_sweep(sweep: Sweep, outputs: Path, jobs: int) -> dict[str, object]:

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, NoReturn, Protocol
 
 from runner.base.values import Array
 from runner.base.words import missing
+from runner.data.array_checks import check_channels, check_labels, refuse_not_finite
 from runner.data.npy import Header, read_header
 from runner.data.records import Record, columns_of
 from runner.data.selection import selected
@@ -96,8 +97,8 @@ class ArrayReader:
             told = ", ".join(f"{name} has {header.shape[0]}" for name, header in headers.items())
             message = f"dataset {dataset.name}: {dataset.path}: the arrays differ in length: {told}"
             raise SourceError(message)
-        _check_labels(dataset, headers)
-        _check_channels(dataset, headers)
+        check_labels(dataset, headers)
+        check_channels(dataset, headers)
 
     def read_arrays(self, dataset: Dataset) -> Arrays:
         """The items in use of the arrays that the dataset names.
@@ -111,7 +112,7 @@ class ArrayReader:
         load = self._chosen if dataset.where or dataset.shuffle else self._first
         arrays = load(dataset)
         for name, array in arrays.items():
-            _refuse_not_finite(dataset, name, array)
+            refuse_not_finite(dataset, name, array)
         labels = arrays[dataset.labels].reshape(-1) if dataset.labels else None
         return Arrays({key: arrays[name] for key, name in dataset.inputs.items()}, labels, dataset.preprocess)
 
@@ -164,6 +165,34 @@ class ArrayReader:
                         total.update(block)
                         size -= len(block)
 
+    def contents(self, dataset: Dataset) -> Iterator[bytes]:
+        """The bytes of each item in use, all inputs together; without numpy where the first items are used.
+
+        Raises:
+            SourceError: as `check`.
+        """
+        self.check(dataset)
+        headers = self.array_headers(dataset)
+        if dataset.where or dataset.shuffle or any(header.fortran for header in headers.values()):
+            for record in selected(dataset, self):
+                row = record.load()
+                yield b"".join(getattr(row[name], "tobytes", bytes)() for name in dataset.inputs.values())
+            return
+        with self.open(dataset) as container, ExitStack() as opened:
+            names = list(dict.fromkeys(dataset.inputs.values()))
+            files = [opened.enter_context(container.open(name)) for name in names]
+            for name, file in zip(names, files, strict=True):
+                file.read(headers[name].size)
+            sizes = [headers[name].bytes // headers[name].shape[0] for name in names]
+            for _ in range(_extent(headers[names[0]], dataset.limit)[0]):
+                yield b"".join(file.read(size) for file, size in zip(files, sizes, strict=True))
+
+    def count(self, dataset: Dataset) -> int:
+        """How many items are used, by the headers alone unless there are conditions."""
+        if dataset.where:
+            return sum(1 for _ in selected(dataset, self))
+        return _extent(next(iter(self.array_headers(dataset).values())), dataset.limit)[0]
+
     def _first(self, dataset: Dataset) -> dict[str, Array]:
         """The first `limit` items of each array in use."""
         with self.open(dataset) as container:
@@ -215,37 +244,6 @@ def _refuse_without_inputs(dataset: Dataset) -> NoReturn:
     raise SourceError(message, hint="`inputs: images` feeds the array `images` to a model's only input.")
 
 
-def _check_labels(dataset: Dataset, headers: Mapping[str, Header]) -> None:
-    if dataset.labels is None:
-        return
-    header = headers[dataset.labels]
-    count = header.shape[0]
-    if header.shape not in {(count,), (count, 1)} or header.dtype[1:2] not in {"i", "u"}:
-        message = (
-            f'dataset {dataset.name}: {dataset.path}: labels "{dataset.labels}" have type {header.dtype} and shape '
-            f"{header.shape}; labels are class numbers, integers of shape [{count}]"
-        )
-        raise SourceError(message)
-
-
-def _check_channels(dataset: Dataset, headers: Mapping[str, Header]) -> None:
-    """`mean` and `std` have one value or one a channel, and the layout one letter an axis."""
-    steps = dataset.preprocess
-    for name in dataset.inputs.values() if steps else ():
-        assert steps is not None
-        shape = headers[name].shape
-        stored = steps.layout[0] if steps.layout else ""
-        where = f'dataset {dataset.name}: {dataset.path}: array "{name}" of shape {list(shape)}'
-        if stored and len(stored) != len(shape):
-            message = f"{where} doesn't have the layout {stored}"
-            raise SourceError(message)
-        for key, values in (("mean", steps.mean), ("std", steps.std)):
-            if len(values) > 1 and ("C" not in stored or shape[stored.index("C")] != len(values)):
-                layout = f"layout {stored}" if stored else "a layout (none is given)"
-                message = f"{where} doesn't have the {len(values)} channels of `{key}` in {layout}"
-                raise SourceError(message)
-
-
 def _extent(header: Header, limit: int | None) -> tuple[int, int]:
     """How many items are used, and the bytes to read for them: an array stored column by column is read whole."""
     count = header.shape[0] if limit is None else min(limit, header.shape[0])
@@ -268,19 +266,3 @@ def _array(container: Container, name: str, limit: int | None) -> Array:
     if header.fortran:
         return found.reshape(header.shape[::-1]).transpose()[:count]
     return found.reshape(count, *header.shape[1:])
-
-
-def _refuse_not_finite(dataset: Dataset, name: str, array: Array) -> None:
-    import numpy as np
-
-    if array.dtype.kind != "f":
-        return
-    step = max(1, _BLOCK // max(1, array[:1].size))
-    parts = [~np.isfinite(array[start : start + step]) for start in range(0, len(array), step)]
-    wrong = np.concatenate([part.reshape(len(part), -1).sum(-1) for part in parts])
-    if wrong.any():
-        message = (
-            f'dataset {dataset.name}: {dataset.path}: array "{name}" has {int(wrong.sum())} values that aren\'t finite '
-            f"numbers, in {int((wrong > 0).sum())} items, first in item {int((wrong > 0).argmax())}"
-        )
-        raise SourceError(message, hint="Leave these items out, or give them numbers.")

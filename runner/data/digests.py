@@ -53,7 +53,7 @@ def digest(dataset: Dataset) -> str:
 def _rows(dataset: Dataset, total: hashlib._Hash) -> None:
     """Each row's values by their roles, images by their content."""
     for row in described(rows(dataset)):
-        text = json.dumps(row.values, sort_keys=True, ensure_ascii=False, default=_plain)
+        text = json.dumps(row.values, sort_keys=True, ensure_ascii=False, default=plain_value)
         total.update(text.encode(errors="surrogatepass"))
         total.update(b"\n")
 
@@ -67,7 +67,7 @@ def _file(dataset: Dataset, total: hashlib._Hash) -> None:
             total.update(block)
 
 
-def _plain(value: object) -> object:
+def plain_value(value: object) -> object:
     """What JSON has no form for."""
     if isinstance(value, Handle):
         with value.stream() as file:

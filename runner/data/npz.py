@@ -87,3 +87,4 @@ def _opened(dataset: Dataset) -> Iterator[Container]:
 _READER = ArrayReader(_opened)
 check, read_arrays, records = _READER.check, _READER.read_arrays, _READER.records
 array_headers, digest = _READER.array_headers, _READER.digest
+contents, count = _READER.contents, _READER.count

@@ -55,6 +55,10 @@ def count(dataset: Dataset) -> int:
     Raises:
         SourceError: the dataset can't be read.
     """
+    reader = data.reader(dataset)
+    if hasattr(reader, "count"):
+        found: int = reader.count(dataset)
+        return found
     return sum(1 for _ in used(dataset))
 
 

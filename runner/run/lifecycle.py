@@ -106,7 +106,7 @@ class _Run:
         self.sweep, self.points, self.store, self.outputs, self.observer = sweep, points, store, outputs, observer
         self.recorded, self.accept_undecided = recorded, accept_undecided
         self.ran: set[str] = set()
-        self.preflight = Preflight(store)
+        self.preflight = Preflight(store, [outcome.point.recipe for outcome in points])
         self.log: Path | None = None
         self.missing: dict[str, set[str]] = {}
         self.users: dict[str, list[Outcome]] = {}

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from runner.base.figures import megabytes
 from runner.errors import StageError
+from runner.run.shared import shared_rows
 
 if TYPE_CHECKING:
     from runner.engine.estimate import Costs, Estimate
     from runner.plan.types import Stage
+    from runner.recipe import Recipe
     from runner.store import Entry, Store
 
 _SURE = 0.8
@@ -21,14 +23,18 @@ _SURE = 0.8
 
 
 class Preflight:
-    """Estimates the stages of one run, and learns from what they cost."""
+    """Estimates the stages of one run, and learns from what they cost.
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    Args:
+        recipes: of the run, whose data are looked at once.
+    """
+
+    def __init__(self, store: Store, recipes: Sequence[Recipe] = ()) -> None:
+        self.store, self.recipes = store, recipes
         self.costs: Costs | None = None
 
     def look(self, needed: Sequence[Stage]) -> Iterator[str]:
-        """Look whether stages fit on the disk and into the memory; what may go wrong, in sentences.
+        """Look whether stages fit on the disk and into the memory; what may go wrong, in sentences, and of the data.
 
         Args:
             needed: the stages that will run, in the order of their data.
@@ -38,6 +44,8 @@ class Preflight:
         """
         from runner.engine.estimate import Costs
 
+        yield from shared_rows(self.recipes, self.store)
+        self.recipes = ()
         self.costs = self.costs or Costs(self.store)
         estimates = list(self.costs.estimate(needed))
         self._refuse_disk([estimate for _, estimate in estimates])
