@@ -139,7 +139,7 @@ class Family(Declaration):
     @property
     def function_settings(self) -> frozenset[str]:
         """Those that the function takes; others say how a model is asked for its rows."""
-        return frozenset(self.settings) - {"max_new_tokens"}
+        return frozenset(self.settings) - {name for fed in FED_BY.values() for name in fed}
 
 
 _IN_WINDOWS = "the metrics that read text in windows of tokens"
@@ -156,7 +156,11 @@ MAX_NEW_TOKENS = {
     "x-source": "openvino_genai.GenerationConfig",
     "type": "integer", "minimum": 1, "maximum": 1000000000, "default": 64, "examples": [32],
 }  # fmt: skip
-FED_BY = {"texts": {"max_new_tokens": MAX_NEW_TOKENS}}
+DELIMITER = {
+    "description": "What stands between the prompt and each choice.", "x-only": "the metrics of multiple choice",
+    "x-source": "lm_eval `target_delimiter`", "type": "string", "maxLength": 100, "default": " ", "examples": [": "],
+}  # fmt: skip
+FED_BY = {"texts": {"max_new_tokens": MAX_NEW_TOKENS}, "log-likelihoods": {"delimiter": DELIMITER}}
 """What a model gives -> the settings of a check that shape it."""
 WINDOWS = {"context_length": _CONTEXT, "stride": _STRIDE}
 """The settings of passes over text in windows of tokens."""
@@ -210,7 +214,7 @@ def metric(
         taken = (rows,) if isinstance(rows, str) else rows
         own = schemas(function)
         controls = not compares and not _OF_ARRAYS.isdisjoint(taken)
-        fed = FED_BY["texts"] if "texts" in taken else {}
+        fed = {name: schema for one in taken for name, schema in FED_BY.get(one, {}).items()}
         told = f"a dataset with {' and '.join(f'`{role}`' for role in needs)}" if needs else "any dataset"
         return Family(
             name,

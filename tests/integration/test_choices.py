@@ -16,6 +16,8 @@ from runner.metrics.kept import Kept, Ragged
 from runner.metrics.measures import choices, replies
 from runner.metrics.predicting.continuations import choice_passage, log_likelihood
 from runner.model.runtime import compile_folder
+from tests.conftest import Ovrun
+from tests.outputs import manifest_of
 from tests.predictions import kept, rows
 from tests.tiny_decoders import decoder, tokenizer
 
@@ -151,3 +153,38 @@ def test_replies_are_compared_token_by_token() -> None:
     ]
     assert replies.share_of_no_match(found)[:, 0].tolist() == [0, 0.4, 0.25, 1, 1, 0, 0.25]
     assert replies.before_the_first(found).sum(0).tolist() == [6, 17]
+
+
+RECIPE = """
+model: {source: embedded, id: dialogpt-mini}
+conversion: {tokenizer: true}
+compression: {algorithm: weight_compression, mode: int8_asym}
+datasets:
+  quiz: {source: file, path: quiz.jsonl, columns: {prompt: asked, choices: choices, label: right}}
+accuracy:
+  checks:
+    - {metric: choice_accuracy, dataset: quiz, delimiter: "", max_drop: 0.9}
+    - {metric: choice_accuracy_by_length, dataset: quiz, delimiter: "", max_drop: 0.9}
+    - {metric: first_divergent_token, dataset: quiz, max_new_tokens: 8, min: 0.1}
+    - {metric: divergent_tokens_share, dataset: quiz, max_new_tokens: 8, max: 0.99}
+"""
+
+
+def test_a_recipe_checks_choices_and_replies(ovrun: Ovrun, shared: Path, tmp_path: Path) -> None:
+    sums = [("3 plus 28", 31), ("11 times 8", 88)]
+    quiz = [
+        {
+            "asked": f"What is {sum}?<|endoftext|>",
+            "choices": [f"{sum} is {found + 1}.", f"{sum} is {found}."],
+            "right": 1,
+        }
+        for sum, found in sums
+    ]
+    (tmp_path / "quiz.jsonl").write_text("".join(json.dumps(row) + "\n" for row in quiz))
+    (tmp_path / "quizzed.yaml").write_text(RECIPE)
+    document = json.loads(ovrun("optimize", "quizzed.yaml", "--outputs", shared, "--json").stdout)
+    found = {check["metric"]: check for check in manifest_of(Path(document["path"]))["checks"]}
+    assert found["choice_accuracy"]["value"] == found["choice_accuracy"]["reference_value"] == 1
+    assert found["choice_accuracy_by_length"]["value"] == 1
+    assert found["first_divergent_token"]["value"] == 8
+    assert found["divergent_tokens_share"]["value"] == 0

@@ -41,9 +41,14 @@ def before_the_first(rows: Floats) -> Floats:
     return rows[:, :2]
 
 
+def a_row(counts: Floats) -> Floats:
+    """(count, 1) of counts [rows], whose ratio is a mean; a mean of 0 and 1 alone would count as a share of rows."""
+    return np.stack([counts, np.ones(len(counts))], -1)
+
+
 def no_match(rows: Floats) -> Floats:
-    """The model's tokens that are no match, [rows, 1]; all of the reference's where the model wrote nothing."""
-    return rows[:, 2:3]
+    """(the model's tokens that are no match, 1), [rows, 2]; all of the reference's where the model wrote nothing."""
+    return a_row(rows[:, 2])
 
 
 def share_of_no_match(rows: Floats) -> Floats:
