@@ -22,7 +22,7 @@ from runner.metrics.coded import CodedFile, CodedRows, dither
 from runner.metrics.kld import Scores, compare, log_probabilities, perplexity, statistics
 from runner.metrics.passes import refuse_not_finite, scored_tokens
 from runner.metrics.stored import load, save
-from runner.metrics.stream_intervals import of_tokens
+from runner.metrics.windowed import intervals
 from runner.model.runtime import compile_folder, refuse_other_runtime
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def evaluate(
     own = _stored_scores(reference)
     values, errors = statistics(scores, own)
     return {
-        **of_tokens(scores, own),
+        **intervals([window.scored for window in text.windows], scores, own),
         "values": values,
         "reference_values": base["values"],
         "protocol": {**text.protocol, "runtime": dict(compiled.runtime)},

@@ -12,9 +12,8 @@ import pytest
 
 from runner.metrics.bootstrap import draws_for, resampled
 from runner.metrics.intervals import Estimate, compare, estimate, paired_proportions, proportion, value
-from runner.metrics.kld import Scores, statistics
 from runner.metrics.output_error import Tally
-from runner.metrics.stream_intervals import of_rows, of_tokens, quantile
+from runner.metrics.stream_intervals import of_rows
 from runner.recipe import load_recipe
 from runner.registry.metrics import OfSums
 from runner.run.resolution import half_width, rows_needed, unresolved
@@ -222,38 +221,6 @@ def test_more_rows_are_drawn_less_often() -> None:
     assert [draws_for(rows) for rows in (1, 20_000, 40_000, 10_000_000)] == [2000, 2000, 1000, 400]
     found = resampled([np.ones((30, 2))], OfSums(lambda sums: sums[..., 0]), 0, None)
     assert found.draws.shape == (2000, 1) and found.left_out.shape == (30, 1)
-
-
-@pytest.mark.parametrize(("share", "rows"), [(0.5, 200), (0.95, 1000)])
-def test_the_interval_of_a_quantile_covers_at_least_95_percent(share: float, rows: int) -> None:
-    # a little more than 97 % where values are few: its ends are values
-    truth = -math.log(1 - share)
-    assert covered(lambda rng: quantile(np.sort(rng.exponential(1, rows)), share), truth) >= 0.94
-    assert quantile(np.arange(20.0), 0.99).interval is None
-
-
-def test_tokens_have_the_intervals_of_their_means_and_quantiles() -> None:
-    rng = np.random.default_rng(0)
-    loss, base = (rng.exponential(2, 900).astype(np.float32) for _ in range(2))
-    divergence, top = rng.exponential(1, 900).astype(np.float32), np.arange(900, dtype=np.int32)
-    model = Scores(loss, top, divergence)
-    reference = Scores(base, np.where(top < 90, 900, top).astype(np.int32), np.empty(0, np.float32))
-    told: Any = of_tokens(model, reference)
-    values, errors = statistics(model, reference)
-    assert told["rows"] == 900 and set(told["intervals"]) == {*values} - {"kl_divergence_max", "kl_divergence_p999"}
-    low, high = told["intervals"]["kl_divergence"]
-    half = 1.9626 * errors["kl_divergence"]
-    assert [low, high] == pytest.approx([values["kl_divergence"] - half, values["kl_divergence"] + half], rel=1e-3)
-    assert told["intervals"]["same_top_token"] == proportion(810, 900).interval
-    change = (loss.astype(np.float64) - base)[:, None]
-    ends = estimate(change, "mean").interval
-    assert told["relative_differences"]["perplexity"]["interval"] == [math.expm1(end) for end in ends or ()]
-    assert told["intervals"]["perplexity"][0] < values["perplexity"] < told["intervals"]["perplexity"][1]
-    assert (
-        told["reference_intervals"]["perplexity"][0]
-        < math.exp(base.mean())
-        < told["reference_intervals"]["perplexity"][1]
-    )
 
 
 def test_rows_of_outputs_have_the_intervals_of_ratio_and_mean() -> None:
