@@ -44,7 +44,7 @@ def model(manifest: Manifest, folder: Path, stated: Path | None) -> dict[str, ob
 
     def fits(path: Path) -> bool:
         whole = replace(model_source({**section, "path": str(path)}), adapter=None, vocoder=None, weights=None)
-        located = sources.locate(whole, lambda name: Path(os.devnull))
+        located = sources.locate(whole, lambda name: None)
         return bool(located.identity.get("sha256") == manifest["model"].get("sha256"))
 
     section["path"] = str(_find("the model", section["path"], folder, stated, fits, "--model PATH"))
@@ -55,7 +55,7 @@ def _adapter(said: str, manifest: Manifest, folder: Path) -> str:
     """Where the adapter is."""
 
     def fits(path: Path) -> bool:
-        return bool(find(path, Path(os.devnull)).digest == manifest["model"].get("adapter_sha256"))
+        return bool(find(path).digest == manifest["model"].get("adapter_sha256"))
 
     return str(_find("the adapter", said, folder, None, fits, "`ovrun optimize recipe.yaml model.adapter.path=PATH`"))
 
@@ -64,7 +64,7 @@ def _vocoder(said: str, manifest: Manifest, folder: Path) -> str:
     """Where the vocoder is."""
 
     def fits(path: Path) -> bool:
-        found = find_vocoder(Companion(path), True, lambda name: Path(os.devnull))
+        found = find_vocoder(Companion(path), True, lambda name: None)
         return bool(found.digest == manifest["model"].get("vocoder_sha256"))
 
     return str(_find("the vocoder", said, folder, None, fits, "`ovrun optimize recipe.yaml model.vocoder.path=PATH`"))
@@ -74,7 +74,7 @@ def _weights(said: str, manifest: Manifest, folder: Path) -> str:
     """Where the weights are."""
 
     def fits(path: Path) -> bool:
-        return bool(find_weights(path, lambda name: Path(os.devnull)).digest == manifest["model"].get("weights_sha256"))
+        return bool(find_weights(path, lambda name: None).digest == manifest["model"].get("weights_sha256"))
 
     return str(
         _find("the file of weights", said, folder, None, fits, "`ovrun optimize recipe.yaml model.weights=PATH`")

@@ -52,13 +52,13 @@ def settled(stat: Stat, now: int) -> bool:
     return max(stat[1], stat[2]) < now - (_COARSE_GRAIN if coarse else _FINE_GRAIN)
 
 
-def digest_paths(paths: Mapping[str, Path], memory: Path) -> str:
-    """One SHA-256 over named files, remembering in the file `memory` those that have not changed since.
+def digest_paths(paths: Mapping[str, Path], memory: Path | None) -> str:
+    """One SHA-256 over named files, remembering in the file `memory`, if any, those that have not changed since.
 
     A remembered digest is used only while size, modification time, change time and inode are all as they were; one of a
     file that could change without that is not remembered.
     """
-    old = recall(memory)
+    old = recall(memory) if memory else {}
     rows = old.get("files")
     known: dict[str, object] = rows if isinstance(rows, dict) else {}
     found: dict[str, str] = {}
@@ -70,7 +70,7 @@ def digest_paths(paths: Mapping[str, Path], memory: Path) -> str:
         if remembered or settled(stat, now):
             fresh[name] = [*stat, found[name]]
     document = {"source": _place(paths), "files": fresh}
-    if document != old:
+    if memory and document != old:
         with contextlib.suppress(OSError, ValueError):  # only a memory: without it the files are read again
             write_json(memory, document)
     return sha256_json(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import replace
@@ -84,7 +83,7 @@ def _reading_adapter(source: Path, out: Path, folder: Path | None) -> Iterator[P
     if folder is None:
         yield None
         return
-    found = find(folder, Path(os.devnull))
+    found = find(folder)
     refuse_misfit(found, source)
     with view(found.files, out) as viewed:
         try:

@@ -74,8 +74,8 @@ class Located:
     example: tuple[Example, ...] = ()
 
 
-Memory = Callable[[str], Path]
-"""Name of a source -> the file that remembers its digests."""
+Memory = Callable[[str], "Path | None"]
+"""Name of a source -> the file that remembers its digests; None where none does."""
 
 
 def locate(model: ModelSource, memory: Memory) -> Located:

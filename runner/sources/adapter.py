@@ -52,11 +52,11 @@ class Adapter:
         return said if isinstance(said, str) else None
 
 
-def find(path: Path, memory: Path) -> Adapter:
+def find(path: Path, memory: Path | None = None) -> Adapter:
     """The adapter in a folder.
 
     Args:
-        memory: the file that remembers its digest.
+        memory: the file that remembers its digest; None for none.
 
     Raises:
         SourceError: it is not there, is damaged, a pickle, or of a method that can't be merged.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +41,7 @@ def fetch(wanted: Fetch, out: Path, progress: Progress) -> dict[str, object]:
     for name, path in listing.real_files(snapshot, FILES).items():
         fs.copy_file(path, out / name)
         refuse_damaged(path, out / name)
-    find(out, Path(os.devnull))
+    find(out)
     return {"id": wanted.id, "commit": wanted.commit, "files": list(FILES)}
 
 

@@ -84,7 +84,7 @@ def _typed(config: dict[str, object]) -> dict[str, object] | None:
     return config if isinstance(config.get("model_type"), str) else None
 
 
-def _names(model: ModelSource, commit: str, memory: Path) -> list[str] | None:
+def _names(model: ModelSource, commit: str, memory: Path | None) -> list[str] | None:
     """The files to fetch, but for those that an index of weights names; None where nobody can tell them now.
 
     Without the hub's list, the cache is taken to hold all where it holds a configuration and whole weights.
@@ -99,9 +99,9 @@ def _names(model: ModelSource, commit: str, memory: Path) -> list[str] | None:
     return wanted_files.without_shards(snapshot, there, model)
 
 
-def _listed(repo: str, commit: str, memory: Path) -> list[str] | None:
+def _listed(repo: str, commit: str, memory: Path | None) -> list[str] | None:
     """The hub's list of the files at a commit, which never changes; None where it can't be reached."""
-    known = fs.read_object(memory).get("listing")
+    known = fs.read_object(memory).get("listing") if memory else None
     if isinstance(known, list) and all(isinstance(name, str) for name in known):
         return known
     if _offline():
@@ -113,8 +113,9 @@ def _listed(repo: str, commit: str, memory: Path) -> list[str] | None:
     except Exception:
         return None
     names = [name for name in told if listing.is_inner(name)]
-    with contextlib.suppress(OSError):  # only a memory
-        fs.write_json(memory, {"source": repo, "listing": sorted(names)})
+    with contextlib.suppress(OSError):
+        if memory:
+            fs.write_json(memory, {"source": repo, "listing": sorted(names)})
     return sorted(names)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import runner.base.files as fs
 from runner.base.progress import Progress
 from runner.model.parts import Model
@@ -38,7 +35,7 @@ def prepare(params: Params) -> None:
 
 def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Fill `task.out` with the model and the adapter's weights."""
-    adapter = find(task.inputs["adapter"], Path(os.devnull))
+    adapter = find(task.inputs["adapter"])
     model = Model.of(task.inputs["model"]).read()
     layers = apart.place(adapter, (node.get_friendly_name() for node in model.get_ops()))
     fs.link_tree(task.inputs["model"], task.out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import runner.base.files as fs
@@ -55,7 +54,7 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     if "adapter" in task.inputs:
         from runner.sources.adapter import find
 
-        for name, path in find(task.inputs["adapter"], Path(os.devnull)).files.items():
+        for name, path in find(task.inputs["adapter"]).files.items():
             fs.copy_file(path, task.out / ADAPTER / name)
     params.write(task.out)
     return {}

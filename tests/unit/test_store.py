@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,17 @@ def test_written_files_are_whole_or_absent(tmp_path: Path) -> None:
         fs.write_json(path, {"a": float("nan")})
     assert fs.read_json(path) == {"a": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_what_is_no_file_is_not_written_over(tmp_path: Path) -> None:
+    """As /dev/null is not, for whoever may write there."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no regular file"):
+        fs.write_json(tmp_path / "pipe", {"a": 1})
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_a_digest_needs_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_text("one")
+    fs.digest_paths({"weights": tmp_path / "weights"}, None)
+    assert [p.name for p in tmp_path.iterdir()] == ["weights"]
