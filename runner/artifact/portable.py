@@ -36,6 +36,7 @@ class Places:
             recipe.model.path,
             *(one.path for one in (recipe.model.adapter, recipe.model.vocoder) if one),
             recipe.model.weights,
+            recipe.accuracy.reference.path if recipe.accuracy.reference else None,
             *(data.path for data in recipe.datasets.values()),
         )
         known = [path for path in stated if path]
@@ -61,7 +62,7 @@ class Places:
         return len(common.parts) > 2 and (common == self.home or not self.home.is_relative_to(common))
 
     def recipe_data(self, resolved: Mapping[str, Any], identity: Mapping[str, str]) -> dict[str, Any]:
-        """The resolved recipe with the paths of its model and data as the artifact says them, and commits pinned.
+        """The resolved recipe with its paths as the artifact says them, and commits pinned.
 
         Args:
             identity: what is said of the model's origin.
@@ -74,6 +75,8 @@ class Places:
                 model[key]["revision"] = identity[f"{key}_revision"]
         datasets = {name: self._with_path(data) for name, data in resolved.get("datasets", {}).items()}
         known = {"model": model} | ({"datasets": datasets} if "datasets" in resolved else {})
+        if isinstance(reference := resolved.get("accuracy", {}).get("reference"), Mapping):
+            known["accuracy"] = resolved["accuracy"] | {"reference": self._with_path(reference)}
         return {key: known.get(key, value) for key, value in resolved.items()}
 
     def _with_path(self, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,10 @@ def test_a_published_version_is_the_reference(
     assert 1e-4 < distance["value"] < 0.5, "the unquantized model differs from the quantized one"
     again = ovrun("optimize", recipe(f"{{path: {int8}}}"), "--outputs", int8.parent.parent)
     assert "Up to date" in again.stdout, "the same model by its path is the same reference"
+    other = ovrun("optimize", recipe(f"{{path: {int8}}}"), "name=by-path", "--outputs", int8.parent.parent, "--quiet")
+    told = manifest_of(Path(other.stdout.strip()))
+    assert told["recipe"]["accuracy"]["reference"] == {"path": f"../../{reference}"}
+    assert str(int8) not in json.dumps(told)
 
 
 @pytest.mark.parametrize(
