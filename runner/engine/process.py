@@ -75,7 +75,7 @@ class StageProcess:
         log: Path,
         memory_limit: int | None = None,
     ) -> None:
-        self.server = server
+        self.server, self.module = server, module
         self.log = log
         self.memory_limit = memory_limit
         self._pid: int | None = None
@@ -97,6 +97,11 @@ class StageProcess:
             raise cannot_start(error, log) from error
         self._give((module, params))
 
+    def _heading(self, task: Task[object]) -> str:
+        """The stage's name; of the rest of one that of its module."""
+        _, ours, name = self.module.rpartition("runner.stages.")
+        return name if ours else task.stage
+
     def run(self, task: Task[object], progress: Progress) -> Measured:
         """Run the task to its end.
 
@@ -108,7 +113,7 @@ class StageProcess:
         start = time.monotonic()
         try:
             with open_log(self.log) as stream:
-                stream.write(f"\n--- {task.stage} {time.strftime('%H:%M:%S')} ---\n".encode())
+                stream.write(f"\n--- {self._heading(task)} {time.strftime('%H:%M:%S')} ---\n".encode())
             self._give(task)
             outcome, end = self._outcome(progress)
             if outcome is None or "error" in outcome:
