@@ -77,9 +77,9 @@ def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old content or the new, never a part. Its mode follows the umask.
 
     Raises:
-        OSError: it can't be written, or what is there is no regular file, such as a device.
+        OSError: it can't be written, or what is there is a device, a pipe or the like.
     """
-    if path.exists() and not path.is_file():
+    if path.exists() and not path.is_file() and not path.is_dir():
         raise OSError(errno.EEXIST, "is there, and is no regular file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}")

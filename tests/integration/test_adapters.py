@@ -64,7 +64,7 @@ def copied(made: Path, to: Path, **settings: object) -> Path:
     ("method", "precision"),
     [
         (METHODS[0], "fp32"),
-        ("other", "fp16"),
+        pytest.param("other", "fp16", marks=pytest.mark.newest),
         *(pytest.param(one, "fp32", marks=pytest.mark.newest) for one in METHODS[1:]),
     ],
 )
@@ -86,7 +86,7 @@ def test_a_converted_model_gives_what_peft_gives(
     assert f"`{digest[:16]}…`) merged into it" in (version / "README.md").read_text()
 
 
-@pytest.mark.libraries
+@pytest.mark.newest
 def test_another_adapter_is_another_model_and_the_same_one_is_found_again(
     made: Path, ovrun: Ovrun, tmp_path: Path
 ) -> None:

@@ -333,6 +333,7 @@ def _of_either(key: str) -> str:
     return key.removeprefix("activations_").removeprefix("weights_")
 
 
+@pytest.mark.newest
 def test_our_verdict_is_that_of_nncf(answers: dict[tuple[str, ...], dict[str, Any]]) -> None:
     wrong = []
     for case, settings in cases():

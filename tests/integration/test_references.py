@@ -96,6 +96,7 @@ def test_the_original_is_the_reference_of_a_decoder(
         assert {stage["stage"] for stage in manifest_of(version)["stages"]} >= {"original", "reference"}
 
 
+@pytest.mark.newest
 def test_the_original_is_the_reference_of_images(
     ovrun: Ovrun, published: Callable[..., Path], recipe: Callable[[str], Path]
 ) -> None:

@@ -30,7 +30,7 @@ def run(*words: str | Path) -> str:
     return told.stdout.decode()
 
 
-@pytest.mark.libraries
+@pytest.mark.newest
 def test_pooling_and_normalization_are_kept(model: Path, ovrun: Ovrun, tmp_path: Path) -> None:
     source = f"{{source: local, path: {model}, task: feature-extraction}}"
     (tmp_path / "mine.yaml").write_text(f"model: {source}\nconversion: {{precision: fp32}}\n")

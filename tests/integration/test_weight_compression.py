@@ -245,6 +245,7 @@ def _without_option(case: str, answers: dict[str, dict[str, Any]]) -> dict[str, 
     return answers.get(f"{mode} | {size} | {option.rpartition(' + ')[0] or 'none'}", {})
 
 
+@pytest.mark.newest
 def test_our_verdict_is_that_of_nncf(answers: dict[str, dict[str, Any]]) -> None:
     wrong, used = [], set()
     for case, settings in cases():
@@ -265,6 +266,7 @@ def test_our_verdict_is_that_of_nncf(answers: dict[str, dict[str, Any]]) -> None
     assert used >= set(ACCEPTED_WITHOUT_EFFECT)
 
 
+@pytest.mark.newest
 def test_compiled_models_that_are_kept_change_no_byte() -> None:
     plain = [(case, settings) for case, settings in cases() if "data" not in case and " + " not in case]
     named = dict(one for one in plain if one[1].get("group_size") in (None, 16))
@@ -275,6 +277,7 @@ def test_compiled_models_that_are_kept_change_no_byte() -> None:
     assert {settings["mode"] for settings in named.values()} == {*MODES, "adaptive_codebook"}
 
 
+@pytest.mark.newest
 def test_the_element_type_of_every_mode_is_the_one_that_nncf_leaves(answers: dict[str, dict[str, Any]]) -> None:
     seen = set()
     for case, settings in cases():

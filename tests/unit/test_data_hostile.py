@@ -19,7 +19,7 @@ import pytest
 from runner import data
 from runner.data.arrays import Arrays
 from runner.errors import SourceError
-from runner.metrics import exact_match
+from runner.metrics.predicting import Asked, replies
 from runner.model.feed import Port, array_feed
 from runner.recipe.types import Dataset, Preprocess
 from runner.registry.formats import FORMATS
@@ -286,4 +286,4 @@ def test_nothing_is_generated_from_an_empty_prompt(tmp_path: Path, prompt: str) 
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     dataset = Dataset("d", "file", tmp_path / "a.jsonl", "jsonl", columns={"prompt": "q", "reply": "a"})
     with pytest.raises(SourceError, match="dataset d: the prompt of row 2 is empty"):
-        exact_match.evaluate(tmp_path, dataset, {"max_new_tokens": 8}, {}, None, lambda done, total: None)
+        replies.predict(Asked("texts", tmp_path, dataset, {"max_new_tokens": 8}, {}))

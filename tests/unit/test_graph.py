@@ -45,10 +45,11 @@ def by_name(graph: Graph, name: str) -> list[Stage]:
 
 def test_shared_work_is_one_stage(store: Store) -> None:
     graph = graph_of(store, *GRID)
-    assert graph.total == 12 * 7
-    counts = {name: len(by_name(graph, name)) for name in ("convert", "compress", "verify", "reference", "evaluate")}
-    # Evaluations: two families a point, and what the uncompressed model answers, once.
-    assert counts == {"convert": 1, "compress": 12, "verify": 12, "reference": 1, "evaluate": 25}
+    assert graph.total == 12 * 8
+    names = ("convert", "compress", "verify", "reference", "predict", "evaluate")
+    counts = {name: len(by_name(graph, name)) for name in names}
+    # Two families a point; what the uncompressed model answers is asked once.
+    assert counts == {"convert": 1, "compress": 12, "verify": 12, "reference": 1, "predict": 13, "evaluate": 24}
     assert len(graph.stages) == sum(counts.values())
     (converted,) = by_name(graph, "convert")
     assert graph.uses[converted.key] == 12
@@ -73,7 +74,7 @@ def test_a_point_has_the_keys_that_it_has_alone(store: Store) -> None:
 def test_points_that_come_to_the_same_are_the_same_stages(store: Store) -> None:
     """128 is NNCF's own group size only to NNCF; but a gate's limit is in no key."""
     graph = graph_of(store, "accuracy.checks.0.max=0.01,0.02,0.03")
-    assert (graph.total, len(graph.stages)) == (21, 7)
+    assert (graph.total, len(graph.stages)) == (24, 8)
 
 
 def test_nothing_is_done_twice(store: Store) -> None:
@@ -125,7 +126,7 @@ def test_a_model_and_a_dataset_are_looked_at_once(store: Store, monkeypatch: pyt
         real = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, n=name, r=real: looked.append(n) or r(*a))
     graph_of(store, *GRID)
-    assert sorted(looked) == ["check", "check", "digest", "digest", "locate"]
+    assert sorted(looked) == ["check", "check", "digest", "digest", "digest", "locate"], "questions by themselves too"
 
 
 def test_points_that_do_not_fit_their_model_are_all_told(store: Store) -> None:
@@ -152,29 +153,29 @@ def described(ovrun: Ovrun, *words: str) -> dict[str, Any]:
 
 def test_plan_says_what_is_shared_and_cached(ovrun: Ovrun, tmp_path: Path) -> None:
     plan = described(ovrun, "dialogpt-mini-int4", *GRID)
-    assert plan["stages"] == {"all": 84, "distinct": 51, "cached": 0, "to do": 51}
+    assert plan["stages"] == {"all": 96, "distinct": 63, "cached": 0, "to do": 63}
     assert plan["keys"] == ["compression.mode", "compression.ratio", "compression.group_size"]
     assert plan["points"][0] == {
         "name": "dialogpt-mini-int4--mode-int4_sym--ratio-0.6--group_size-32",
         "settings": {"compression.mode": "int4_sym", "compression.ratio": 0.6, "compression.group_size": 32},
-        "stages": 7,
-        "own": 4,
+        "stages": 8,
+        "own": 5,
         "shared": 3,
     }
     store = Store(tmp_path / "outputs" / ".store")
     graph = graph_of(store, *GRID)
     fill(store, *by_name(graph, "convert"), *by_name(graph, "compress")[:3])
     text = ovrun("plan", "dialogpt-mini-int4", *GRID).stdout
-    assert "\n12 points, 84 stages, 51 distinct, 4 cached\n" in text
+    assert "\n12 points, 96 stages, 63 distinct, 4 cached\n" in text
     assert "compress to int4_sym" in text
-    assert "  int4_asym  1      128                 4             2\n" in text
+    assert "  int4_asym  1      128                 5             2\n" in text
     assert described(ovrun, "dialogpt-mini-int4", *GRID)["stages"]["cached"] == 4
 
 
 def test_plan_says_what_the_stages_to_do_will_take(ovrun: Ovrun, tmp_path: Path) -> None:
     plan = described(ovrun, "dialogpt-mini-int4", *GRID)
     rows = plan["graph"]
-    assert len(rows) == 51 and {row["state"] for row in rows} == {"to do"}
+    assert len(rows) == 63 and {row["state"] for row in rows} == {"to do"}
     sums = {name: sum(row[name] for row in rows) for name in ("seconds", "disk")}
     most = max(row["memory"] for row in rows)
     assert plan["expected"] == {"jobs": 1, "memory": most, **sums, "seconds": pytest.approx(sums["seconds"])}
@@ -210,7 +211,7 @@ def test_stages_side_by_side(jobs: int, wanted: tuple[float, int, int]) -> None:
 
 def test_plan_of_many_points_is_short(ovrun: Ovrun) -> None:
     text = ovrun("plan", "dialogpt-mini-int4", "compression.ratio=range(0.01,1,0.01)").stdout
-    assert "99 points, 693 stages, 399 distinct, 0 cached" in text
+    assert "99 points, 792 stages, 498 distinct, 0 cached" in text
     assert len(text.splitlines()) < 20
     assert "--ratio-0.01, --ratio-0.02, --ratio-0.03 …" in text
 
