@@ -19,6 +19,7 @@ from runner.model import pipeline
 from runner.model.parts import part_of
 from runner.plan import code_rules, compared
 from runner.plan.input_rules import check_inputs
+from runner.plan.label_rules import no_classes
 from runner.plan.memo import Memo
 from runner.plan.model_rules import (
     check_against_config,
@@ -145,6 +146,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
     if config:
         problems += unread_images(recipe, config, located.files, task, parts)
         problems += [*check_against_config(recipe, config), *check_against_parts(recipe, task, parts)]
+        problems += no_classes(recipe, config)
     problems += check_inputs(recipe, located, config, _used_datasets(recipe), parts)
     if problems:
         raise RecipeError(problems)

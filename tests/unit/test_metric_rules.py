@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from runner.model.classes import class_names
+from runner.plan.label_rules import no_classes
+from runner.recipe import load_recipe
 from runner.recipe.dataset import Dataset
 from runner.recipe.judge import metric_rules
 from runner.registry.metrics import FAMILIES
@@ -74,3 +78,27 @@ def test_another_task_is_told_with_the_metrics_that_fit_it() -> None:
 def test_what_a_dataset_lacks_is_told(name: str, task: str, roles: tuple[str, ...], key: str, what: str) -> None:
     ((found, said, _),) = told(name, task, *roles)
     assert found == key and what in said
+
+
+@pytest.mark.parametrize(("label", "told"), [("cta", 'no class of the model "cta"'), ("1", "")])
+def test_labels_of_other_classes_are_told_by_the_plan(label: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text(f"words,kind\none,dog\ntwo,{label}\n")
+    (tmp_path / "mine.yaml").write_text("""
+model: {source: local, path: model, task: text-classification}
+datasets: {rows: {source: file, path: rows.csv, columns: {text: words, label: kind}}}
+accuracy:
+  checks:
+    - {metric: accuracy, dataset: rows, min: 0.5}
+    - {metric: f1_macro, dataset: rows, min: 0.5}
+""")
+    recipe = load_recipe(str(tmp_path / "mine.yaml"))
+    found = [str(problem) for problem in no_classes(recipe, {"id2label": {"0": "cat", "1": "dog"}})]
+    assert len(found) == bool(told) and told in "".join(found)
+    assert not list(no_classes(recipe, {}))
+
+
+def test_a_classifier_of_two_classes_has_the_names_that_transformers_leaves_out(tmp_path: Path) -> None:
+    names = {"BertForSequenceClassification": ("LABEL_0", "LABEL_1"), "BertModel": ()}
+    for architecture, expected in names.items():
+        (tmp_path / "config.json").write_text(json.dumps({"architectures": [architecture]}))
+        assert class_names(tmp_path) == expected

@@ -1,0 +1,42 @@
+"""Labels of a dataset are classes of the model, as far as its config.json names these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from runner.base.words import missing
+from runner.data import table
+from runner.errors import OvrunError, Problem
+from runner.recipe.types import Recipe
+from runner.registry.metrics import family_of
+
+_LOOKED_AT = 1000
+"""Rows: what is wrong in later ones is told when they are measured."""
+_ROLE = "label"
+
+
+def no_classes(recipe: Recipe, config: Mapping[str, object]) -> Iterator[Problem]:
+    """A problem for each dataset that a metric of classes is measured on, and whose labels are names of others."""
+    named = config.get("id2label")
+    if not isinstance(named, Mapping):
+        return
+    classes, seen = [str(name) for name in named.values()], set()
+    for position, check in enumerate(recipe.accuracy.checks):
+        family = family_of(check.metric)
+        if _ROLE in family.targets and "class scores" in family.rows and check.dataset not in seen:
+            seen.add(check.dataset)
+            key = f"accuracy.checks.{position}.dataset"
+            yield from (Problem(recipe.where(key), key, what) for what in _wrong(recipe, check.dataset, classes))
+
+
+def _wrong(recipe: Recipe, name: str, classes: list[str]) -> Iterator[str]:
+    """The first label that is no class; what can't be read is told by whoever checks the dataset."""
+    try:
+        for row in islice(table.rows(recipe.datasets[name], [_ROLE]), _LOOKED_AT):
+            label = row.values[_ROLE]
+            if isinstance(label, str) and label not in classes and not label.strip().isdecimal():
+                yield f"{row.where}: {missing('class of the model', label, classes)}"
+                return
+    except OvrunError:
+        return
