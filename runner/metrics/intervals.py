@@ -1,9 +1,9 @@
 """What a measure is on all rows, and how sure that is: 95 % intervals of a value and of a difference on paired rows.
 
-A measure gives statistics [rows, k], and an aggregate makes one number of them. Proportions have the exact interval of
-Clopper and Pearson, their paired differences Tango's score interval; means, ratios of sums and roots of means the delta
-method with Student's t; any other aggregate the bootstrap over rows, corrected for bias and skew (BCa). The rows count
-as drawn independently.
+A measure gives statistics [rows, k], and an aggregate makes one number of them. Proportions, and ratios of counts that
+are 0 or 1 in all rows, have the exact interval of Clopper and Pearson, paired differences of proportions Tango's score
+interval; means, ratios of sums and roots of means the delta method with Student's t; any other aggregate the bootstrap
+over rows, corrected for bias and skew (BCa). The rows count as drawn independently.
 """
 
 from __future__ import annotations
@@ -92,6 +92,8 @@ def estimate(statistics: Numbers, aggregate: Aggregate, *, seed: int = 0, draws:
         return _bootstrapped(resampled([statistics], aggregate, seed, draws), lambda both: both[..., 0])
     if _zero_or_one(statistics, aggregate):
         return proportion(int(statistics[:, 0].sum()), len(statistics))
+    if aggregate == "ratio" and (all_rows := _none_or_all(statistics)) is not None:
+        return proportion(all_rows, len(statistics))
     return _delta(*_SMOOTH[aggregate](statistics))
 
 
@@ -160,6 +162,14 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
 def _zero_or_one(statistics: Numbers, aggregate: Aggregate) -> bool:
     """Whether a mean is one of 0 and 1 alone, a share of rows."""
     return aggregate in ("mean", "proportion") and bool(np.isin(statistics[:, 0], (0.0, 1.0)).all())
+
+
+def _none_or_all(statistics: Numbers) -> int | None:
+    """Of counts whose ratio is 0 or 1 in every row: how many rows count. Rows that don't differ tell no spread."""
+    above, below = statistics[:, 0], statistics[:, 1]
+    if not (below > 0).all() or not np.array_equal(statistics, np.rint(statistics)):
+        return None
+    return 0 if not above.any() else len(above) if (above == below).all() else None
 
 
 def _mean(statistics: Numbers) -> tuple[float, Numbers]:

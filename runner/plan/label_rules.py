@@ -13,7 +13,8 @@ from runner.registry.metrics import family_of
 
 _LOOKED_AT = 1000
 """Rows: what is wrong in later ones is told when they are measured."""
-_ROLE = "label"
+_NAMES = {"label": "class scores", "tags": "token classes"}
+"""Role whose values name classes -> what is measured against them."""
 
 
 def no_classes(recipe: Recipe, config: Mapping[str, object]) -> Iterator[Problem]:
@@ -24,19 +25,22 @@ def no_classes(recipe: Recipe, config: Mapping[str, object]) -> Iterator[Problem
     classes, seen = [str(name) for name in named.values()], set()
     for position, check in enumerate(recipe.accuracy.checks):
         family = family_of(check.metric)
-        if _ROLE in family.targets and "class scores" in family.rows and check.dataset not in seen:
-            seen.add(check.dataset)
-            key = f"accuracy.checks.{position}.dataset"
-            yield from (Problem(recipe.where(key), key, what) for what in _wrong(recipe, check.dataset, classes))
+        for role in (one for one in family.targets if _NAMES.get(one) in family.rows):
+            if (check.dataset, role) not in seen:
+                seen.add((check.dataset, role))
+                key = f"accuracy.checks.{position}.dataset"
+                found = _wrong(recipe, check.dataset, role, classes)
+                yield from (Problem(recipe.where(key), key, what) for what in found)
 
 
-def _wrong(recipe: Recipe, name: str, classes: list[str]) -> Iterator[str]:
+def _wrong(recipe: Recipe, name: str, role: str, classes: list[str]) -> Iterator[str]:
     """The first label that is no class; what can't be read is told by whoever checks the dataset."""
     try:
-        for row in islice(table.rows(recipe.datasets[name], [_ROLE]), _LOOKED_AT):
-            label = row.values[_ROLE]
-            if isinstance(label, str) and label not in classes and not label.strip().isdecimal():
-                yield f"{row.where}: {missing('class of the model', label, classes)}"
-                return
+        for row in islice(table.rows(recipe.datasets[name], [role]), _LOOKED_AT):
+            value = row.values[role]
+            for label in value if isinstance(value, list) else [value]:
+                if isinstance(label, str) and label not in classes and not label.strip().isdecimal():
+                    yield f"{row.where}: {missing('class of the model', label, classes)}"
+                    return
     except OvrunError:
         return

@@ -199,6 +199,16 @@ def test_a_row_without_a_number_leaves_none(aggregate: Any) -> None:
     assert found.reference.value == value(np.ones((5, 3)), aggregate)
 
 
+@pytest.mark.parametrize(("above", "expected"), [(0.0, proportion(0, 30)), (3.0, proportion(30, 30)), (1.0, None)])
+def test_a_ratio_that_is_the_same_in_all_rows_is_not_certain_at_its_ends(
+    above: float, expected: Estimate | None
+) -> None:
+    """None of 30 rows of three words each was right: that may be so of one row in nine."""
+    rows = np.stack([np.full(30, above), np.full(30, 3.0)], 1)
+    found = estimate(rows, "ratio")
+    assert found == (expected or Estimate(1 / 3, 1 / 3, 1 / 3, found.method))
+
+
 def test_one_row_has_a_value_and_no_interval_but_for_a_share() -> None:
     assert estimate(np.full((1, 1), 0.3), "mean") == Estimate(0.3)
     assert estimate(np.ones((1, 1)), "proportion").interval == [pytest.approx(0.025), 1.0]
