@@ -658,7 +658,8 @@ def test_the_table_of_what_can_be_converted_is_that_of_the_library() -> None:
     kept = json.loads(exportable._FILE.read_text())
     assert there == kept or there["version"] != kept["version"]
     assert ["trocr", "feature-extraction"] in classless
-    assert not [one for one in classless if exportable.misfit({"model_type": one[0]}, one[1]) is None]
+    refused = [exportable.misfit({"model_type": one[0]}, one[1]) is not None for one in classless]
+    assert all(refused) or there["version"] != kept["version"]
 
 
 def test_the_task_is_told_by_the_architecture(models: Path) -> None:
