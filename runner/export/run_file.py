@@ -11,7 +11,7 @@ from runner.export import litert, onnx_runtime
 from runner.export.damage import reason_of
 from runner.export.given import Outputs
 from runner.model.feed import Feed
-from runner.model.original import SOURCE, Opening
+from runner.model.opening import SOURCE, Opening
 from runner.registry.originals import FILE_RUNNERS
 
 

@@ -10,7 +10,7 @@ from runner.base.values import Array
 from runner.export.model import Request, load_config, load_model, supported_task
 from runner.export.pytorch import Original
 from runner.model.feed import Feed
-from runner.model.original import ADAPTER, SOURCE, Opening
+from runner.model.opening import ADAPTER, SOURCE, Opening
 
 _MANY = 100_000_000
 """Weights of a model that PyTorch computes with all cores."""

@@ -1,6 +1,6 @@
 """A metric item by item, for a search that looks at chosen items of a dataset again and again.
 
-An item gives values, one a class, token or row of outputs; the metric is their mean, for perplexity its exponential. An
+An item gives values, one a token or row of outputs; the metric is their mean, for perplexity its exponential. An
 item is what the model takes at a time: one array or a fixed batch of them, a window or a piece of a text.
 """
 
@@ -19,7 +19,6 @@ from runner.data.arrays import Arrays
 from runner.data.pieces import text_pieces
 from runner.data.tokens import Tokenizer, Window, context, passage
 from runner.metrics.causal import refuse_not_causal
-from runner.metrics.classification import right_items
 from runner.metrics.coded import CodedFile, CodedRows, dither
 from runner.metrics.kld import Scores, compare, log_probabilities, same_top
 from runner.metrics.output_error import Tally
@@ -55,7 +54,7 @@ def items(metric: str, original: Compiled, dataset: Dataset, params: Mapping[str
     """The items of a dataset.
 
     Args:
-        metric: accuracy, perplexity, kl_divergence, same_top_token or cosine_similarity.
+        metric: perplexity, kl_divergence, same_top_token or cosine_similarity.
         original: the model that others are compared with.
         dataset: what is measured on.
         params: `context_length`, for texts.
@@ -66,22 +65,9 @@ def items(metric: str, original: Compiled, dataset: Dataset, params: Mapping[str
         StageError: the runtime fails.
         OSError: the disk is full.
     """
-    if metric == "accuracy":
-        return _classes(original, dataset)
     if metric == "cosine_similarity":
         return _outputs(original, dataset, params, folder)
     return _windows(metric, original, dataset, params, folder)
-
-
-def _classes(original: Compiled, dataset: Dataset) -> Items:
-    arrays = read_arrays(dataset)
-    size = fixed_batch(original.inputs) or 1
-    right_items(original, dataset, arrays.take(0, size), _quiet)
-
-    def values(compiled: Compiled, index: int) -> Array:
-        return right_items(compiled, dataset, arrays.take(index * size, (index + 1) * size), _quiet)
-
-    return Items(-(-len(arrays) // size), values)
 
 
 def _windows(metric: str, original: Compiled, dataset: Dataset, params: Mapping[str, object], folder: Path) -> Items:

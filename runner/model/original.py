@@ -7,9 +7,7 @@ A folder of it has the converted model in `converted/`, which tells inputs and o
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
@@ -19,14 +17,13 @@ import runner.base.files as fs
 from runner.base.values import Array, made
 from runner.errors import StageError
 from runner.model.feed import Feed, keeps_state, ports
+from runner.model.opening import CONVERTED, ORIGINAL, Opening
 from runner.model.parts import Model
-from runner.model.runtime import ORIGINAL, Compiled
+from runner.model.runtime import Compiled
 from runner.registry.exporters import EXPORTERS
 
 if TYPE_CHECKING:
     import openvino as ov
-
-CONVERTED, SOURCE, ADAPTER = "converted", "original", "adapter"
 
 
 class Runs(Protocol):
@@ -36,20 +33,6 @@ class Runs(Protocol):
 
     def run(self, feed: Feed) -> Mapping[str, Array]:
         """All outputs by name. A decoder gets all tokens at once, and no cache."""
-
-
-@dataclass(frozen=True)
-class Opening:
-    """What is run, and how it was read when it was converted: the fields of `ExportParams`, with the same meanings."""
-
-    exporter: str
-    task: str | None = None
-    trust_remote_code: bool = False
-    allow_pickle: bool = False
-    name: str = ""
-
-    def write(self, folder: Path) -> None:
-        (folder / ORIGINAL).write_text(json.dumps(asdict(self)), encoding="utf-8")
 
 
 class Opens(Protocol):

@@ -15,6 +15,7 @@ from runner.base import hardware
 from runner.base.values import Array
 from runner.base.words import missing
 from runner.errors import Problem, RecipeError, SourceError, StageError
+from runner.model.opening import ORIGINAL
 from runner.model.parts import Model
 from runner.recipe.accuracy import RUNTIME
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 _NUMBERS = (*RUNTIME, "KEY_CACHE_PRECISION", "VALUE_CACHE_PRECISION", "EXECUTION_MODE_HINT")
 _TOLD = (*_NUMBERS, "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS")
-ORIGINAL = "original.json"
-"""What is in a folder whose model is run by the library that it was converted from."""
 _LOGITS_BYTES = 64 << 20
 _REFUSED = re.compile(r"(?:Unsupported property|property key) (\w+)")
 

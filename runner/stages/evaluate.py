@@ -107,9 +107,7 @@ def libraries(params: Params) -> tuple[str, ...]:
 def prepare(params: Params) -> None:
     """Import the runtimes and what measures the family."""
     family = FAMILIES[params.family]
-    if family.function is not None:
-        pass
-    else:
+    if family.function is None:
         from runner.model import runtime
 
         runtime.import_runtimes()

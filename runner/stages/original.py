@@ -6,7 +6,7 @@ from pathlib import Path
 
 import runner.base.files as fs
 from runner.base.progress import Progress
-from runner.model.original import ADAPTER, CONVERTED, SOURCE, Opening
+from runner.model.opening import ADAPTER, CONVERTED, SOURCE, Opening
 from runner.model.parts import Model
 from runner.registry.originals import FILE_RUNNERS
 from runner.stages import Build, Task, convert

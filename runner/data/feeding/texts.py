@@ -12,7 +12,6 @@ import numpy as np
 import runner.base.files as fs
 from runner.data.pieces import fixed_length, piece_feed
 from runner.data.tokens import Tokenizer, readable
-from runner.errors import SourceError
 from runner.model.feed import Feed, Port, check_takes_text
 
 if TYPE_CHECKING:
@@ -213,14 +212,3 @@ def least(sizes: Iterable[object]) -> int | None:
     """The smallest of those that are told."""
     told = [int(size) for size in sizes if isinstance(size, int | float) and 0 < size < _UNLIMITED]
     return min(told, default=None)
-
-
-def refuse_empty(row: Row, found: Encoded) -> None:
-    """Refuse a row without a token of its own text.
-
-    Raises:
-        SourceError: there is none.
-    """
-    if found.special.all():
-        message = f"{row.where}: the text has no tokens"
-        raise SourceError(message, hint="Leave this row out, or give it a text.")
