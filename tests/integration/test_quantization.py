@@ -16,7 +16,8 @@ import pytest
 
 from runner.errors import RecipeError
 from runner.metrics import divergence, measuring
-from runner.metrics.items import items
+from runner.metrics.items import Items, items
+from runner.metrics.row_items import RowItems, row_items
 from runner.model import architecture, ir
 from runner.model.parts import Model
 from runner.model.runtime import compile_folder
@@ -149,7 +150,12 @@ def test_items_measure_what_the_metrics_measure(metric: str, published: Publish,
     dataset = dataclasses.replace(dataset, limit=50)
     for folder in (tmp_path / "items", tmp_path / "reference"):
         folder.mkdir()
-    found = items(metric, compile_folder(original), dataset, {}, tmp_path / "items")
+    compiled = compile_folder(original)
+    found: Items | RowItems
+    if family.function is not None:
+        found = row_items(family, compiled, dataset, {})
+    else:
+        found = items(metric, compiled, dataset, {}, tmp_path / "items")
     value, each = found.measure(compile_folder(version), range(found.count))
     if family.function is not None:
         whole = measured(metric, ARRAYS, version, dataset, tmp_path / "out")
