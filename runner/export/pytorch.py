@@ -172,14 +172,18 @@ def _decoder_feed(inputs: Iterable[Port], feed: Feed, heard: Array, ids: Array) 
 
 
 def _steps(feed: Feed) -> list[Feed]:
-    """A decoder that keeps its cache gets all tokens but the last, then that; another model its inputs as they are."""
+    """A decoder that keeps its cache gets all tokens but the last, then that; another model its inputs as they are.
+
+    The last of a text alone are two: for a single row OpenVINO's CPU plug-in packs all weights anew.
+    """
     ids = feed.get("input_ids", feed.get("inputs_embeds"))
     if "beam_idx" not in feed or ids is None or ids.shape[1] < 2:
         return [feed]
-    tokens = ids.shape[1]
+    count, tokens = ids.shape[:2]
+    before = tokens - 1 if count > 1 or tokens == 2 else tokens - 2
     return [
         {name: _some(name, array, tokens, part) for name, array in feed.items()}
-        for part in (slice(0, tokens - 1), slice(tokens - 1, tokens))
+        for part in (slice(0, before), slice(before, tokens))
     ]
 
 
