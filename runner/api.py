@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from runner.artifact.published import Version
     from runner.engine.watcher import Execute
     from runner.recipe.types import Recipe, Sweep
+    from runner.run.noise import Floors
     from runner.run.outcome import Finished, Observer, Outcome
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "UsageError",
     "Version",
     "load",
+    "noise",
     "optimize",
     "plan",
     "report",
@@ -149,6 +151,35 @@ def optimize(
         told = missed if outcome.status == Status.REJECTED else undecided
         raise told(loaded.name, str(outcome.reason))
     return _version(outcome)
+
+
+def noise(
+    recipe: PathLike | Recipe,
+    overrides: Sequence[str] = (),
+    *,
+    outputs: PathLike = OUTPUTS,
+    recipes_dir: PathLike | None = None,
+    allow_remote_code: bool = False,
+    allow_code: bool = False,
+    observer: Observer | None = None,
+) -> Floors:
+    """Measure the noise floor of each check: the reference against itself in ways that should change nothing.
+
+    `checks` of what is returned has them in the recipe's order. What was measured before is taken from the store.
+
+    Raises:
+        RecipeError: as `load`, it does not fit its model, or none of its checks can have a noise floor.
+        SourceError: the model or a dataset can't be had or read.
+        AccuracyError: the converted model is too far from its original.
+        StageError: a stage failed, or `outputs` can't be written.
+    """
+    from runner.recipe.permission import PYTHON, refuse_code
+    from runner.run.noise import measure
+    from runner.run.outcome import Silent
+
+    loaded = _recipe(recipe, overrides, recipes_dir)
+    refuse_code([loaded], remote=allow_remote_code, own=allow_code, words=PYTHON)
+    return measure(loaded, Path(outputs), observer or Silent())
 
 
 def sweep(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.artifact import conversion
 from runner.artifact.checks import gate_text, interval_text, verdict
+from runner.artifact.noise import defaults_text, noise_text
 from runner.artifact.parts import ratio
 from runner.base.figures import megabytes, number
 from runner.base.safe import code, line, markdown, markdown_cell
@@ -80,6 +81,9 @@ def write_card(path: Path, manifest: Manifest) -> None:
         gate_text=gate_text,
         interval=lambda intervals, metric: interval_text((intervals or {}).get(metric)),
         met=lambda gate: _MET[verdict(gate)],
+        noise=lambda check: noise_text(check.get("noise")),
+        noisy=any(check.get("noise") for check in manifest["checks"]),
+        defaults=", ".join(defaults_text(manifest["checks"])),
     )
     path.write_text(text, encoding="utf-8")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from runner.artifact.noise import noise_text
 from runner.base.figures import number
 from runner.registry.gates import LIMITS
 
@@ -27,9 +28,9 @@ def check_lines(checks: Sequence[CheckRecord]) -> list[tuple[str, str]]:
     rows = [(_check_cells(check, gate), verdict(gate)) for check in checks for gate in check["gates"]]
     widths = [max(map(len, column)) for column in zip(*(cells for cells, _ in rows), strict=True)]
     lines = []
-    for (metric, value, reference, gate), word in rows:
+    for (metric, value, reference, gate, noise), word in rows:
         line = f"{metric:<{widths[0]}}  {value:>{widths[1]}}  {reference:<{widths[2]}}  {gate:<{widths[3]}}"
-        lines.append((line, word))
+        lines.append((line + (f"  {noise:<{widths[4]}}" if widths[4] else ""), word))
     return lines
 
 
@@ -49,8 +50,10 @@ def interval_text(interval: Sequence[float] | None) -> str:
     return f" [{number(interval[0])}, {number(interval[1])}]" if interval else ""
 
 
-def _check_cells(check: CheckRecord, gate: GateRecord) -> tuple[str, str, str, str]:
+def _check_cells(check: CheckRecord, gate: GateRecord) -> tuple[str, str, str, str, str]:
     own = interval_text(check.get("intervals", {}).get(check["metric"]))
     other = interval_text(check.get("reference_intervals", {}).get(check["metric"]))
+    floor = noise_text(check.get("noise"))
+    noise = f"noise {floor}" if floor else ""
     reference = "" if check["reference_value"] is None else f"reference {number(check['reference_value'])}{other}"
-    return check["metric"], number(check["value"]) + own, reference, gate_text(gate)
+    return check["metric"], number(check["value"]) + own, reference, gate_text(gate), noise

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import runner.base.files as fs
 from runner import __version__
+from runner.artifact.noise import with_noise
 from runner.artifact.portable import Places
 from runner.base import hardware
 from runner.base.keys import version_of
 from runner.metrics.gates import Judged
 from runner.model.parts import part_of
+from runner.plan.noise import documents_of
 from runner.plan.types import Plan, Stage
 from runner.store import Entry, Store
 
@@ -66,7 +68,7 @@ def build_manifest(
         "environment": environment(libraries),
         "hardware": hardware.describe(),
         "size": sizes(plan, store, entries),
-        "checks": places.said([check_record(judged) for judged in checks]),
+        "checks": places.said([with_noise(check_record(judged), documents_of(plan), store) for judged in checks]),
         "files": dict(entries[plan.model].record["files"]),
     }
 
@@ -147,7 +149,7 @@ def _part_bytes(entry: Entry) -> dict[str, int]:
 def check_record(judged: Judged) -> CheckRecord:
     """What a manifest says of a check."""
     result = judged.result
-    return {
+    record: CheckRecord = {
         "metric": judged.check.metric,
         "dataset": judged.check.dataset,
         "passed": judged.passed,
@@ -178,6 +180,9 @@ def check_record(judged: Judged) -> CheckRecord:
         "methods": result.get("methods", {}),
         "flipped": result.get("flipped"),
     }
+    if judged.key:
+        record["key"] = judged.key
+    return record
 
 
 def _finite(number: float) -> float | None:

@@ -48,6 +48,7 @@ COMMANDS = (
     Command("optimize", "convert, optimize, check and publish the model of a recipe"),
     Command("plan", "show each stage, its key, whether it is cached, and why not"),
     Command("sweep", "run every point of a grid of recipes, doing shared work once"),
+    Command("noise", "measure by how much the reference of each check differs from itself"),
     Command("validate", "check recipes, and do nothing else"),
     Command("list", "show the recipes and the published versions", "listing"),
     Command("show", "show a published version: how it was made and what it measured"),

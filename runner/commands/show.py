@@ -25,6 +25,9 @@ def run(arguments: Namespace, output: Output) -> int:
         manifest, path = find_version(word, arguments.outputs)
         if state := state_of(manifest, path):
             output.warn(f"warning: {path}: {state}")
-        lines = [*version_lines(manifest, path), *(flipped_lines(manifest) if arguments.rows else ())]
+        lines = [
+            *version_lines(manifest, path, arguments.outputs),
+            *(flipped_lines(manifest) if arguments.rows else ()),
+        ]
         output.answer(manifest, lines, [str(path)])
     return 0

@@ -20,10 +20,11 @@ from runner.errors import StageError
 from runner.metrics.causal import refuse_not_causal
 from runner.metrics.coded import CodedFile, CodedRows, dither
 from runner.metrics.kld import Scores, compare, log_probabilities, perplexity, statistics
-from runner.metrics.passes import refuse_not_finite, scored_tokens
+from runner.metrics.passes import FEW_TOKENS, refuse_not_finite, scored_tokens
 from runner.metrics.stored import load, save
 from runner.metrics.windowed import intervals
 from runner.model.runtime import compile_folder, refuse_other_runtime
+from runner.registry.noise import BATCH, DEFAULTS, told, without
 
 if TYPE_CHECKING:
     from runner.recipe.types import Dataset
@@ -85,17 +86,18 @@ def evaluate(
         StageError: the runtime fails, or the two models don't share tokens.
     """
     assert reference
-    base = load(reference)
+    base, asked, params = load(reference), params, without(params)
     if base["passage"] == _made_of(model, dataset, params):
         text = Passage.load(reference / _PASSAGE)  # tokenized once for all models that share the reference
     else:
         text = _passage(model, dataset, params)
         _check_same(model, text, base["protocol"])
     compiled = compile_folder(model, runtime)
-    refuse_other_runtime(compiled, base["protocol"]["runtime"])
-    parts = []
+    if not told(asked, DEFAULTS):
+        refuse_other_runtime(compiled, base["protocol"]["runtime"])
+    parts, chunk = [], FEW_TOKENS if told(asked, BATCH) else None
     with CodedRows(reference) as stored:
-        for block in scored_tokens(compiled, text, progress):
+        for block in scored_tokens(compiled, text, progress, chunk):
             _check_vocabulary(model, block.logits.shape[1], stored.vocabulary)
             parts.append(compare(block.logits, block.targets, stored[block.rows]))
     scores = Scores.join(parts)

@@ -54,11 +54,12 @@ _MEASURES: Mapping[GateKind, Callable[[float, float], float]] = {
 
 @dataclass(frozen=True)
 class Judged:
-    """A check with the verdict of each of its gates and the whole result of the evaluation behind it."""
+    """A check with the verdict of each of its gates and the whole result of the evaluation behind it, by its key."""
 
     check: Check
     verdicts: tuple[Verdict, ...]
     result: Result
+    key: str = ""
 
     @property
     def passed(self) -> bool:

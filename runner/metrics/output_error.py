@@ -21,12 +21,13 @@ from runner.data import read_arrays, read_text
 from runner.data.pieces import text_pieces
 from runner.data.tokens import Tokenizer, context, text_sha256
 from runner.errors import SourceError, StageError
-from runner.metrics.passes import item_outputs, piece_outputs, refuse_not_finite
+from runner.metrics.passes import FEW_TOKENS, item_outputs, piece_outputs, refuse_not_finite
 from runner.metrics.stored import RowFile, Rows, load, save
 from runner.metrics.stream_intervals import of_rows
 from runner.model.feed import check_takes_text
 from runner.model.runtime import Compiled, compile_folder, refuse_other_runtime
 from runner.recipe.datasets import kinds
+from runner.registry.noise import BATCH, DEFAULTS, told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -143,11 +144,13 @@ def evaluate(
     compiled = compile_folder(model, runtime)
     text = _text(compiled, dataset, params)
     base = load(reference)
-    refuse_other_runtime(compiled, base["protocol"]["runtime"])
+    if not told(params, DEFAULTS):
+        refuse_other_runtime(compiled, base["protocol"]["runtime"])
     names = base["outputs"]
     with ExitStack() as stack:
         stored = [stack.enter_context(Rows(_file(reference, index))) for index in range(len(names))]
-        tallies = _compare(compiled, stored, _outputs(compiled, dataset, text, progress))
+        found = _outputs(compiled, dataset, text, progress, apart=told(params, BATCH))
+        tallies = _compare(compiled, stored, found)
     return {
         **of_rows(tallies[0]),
         "values": tallies[0].values(),
@@ -203,13 +206,13 @@ def _text(compiled: Compiled, dataset: Dataset, params: Mapping[str, object]) ->
 
 
 def _outputs(
-    compiled: Compiled, dataset: Dataset, text: _Text | None, progress: Progress
+    compiled: Compiled, dataset: Dataset, text: _Text | None, progress: Progress, *, apart: bool = False
 ) -> Iterator[list[NDArray[np.float32]]]:
     """The outputs as rows [n, size] of float32."""
     found = (
-        piece_outputs(compiled, text.pieces, text.pad, progress)
+        piece_outputs(compiled, text.pieces, text.pad, progress, FEW_TOKENS if apart else None)
         if text
-        else item_outputs(compiled, read_arrays(dataset), dataset.name, progress)
+        else item_outputs(compiled, read_arrays(dataset), dataset.name, progress, apart=apart)
     )
     for outputs in found:
         yield [output.reshape(len(output) if output.ndim else 1, -1).astype(np.float32) for output in outputs]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _BATCH = 32
 _BATCH_BYTES = 16 << 20
+FEW_TOKENS = 32
+"""How many of a window a decoder is fed at a time where another batch is asked for; of items it is one then."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,14 @@ def scored_tokens(
         progress(done, total)
 
 
-def item_outputs(compiled: Compiled, arrays: Arrays, dataset: str, progress: Progress) -> Iterator[list[Array]]:
+def item_outputs(
+    compiled: Compiled, arrays: Arrays, dataset: str, progress: Progress, *, apart: bool = False
+) -> Iterator[list[Array]]:
     """The outputs for the items of a dataset, in order, batch by batch; overwritten by the next batch.
 
     A model with an open batch size gets up to 32 items at a time; one with a fixed size gets that many, the last
-    batch filled up with its last item and the outputs of the filling left out.
+    batch filled up with its last item and the outputs of the filling left out. `apart` feeds one at a time where the
+    size is open.
 
     Raises:
         SourceError: the arrays don't fit the model.
@@ -82,7 +87,7 @@ def item_outputs(compiled: Compiled, arrays: Arrays, dataset: str, progress: Pro
     """
     bound = bind(compiled.inputs, arrays.inputs, dataset)
     fixed = fixed_batch(compiled.inputs)
-    size = fixed or largest_batch(compiled.inputs, _open_batch(arrays))
+    size = fixed or largest_batch(compiled.inputs, 1 if apart else _open_batch(arrays))
     for start in range(0, len(arrays), size):
         batch = arrays.batch(start, min(start + size, len(arrays)))
         count = len(next(iter(batch.values())))
@@ -104,7 +109,7 @@ def _open_batch(arrays: Arrays) -> int:
 
 
 def piece_outputs(
-    compiled: Compiled, pieces: list[NDArray[np.int64]], pad: int, progress: Progress
+    compiled: Compiled, pieces: list[NDArray[np.int64]], pad: int, progress: Progress, chunk: int | None = None
 ) -> Iterator[list[Array]]:
     """The outputs for each piece of a text, tokens first; of a decoder only the logits, block by block.
 
@@ -118,7 +123,7 @@ def piece_outputs(
     longest = max(len(ids) for ids in pieces)
     for number, ids in enumerate(pieces, 1):
         if keeps_state(compiled.inputs):
-            for block in logits(compiled, ids):
+            for block in logits(compiled, ids, chunk):
                 yield [block]
         else:
             outputs = compiled.infer(piece_feed(compiled.inputs, ids, pad))

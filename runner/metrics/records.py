@@ -51,8 +51,28 @@ class Flipped(TypedDict):
     rows: list[FlippedRow]
 
 
+class NoiseWay(TypedDict):
+    """What the reference measured against itself in one way, by the stage of a key; `noise` is the distance of the two
+    values, or where the metric is a distance itself the value."""
+
+    key: str
+    value: float | None
+    reference_value: float | None
+    noise: float | None
+
+
+class NoiseRecord(TypedDict):
+    """A noise floor: the worst of the ways that should change nothing. `kind` says what it is of, the metric's `value`
+    or its `difference` from the reference's; `within` whether the model is no further away."""
+
+    kind: str
+    floor: float | None
+    within: bool
+    ways: Mapping[str, NoiseWay]
+
+
 class CheckRecord(TypedDict):
-    """A check with the verdict of each of its gates, and all that was measured."""
+    """A check with the verdict of each of its gates, and all that was measured; `key` is that of the stage."""
 
     metric: str
     dataset: str
@@ -73,3 +93,5 @@ class CheckRecord(TypedDict):
     relative_differences: NotRequired[Mapping[str, Difference]]
     methods: NotRequired[Mapping[str, str]]
     flipped: NotRequired[Flipped | None]
+    key: NotRequired[str]
+    noise: NotRequired[NoiseRecord | None]

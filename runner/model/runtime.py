@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from runner.model.feed import Feed, Port
 
-_NUMBERS = (*RUNTIME, "KEY_CACHE_PRECISION", "VALUE_CACHE_PRECISION", "EXECUTION_MODE_HINT")
-_TOLD = (*_NUMBERS, "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS")
+NUMBERS = (*RUNTIME, "KEY_CACHE_PRECISION", "VALUE_CACHE_PRECISION", "EXECUTION_MODE_HINT")
+"""The properties that say what a model computes in."""
+_TOLD = (*NUMBERS, "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS")
 _LOGITS_BYTES = 64 << 20
 _REFUSED = re.compile(r"(?:Unsupported property|property key) (\w+)")
 
@@ -193,7 +194,7 @@ def refuse_other_runtime(compiled: Compiled, reference: Mapping[str, object]) ->
     """
     if "original" in reference:
         return
-    names = [name for name in (*_NUMBERS, "openvino") if compiled.runtime.get(name) != reference.get(name)]
+    names = [name for name in (*NUMBERS, "openvino") if compiled.runtime.get(name) != reference.get(name)]
     if names:
         told = ", ".join(f"{name} {reference.get(name)} there and {compiled.runtime.get(name)} here" for name in names)
         message = f"{compiled.folder}: the reference was measured with other properties than the model: {told}"

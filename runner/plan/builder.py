@@ -17,7 +17,7 @@ from runner.base import keys
 from runner.errors import RecipeError
 from runner.model import pipeline
 from runner.model.parts import part_of
-from runner.plan import code_rules, compared
+from runner.plan import code_rules, compared, noise
 from runner.plan.input_rules import check_inputs
 from runner.plan.label_rules import no_classes
 from runner.plan.memo import Memo
@@ -115,7 +115,8 @@ def make_plan(recipe: Recipe, store: Store, memo: Memo | None = None) -> Plan:
     checks = enumerate(recipe.accuracy.checks)
     reference = compared.plan(builder, memo, base) if recipe.accuracy.checks else base
     measurements = tuple(_measure(builder, check, i, reference, model) for i, check in checks)
-    return Plan(recipe, located, tuple(builder.stages.values()), converted, whole, verified, measurements)
+    plan = Plan(recipe, located, tuple(builder.stages.values()), converted, whole, verified, measurements)
+    return noise.joined(plan) if recipe.accuracy.noise else plan
 
 
 def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | None) -> None:

@@ -65,6 +65,7 @@ class Plan:
         converted: key of the uncompressed OpenVINO model.
         model: key of the optimized model.
         verified: key of the stage that loads it.
+        noise: keys of the stages that measure noise floors, where the recipe asks for them.
     """
 
     recipe: Recipe
@@ -74,18 +75,19 @@ class Plan:
     model: str
     verified: str
     measurements: tuple[Measurement, ...]
+    noise: tuple[str, ...] = ()
 
     @property
     def targets(self) -> tuple[str, ...]:
         """The keys whose folders or results the artifact is made of."""
         measured = (key for m in self.measurements for key in (m.key, m.reference_key) if key)
-        return tuple(dict.fromkeys([self.model, self.verified, *measured]))
+        return tuple(dict.fromkeys([self.model, self.verified, *measured, *self.noise]))
 
     @property
     def of_converted(self) -> Plan:
         """The stages up to the converted model, as a plan of that alone."""
         stages = self.stages[: 1 + [stage.key for stage in self.stages].index(self.converted)]
-        return replace(self, stages=stages, model=self.converted, verified=self.converted, measurements=())
+        return replace(self, stages=stages, model=self.converted, verified=self.converted, measurements=(), noise=())
 
     def stage(self, key: str) -> Stage:
         """The stage of a key."""

@@ -65,12 +65,14 @@ class Reference:
 class Accuracy:
     """The checks of a recipe, and the OpenVINO properties that they run with; those left to OpenVINO are not there.
 
-    `reference` is None where models are compared with the converted one.
+    `reference` is None where models are compared with the converted one. `noise` says that noise floors are
+    measured too.
     """
 
     checks: tuple[Check, ...] = ()
     runtime: Mapping[str, object] = field(default_factory=dict)
     reference: Reference | None = None
+    noise: bool = False
 
 
 def accuracy_of(given: object) -> Accuracy:

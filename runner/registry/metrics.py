@@ -96,6 +96,7 @@ class Family(Declaration):
         settings: name -> JSON Schema, of those that a check may give.
         of_generators: whether it is of models that predict the next token.
         needs_reference: whether it compares with stored outputs of the uncompressed model.
+        heeds_noise: whether `evaluate` does as the setting `runner.registry.noise.NOISE` says.
         revision: goes up when the same pass gives other results.
         libraries: distributions whose versions shape the results.
         module: dotted name of the module that measures, as `runner.metrics.Module` says; or
@@ -117,6 +118,7 @@ class Family(Declaration):
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     of_generators: bool = False
     needs_reference: bool = False
+    heeds_noise: bool = False
     revision: int = 1
     libraries: tuple[str, ...] = ()
     module: str = ""

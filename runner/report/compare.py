@@ -16,6 +16,7 @@ from runner.base.figures import megabytes, number, seconds
 from runner.report.columns import Table
 from runner.report.layout import aligned
 from runner.report.rows import Row, flat, setting_text, version_row
+from runner.store import store_of
 
 if TYPE_CHECKING:
     from runner.metrics.records import CheckRecord
@@ -35,7 +36,7 @@ def find(word: str, outputs: Path) -> Row:
     """
     folder = named(word, outputs)
     known = record.load(folder.parent).of(int(folder.name)) if is_number(folder.name) else record.Version()
-    row = version_row(folder, "", known)
+    row = version_row(folder, "", known, store_of(outputs))
     return replace(row, place=f"{row.name}/{row.version or f'{REJECTED}/{folder.name}'}")
 
 

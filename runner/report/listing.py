@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runner.artifact import record
 from runner.artifact.checks import check_lines
 from runner.artifact.named import named, published
+from runner.artifact.noise import looked_up
 from runner.artifact.parts import part_lines
 from runner.artifact.versions import is_number, load_manifest
 from runner.base.figures import megabytes, seconds
@@ -17,6 +18,7 @@ from runner.base.words import plural
 from runner.errors import SourceError
 from runner.recipe import list_recipes
 from runner.report.layout import aligned, cut
+from runner.store import store_of
 
 if TYPE_CHECKING:
     from runner.artifact.types import Manifest, ModelRecord, StageRecord
@@ -109,8 +111,11 @@ def state_of(manifest: Manifest, folder: Path) -> str | None:
     return record.state(folder, known, manifest)
 
 
-def version_lines(manifest: Manifest, path: Path) -> Iterator[str]:
-    """One manifest so that a person sees what it is, how it was made and what it measured."""
+def version_lines(manifest: Manifest, path: Path, outputs: Path) -> Iterator[str]:
+    """One manifest so that a person sees what it is, how it was made and what it measured.
+
+    The store of `outputs` has noise floors that were measured since.
+    """
     model, size = manifest["model"], manifest["size"]
     origin = model.get("id") or model.get("path")
     yield f"{manifest['name']}/{manifest['version']}  {path}"
@@ -125,7 +130,7 @@ def version_lines(manifest: Manifest, path: Path) -> Iterator[str]:
     yield from _stage_lines(manifest["stages"])
     if manifest["checks"]:
         yield from ("", "  checks")
-    yield from (f"    {line}  {met}" for line, met in check_lines(manifest["checks"]))
+    yield from (f"    {line}  {met}" for line, met in check_lines(looked_up(manifest, store_of(outputs))))
     yield from ("", "  files")
     for name, described in sorted(manifest["files"].items()):
         yield f"    {described['sha256'][:12]}  {megabytes(described['size']):>8}  {name}"

@@ -20,6 +20,7 @@ from runner import __version__
 from runner.artifact.checks import is_undecided
 from runner.base.safe import encodable, json_text
 from runner.metrics.gates import missed_gates
+from runner.registry.noise import WORDS
 from runner.report.columns import Column, Table, gates_short
 from runner.report.rows import Row, setting_text
 
@@ -190,6 +191,7 @@ def _check(check: CheckRecord, pool: _Pool) -> dict[str, object]:
         "missed": missed_gates([check]),
         "interval": _ends(check.get("intervals", {}).get(check["metric"])),
         "reference_interval": _ends(check.get("reference_intervals", {}).get(check["metric"])),
+        "noise": _noise(check),
         "rows": check.get("rows"),
         "flipped": pool.add(check.get("flipped")),
         "confusion": pool.add(check["details"].get("confusion")),
@@ -197,6 +199,15 @@ def _check(check: CheckRecord, pool: _Pool) -> dict[str, object]:
         "errors": pool.add(_numbers(check["details"]["standard_errors"])),
         "protocol": pool.add(check["protocol"]),
     }
+
+
+def _noise(check: CheckRecord) -> dict[str, object] | None:
+    """A noise floor, and what each way measured."""
+    noise = check.get("noise")
+    if not noise:
+        return None
+    ways = {WORDS.get(name, name): way["noise"] for name, way in noise["ways"].items()}
+    return {**noise, "ways": _numbers(ways)}
 
 
 def _ends(interval: Sequence[float] | None) -> list[object] | None:

@@ -21,6 +21,8 @@ from runner.report.rows import Row, setting_text
 if TYPE_CHECKING:
     from runner.metrics.records import CheckRecord
 
+_OF_METRIC = ("", " low", " high", " gate", " met", " noise")
+"""The columns of CSV that a metric has."""
 _WORDS: Mapping[str, Callable[[Any], str]] = {
     "bytes": megabytes,
     "seconds": seconds,
@@ -59,10 +61,10 @@ def _plain(row: Row) -> dict[str, object]:
 
 
 def as_csv(table: Table, rows: Sequence[Row]) -> str:
-    """A line a row, raw numbers: bytes, seconds; a metric has its 95 % interval, its gate and whether it passed."""
+    """A line a row, raw numbers: bytes, seconds; a metric has its 95 % interval, gate, whether it passed, and noise."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    heads = [f"{column.ident}{kind}" for column in table.metrics for kind in ("", " low", " high", " gate", " met")]
+    heads = [f"{column.ident}{kind}" for column in table.metrics for kind in _OF_METRIC]
     settings = [column.ident for column in table.settings]
     plain = ("size", "converted_size", "size_ratio")
     cost = ("seconds", "peak_memory", "created", "reason", "place")
@@ -80,10 +82,11 @@ def as_csv(table: Table, rows: Sequence[Row]) -> str:
 def _metric_cells(table: Table, row: Row, column: Column) -> tuple[object, ...]:
     check = table.check(row, column)
     if check is None:
-        return ("",) * 5
+        return ("",) * len(_OF_METRIC)
     low, high = check.get("intervals", {}).get(check["metric"], ("", ""))
     met = "yes" if check["passed"] else "undecided" if is_undecided(check) else "no"
-    return check["value"], low, high, gates_text(check), met
+    noise = check.get("noise")
+    return check["value"], low, high, gates_text(check), met, noise["floor"] if noise else ""
 
 
 def text_lines(table: Table, rows: Sequence[Row], wide: int | None = None) -> Iterator[str]:
@@ -152,9 +155,10 @@ def _cell(table: Table, row: Row, column: Column, gate: str) -> str:
 
 def _judged(check: CheckRecord, gate: str) -> str:
     """A metric's value with ✓, ? or ✗; with its gate where the column's head can't say it."""
-    own = gates_short(check)
+    own, noise = gates_short(check), check.get("noise")
+    within = " (within noise)" if noise and noise["within"] else ""
     if not own:
-        return number(check["value"])
+        return number(check["value"]) + within
     value = number(check["value"]) + interval_text(check.get("intervals", {}).get(check["metric"]))
     mark = "✓" if check["passed"] else "?" if is_undecided(check) else "✗"
-    return f"{value} {mark}" if gate else f"{value} {mark} {own}"
+    return (f"{value} {mark}" if gate else f"{value} {mark} {own}") + within

@@ -13,12 +13,12 @@ from runner.store import Entry, Store
 
 def judge_all(plan: Plan, entries: Mapping[str, Entry]) -> tuple[Judged, ...]:
     """Judge every check of a plan whose evaluations are done."""
-    return tuple(_judged(measurement, entries) for measurement in plan.measurements)
+    return tuple(judged(measurement, entries) for measurement in plan.measurements)
 
 
 def kept_back(checks: Sequence[Judged]) -> tuple[Status, str]:
     """What a model is that can't be published, and why."""
-    records = [check_record(judged) for judged in checks]
+    records = [check_record(one) for one in checks]
     missed = missed_gates(records)
     return (Status.REJECTED, missed) if missed else (Status.UNDECIDED, undecided_gates(records))
 
@@ -29,8 +29,9 @@ def entries_of(plan: Plan, store: Store) -> dict[str, Entry] | None:
     return whole if len(whole) == len(set(plan.targets)) else None
 
 
-def _judged(measurement: Measurement, entries: Mapping[str, Entry]) -> Judged:
+def judged(measurement: Measurement, entries: Mapping[str, Entry]) -> Judged:
+    """Judge one."""
     result = dict(entries[measurement.key].result)
     if measurement.reference_key is not None:
         result["reference_values"] = entries[measurement.reference_key].result["values"]
-    return Judged(measurement.check, judge(measurement.check, result), result)
+    return Judged(measurement.check, judge(measurement.check, result), result, measurement.key)

@@ -45,7 +45,7 @@ def optimize(recipe: Recipe, outputs: Path, observer: Observer, *, accept_undeci
     placing.refuse_foreign(outputs / recipe.name)
     outcome = Outcome(Point(recipe.name, {}, recipe), make_plan(recipe, store))
     alone = Sweep(recipe.name, (), [outcome.point])
-    run = _Run(alone, [outcome], store, outputs, observer, accept_undecided=accept_undecided)
+    run = Run(alone, [outcome], store, outputs, observer, accept_undecided=accept_undecided)
     with under_way(store, (stage.key for stage in outcome.plan.stages)):
         run.execute(None, fail_fast=True)
     if outcome.error is not None:
@@ -79,7 +79,7 @@ def run_sweep(
         placing.refuse_foreign(outputs / point.name)
     plans = plan_points(sweep, store)
     points = [Outcome(point, plan) for point, plan in zip(sweep.points, plans, strict=True)]
-    run = _Run(sweep, points, store, outputs, observer, recorded=True, accept_undecided=accept_undecided)
+    run = Run(sweep, points, store, outputs, observer, recorded=True, accept_undecided=accept_undecided)
     with under_way(store, (stage.key for plan in plans for stage in plan.stages)):
         try:
             run.execute(execute, fail_fast)
@@ -89,7 +89,7 @@ def run_sweep(
     return run.finished(start)
 
 
-class _Run:
+class Run:
     """The state of one run; `recorded` runs are those of sweeps."""
 
     def __init__(

@@ -225,6 +225,22 @@ def test_a_version_has_a_view_with_all_of_it(page: Page, report: Path) -> None:
     assert page.run("document.activeElement.getAttribute('aria-label')") == FIRST
 
 
+def test_a_version_shows_noise_floors_beside_its_checks(tab: Page, tmp_path: Path) -> None:
+    tab.errors.clear()
+    document = manifest("quiet")
+    way = {"key": sha("way"), "value": 3e-9, "reference_value": None, "noise": 3e-9}
+    ways = {"threads": way, "defaults": {**way, "noise": 0.0004}}
+    document["checks"][0]["noise"] = {"kind": "value", "floor": 3e-9, "within": False, "ways": ways}
+    write(tmp_path, document)
+    tab.open(write_page(tmp_path), "#v/quiet%2F1")
+    heads = tab.run("[...document.querySelectorAll('#version th')].map((one) => one.textContent)")
+    assert "Noise floor" in heads
+    tab.run("[...document.querySelectorAll('details')].forEach((one) => { one.open = true; })")
+    text = tab.run("document.getElementById('version').innerText")
+    assert "3e-9" in text and "OpenVINO's defaults" in text and "0.0004" in text
+    assert tab.errors == []
+
+
 def test_a_link_leads_straight_to_a_version(page: Page, report: Path) -> None:
     page.open(report, "#v/" + quote("single/1", safe=""))
     assert page.run("document.querySelector('#version h1').textContent") == "single/1"

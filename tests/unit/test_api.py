@@ -15,6 +15,8 @@ PROMISED = {
     "load": "(name, overrides=(), *, recipes_dir=None)",
     "optimize": "(recipe, overrides=(), *, outputs='outputs', recipes_dir=None, "
     "allow_remote_code=False, allow_code=False, accept_undecided=False, observer=None)",
+    "noise": "(recipe, overrides=(), *, outputs='outputs', recipes_dir=None, "
+    "allow_remote_code=False, allow_code=False, observer=None)",
     "plan": "(recipe, overrides=(), *, outputs='outputs', recipes_dir=None)",
     "report": "(names=(), *, outputs='outputs', sort=None, reverse=False)",
     "sweep": "(name, overrides=(), *, outputs='outputs', recipes_dir=None, jobs=1, fail_fast=False, "

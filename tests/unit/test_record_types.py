@@ -27,6 +27,8 @@ SECTIONS: dict[type, dict[str, Any]] = {
     types.PointRecord: DEFINITIONS["point"],
     Hardware: DEFINITIONS["hardware"],
     records.CheckRecord: DEFINITIONS["check"],
+    records.NoiseRecord: DEFINITIONS["noise"],
+    records.NoiseWay: DEFINITIONS["noise_way"],
     records.Difference: DEFINITIONS["difference"],
     records.Flipped: DEFINITIONS["flipped"],
     records.FlippedRow: DEFINITIONS["flipped_row"],

@@ -22,6 +22,7 @@ DIVERGENCE = Family(
     settings=WINDOWS,
     of_generators=True,
     needs_reference=True,
+    heeds_noise=True,
     revision=5,
     libraries=("openvino", "tokenizers", "numpy", "scipy"),
     module="runner.metrics.divergence",

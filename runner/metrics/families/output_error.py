@@ -15,6 +15,7 @@ OUTPUT_ERROR = Family(
     needs="any dataset that feeds the model",
     settings={"context_length": WINDOWS["context_length"]},
     needs_reference=True,
+    heeds_noise=True,
     revision=3,
     libraries=("openvino", "tokenizers", "numpy", "scipy"),
     module="runner.metrics.output_error",

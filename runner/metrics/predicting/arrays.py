@@ -11,6 +11,7 @@ from runner.metrics.passes import item_outputs
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.model.classes import class_names
 from runner.model.runtime import Compiled, compile_folder
+from runner.registry.noise import BATCH, told
 
 if TYPE_CHECKING:
     from runner.base.values import Array
@@ -27,7 +28,8 @@ def predict(asked: Asked) -> Given:
 
 
 def _batches(asked: Asked, compiled: Compiled, arrays: Arrays) -> Iterator[Batch]:
-    for outputs in item_outputs(compiled, arrays, asked.dataset.name, lambda done, total: None):
+    apart = told(asked.settings, BATCH)
+    for outputs in item_outputs(compiled, arrays, asked.dataset.name, lambda done, total: None, apart=apart):
         first = outputs[0]
         yield (scores(compiled, first) if asked.gives == "class scores" else _of_items(compiled, first)), {}
 

@@ -96,6 +96,7 @@ function checksSection(details) {
   const between = (ends) => (ends ? ` [${digits(ends[0], 4)}, ${digits(ends[1], 4)}]` : "");
   const verdict = (gate) =>
     gate.passed ? ["met", "✓ met"] : gate.undecided ? ["undecided", "? undecided"] : ["missed", "✗ missed"];
+  const noisy = checks.some((check) => check.noise);
   const lines = checks.flatMap((check) =>
     check.gates.map((gate) => [
       check.metric,
@@ -107,6 +108,7 @@ function checksSection(details) {
       gate.gate ? `${gate.gate.replaceAll("_", " ")} ${digits(gate.limit, 4)}` : "no gate",
       number(gate.measured) + (gate.gate === "max" || gate.gate === "min" ? "" : between(gate.interval)),
       el("span", { class: verdict(gate)[0] }, verdict(gate)[1]),
+      ...(noisy ? [noiseFloor(check.noise)] : []),
     ]),
   );
   const heads = [
@@ -117,14 +119,43 @@ function checksSection(details) {
     ["Gate", "left"],
     ["Measured", "right"],
     ["Result", "left"],
+    ...(noisy ? [["Noise floor", "right"]] : []),
   ];
   return section(
     "Checks",
     plainTable("Checks", heads, lines),
     el("p", { class: "muted" }, "Brackets hold 95 % intervals; ± is one standard error."),
+    noiseSection(checks),
     ...checks.map(flippedRows).filter(Boolean),
     ...checks.map(confusedClasses).filter(Boolean),
     ...measuredWith(checks),
+  );
+}
+
+const noiseNumber = (noise, value) =>
+  isNumber(value) ? (noise.kind === "difference" ? "± " : "") + digits(value, 4) : "–";
+
+function noiseFloor(noise) {
+  return noise ? noiseNumber(noise, noise.floor) + (noise.within ? ", within noise" : "") : "–";
+}
+
+// What the reference differs from itself by, in each way in which it was measured again.
+function noiseSection(checks) {
+  const noisy = checks.filter((check) => check.noise);
+  if (!noisy.length) return null;
+  const ways = [...new Set(noisy.flatMap((check) => Object.keys(check.noise.ways)))];
+  const lines = noisy.map(({ metric, dataset, noise }) => [
+    metric,
+    dataset,
+    ...ways.map((way) => noiseNumber(noise, noise.ways[way])),
+    noiseFloor(noise),
+  ]);
+  const heads = [["Metric", "left"], ["Dataset", "left"], ...[...ways, "Noise floor"].map((way) => [way, "right"])];
+  return el(
+    "details",
+    {},
+    el("summary", {}, "What the reference differs from itself by"),
+    plainTable("Noise", heads, lines),
   );
 }
 
