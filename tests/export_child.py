@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,18 @@ def compile() -> list[Any]:
     import torch._dynamo.config as config
 
     return [float(one), torch._dynamo.config is config]
+
+
+def uncalled() -> list[str]:
+    """Packages that are installed, that Optimum would import, and that no stage has a use for."""
+    from runner.export.imports import import_exporter
+    from runner.model import trial
+
+    names = ("datasets", "pandas", "sentence_transformers")
+    assert all(map(find_spec, names))
+    import_exporter()
+    trial.import_for(("optimum-intel",))
+    return [name for name in names if sys.modules.get(name)]
 
 
 if __name__ == "__main__":

@@ -22,8 +22,9 @@ from runner.export import patches
 _UNUSED = ("sklearn", "scipy")
 # These would take code from a hub or a cache, and run it, where a model's configuration asks for that.
 _NEVER = ("kernels",)
-# Optimum imports it for a class of its own where it is installed; the folders of it are exported without.
-_UNCALLED = ("sentence_transformers",)
+# Optimum imports the first two where they are installed, for a class of its own and for its calibration; nothing calls
+# either. scikit-learn imports the third where it is.
+_UNCALLED = ("sentence_transformers", "datasets", "pandas")
 # So it does with this one, which pipelines alone need.
 _OF_PIPELINES = "diffusers"
 _COMPILER = "torch._dynamo"

@@ -187,6 +187,10 @@ def test_no_other_model_is_taken_from_the_current_folder(gpt2: Path, tmp_path: P
     assert found == {"cwd": "model", "cache": False, "modules": True}
 
 
+def test_what_nobody_calls_is_not_imported() -> None:
+    assert child("uncalled") == []
+
+
 def test_compiler_can_still_be_had() -> None:
     """The stand-in for torch's compiler gives way to the real one, by attribute and by import."""
     assert child("compile") == [2.0, True]
