@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import runner.base.files as fs
 from runner import __version__
-from runner.artifact.noise import with_noise
+from runner.artifact.noise import reader, with_noise
 from runner.artifact.portable import Places
 from runner.base import hardware
 from runner.base.keys import version_of
@@ -68,7 +68,9 @@ def build_manifest(
         "environment": environment(libraries),
         "hardware": hardware.describe(),
         "size": sizes(plan, store, entries),
-        "checks": places.said([with_noise(check_record(judged), documents_of(plan), store) for judged in checks]),
+        "checks": places.said(
+            [with_noise(check_record(judged), documents_of(plan), reader(store)) for judged in checks]
+        ),
         "files": dict(entries[plan.model].record["files"]),
     }
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, TypeAlias
 
 from runner.base.figures import number
 from runner.base.values import section
@@ -21,17 +22,32 @@ if TYPE_CHECKING:
     from runner.plan.noise import Documents
     from runner.store import Entry, Store
 
+Read: TypeAlias = "Callable[[str], Entry | None]"
 
-def measured(documents: Documents, key: str, metric: str, store: Store) -> NoiseRecord | None:
+
+def reader(store: Store) -> Read:
+    """What gives the entries of a store by their keys, and reads each once: many versions share them."""
+
+    @cache
+    def read(key: str) -> Entry | None:
+        with contextlib.suppress(StageError):  # without a store nothing is known
+            return store.read(key)[0]
+        return None
+
+    return read
+
+
+def measured(documents: Documents, key: str, metric: str, read: Read) -> NoiseRecord | None:
     """What is known of the noise of a metric; None where a way of measuring it is not in the store, or there is none.
 
     Args:
         documents: key -> key document, of the stages of a plan or of a manifest.
         key: of the stage that measured the check.
+        read: of the store, as `reader` makes it.
     """
     found: dict[str, NoiseWay] = {}
     for way in ways(documents, key):
-        entry = _entry(store, way.key)
+        entry = read(way.key)
         if entry is None:
             return None
         found[way.name] = _way(entry, way.key, metric)
@@ -45,20 +61,20 @@ def measured(documents: Documents, key: str, metric: str, store: Store) -> Noise
     return {"kind": "difference" if apart else "value", "floor": floor, "within": False, "ways": found}
 
 
-def with_noise(check: CheckRecord, documents: Documents, store: Store) -> CheckRecord:
+def with_noise(check: CheckRecord, documents: Documents, read: Read) -> CheckRecord:
     """A check with the noise floor that the store has of it, unless it has one of its own."""
     if check.get("noise") or not check.get("key"):
         return check
-    found = measured(documents, check["key"], check["metric"], store)
+    found = measured(documents, check["key"], check["metric"], read)
     if found:
         found["within"] = is_within(found, check)
     return {**check, "noise": found}
 
 
-def looked_up(manifest: Manifest, store: Store) -> list[CheckRecord]:
+def looked_up(manifest: Manifest, read: Read) -> list[CheckRecord]:
     """The checks of a version with their noise floors, also those that were measured after it was published."""
     documents = {stage["key"]: stage["document"] for stage in manifest["stages"]}
-    return [with_noise(check, documents, store) for check in manifest["checks"]]
+    return [with_noise(check, documents, read) for check in manifest["checks"]]
 
 
 def is_within(noise: NoiseRecord, check: CheckRecord) -> bool:
@@ -91,12 +107,6 @@ def defaults_text(checks: Iterable[CheckRecord]) -> list[str]:
         if noise and DEFAULTS in noise["ways"]:
             told.append(f"{check['metric']} {figure(noise, noise['ways'][DEFAULTS]['noise'])}")
     return told
-
-
-def _entry(store: Store, key: str) -> Entry | None:
-    with contextlib.suppress(StageError):  # without a store nothing is known
-        return store.read(key)[0]
-    return None
 
 
 def _way(entry: Entry, key: str, metric: str) -> NoiseWay:

@@ -154,6 +154,9 @@ def _nothing(plan: Plan) -> Problem:
     checks, key = plan.recipe.accuracy.checks, "accuracy.checks" if plan.recipe.accuracy.checks else "accuracy"
     what = "none of them can be measured on the reference in another way" if checks else "there are no checks"
     allowed = "a noise floor is of a check that compares with a reference, such as kl_divergence or relative_l2"
+    reference = plan.recipe.accuracy.reference
+    if checks and reference and reference.original:
+        allowed = "an original is not run by OpenVINO, and only arrays and windows of text come in batches"
     return Problem(plan.recipe.where(key), key, what, allowed)
 
 

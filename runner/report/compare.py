@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runner.artifact import record
 from runner.artifact.checks import interval_text, is_undecided
 from runner.artifact.named import named
+from runner.artifact.noise import reader
 from runner.artifact.status import Status
 from runner.artifact.versions import REJECTED, is_number
 from runner.base.figures import megabytes, number, seconds
@@ -36,7 +37,7 @@ def find(word: str, outputs: Path) -> Row:
     """
     folder = named(word, outputs)
     known = record.load(folder.parent).of(int(folder.name)) if is_number(folder.name) else record.Version()
-    row = version_row(folder, "", known, store_of(outputs))
+    row = version_row(folder, "", known, reader(store_of(outputs)))
     return replace(row, place=f"{row.name}/{row.version or f'{REJECTED}/{folder.name}'}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runner.artifact import record
 from runner.artifact.checks import check_lines
 from runner.artifact.named import named, published
-from runner.artifact.noise import looked_up
+from runner.artifact.noise import looked_up, reader
 from runner.artifact.parts import part_lines
 from runner.artifact.versions import is_number, load_manifest
 from runner.base.figures import megabytes, seconds
@@ -130,7 +130,7 @@ def version_lines(manifest: Manifest, path: Path, outputs: Path) -> Iterator[str
     yield from _stage_lines(manifest["stages"])
     if manifest["checks"]:
         yield from ("", "  checks")
-    yield from (f"    {line}  {met}" for line, met in check_lines(looked_up(manifest, store_of(outputs))))
+    yield from (f"    {line}  {met}" for line, met in check_lines(looked_up(manifest, reader(store_of(outputs)))))
     yield from ("", "  files")
     for name, described in sorted(manifest["files"].items()):
         yield f"    {described['sha256'][:12]}  {megabytes(described['size']):>8}  {name}"

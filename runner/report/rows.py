@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import runner.base.files as fs
 from runner.artifact import record, shape
 from runner.artifact.named import homes
-from runner.artifact.noise import looked_up
+from runner.artifact.noise import Read, looked_up, reader
 from runner.artifact.status import Status
 from runner.artifact.versions import REJECTED, load_manifest
 from runner.base.words import near
 from runner.errors import Problem, SourceError, UsageError
 from runner.metrics.gates import missed_gates, undecided_gates
-from runner.store import Store, store_of
+from runner.store import store_of
 
 if TYPE_CHECKING:
     from runner.artifact.types import Manifest, PointRecord, StageRecord, SweepRun
@@ -100,33 +100,33 @@ def _order(row: Row) -> tuple[str, str, bool, int, str]:
 
 
 def _versions(outputs: Path, notes: list[str]) -> Iterable[Row]:
-    store = store_of(outputs)
+    read = reader(store_of(outputs))
     for home in homes(outputs):
         kept = record.load(home)
         for number, folder in record.folders(home, kept).items():
-            yield from _read(folder, f"{home.name}/{number}", kept.of(number), store, notes)
+            yield from _read(folder, f"{home.name}/{number}", kept.of(number), read, notes)
         for folder in sorted(home.glob(f"{REJECTED}/[!.]*")):
             if (folder / _MANIFEST).exists():
-                yield from _read(folder, folder.relative_to(outputs).as_posix(), record.Version(), store, notes)
+                yield from _read(folder, folder.relative_to(outputs).as_posix(), record.Version(), read, notes)
 
 
-def _read(folder: Path, place: str, known: record.Version, store: Store, notes: list[str]) -> Iterable[Row]:
+def _read(folder: Path, place: str, known: record.Version, read: Read, notes: list[str]) -> Iterable[Row]:
     try:
-        yield version_row(folder, place, known, store)
+        yield version_row(folder, place, known, read)
     except SourceError as error:
         notes.append(f"{error.message}; it is left out")
 
 
-def version_row(folder: Path, place: str, known: record.Version, store: Store) -> Row:
+def version_row(folder: Path, place: str, known: record.Version, read: Read) -> Row:
     """The row of a version's folder, which says if its files are not as they were published.
 
-    `store` is asked for the noise floors that were measured since.
+    `read` is asked for the noise floors that were measured since.
 
     Raises:
         SourceError: its manifest can't be read.
     """
     manifest = load_manifest(folder)
-    row = row_of({**manifest, "checks": looked_up(manifest, store)}, place)
+    row = row_of({**manifest, "checks": looked_up(manifest, read)}, place)
     state = record.state(folder, known, manifest)
     return replace(row, reason="; ".join(filter(None, [row.reason, state]))) if state else row
 

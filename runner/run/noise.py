@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.artifact.manifest import check_record
-from runner.artifact.noise import is_within, measured
+from runner.artifact.noise import is_within, measured, reader
 from runner.artifact.status import Status
 from runner.plan.builder import make_plan
 from runner.plan.noise import alone, documents_of
@@ -81,7 +81,7 @@ class _NoiseRun(Run):
 
 def _noise(plan: Plan, measurement: Measurement, store: Store) -> Noise:
     check = measurement.check
-    noise = measured(documents_of(plan), measurement.key, check.metric, store)
+    noise = measured(documents_of(plan), measurement.key, check.metric, reader(store))
     keys = [key for key in (measurement.key, measurement.reference_key) if key]
     entries = {key: entry for key in keys if (entry := store.find(key))}
     record = check_record(judged(measurement, entries)) if len(entries) == len(keys) else None

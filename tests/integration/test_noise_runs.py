@@ -237,3 +237,13 @@ def test_a_recipe_without_checks_is_refused(text: str, told: str, tmp_path: Path
 def test_a_name_that_is_none_is_refused(ovrun: Ovrun) -> None:
     assert "nosuch" in ovrun("noise", "nosuch", code=2).stderr
     assert "no recipe is named" in ovrun("noise", code=2).stderr
+
+
+def test_the_points_of_a_sweep_share_a_floor(digits: tuple[Path, Path, Path], floors: Floors, ovrun: Ovrun) -> None:
+    recipe, outputs, _ = digits
+    ovrun("sweep", recipe, "compression.mode=int8_asym,int8_sym", "accuracy.noise=true", "--outputs", outputs)
+    points = json.loads((outputs / ".sweeps" / "quiet.json").read_text())["points"]
+    assert len(points) == 2
+    for point in points:
+        found = [check["noise"]["ways"] for check in point["checks"]]
+        assert found == [one.noise["ways"] for one in floors.checks if one.noise]
