@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -68,9 +68,7 @@ def build_manifest(
         "environment": environment(libraries),
         "hardware": hardware.describe(),
         "size": sizes(plan, store, entries),
-        "checks": places.said(
-            [with_noise(check_record(judged), documents_of(plan), reader(store)) for judged in checks]
-        ),
+        "checks": places.said(check_records(plan, store, checks)),
         "files": dict(entries[plan.model].record["files"]),
     }
 
@@ -146,6 +144,12 @@ def _part_bytes(entry: Entry) -> dict[str, int]:
         if part := part_of(name):
             found[part] = found.get(part, 0) + described["size"]
     return found
+
+
+def check_records(plan: Plan, store: Store, checks: Iterable[Judged]) -> list[CheckRecord]:
+    """What a manifest says of checks, with the noise floors that the store has of them."""
+    documents, read = documents_of(plan), reader(store)
+    return [with_noise(check_record(judged), documents, read) for judged in checks]
 
 
 def check_record(judged: Judged) -> CheckRecord:

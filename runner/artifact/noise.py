@@ -12,7 +12,7 @@ from runner.base.figures import number
 from runner.base.values import section
 from runner.errors import StageError
 from runner.plan.noise import ways
-from runner.registry.gates import Better
+from runner.registry.gates import Better, GateKind
 from runner.registry.metrics import METRICS
 from runner.registry.noise import DEFAULTS
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from runner.artifact.types import Manifest
     from runner.metrics.records import CheckRecord, NoiseRecord, NoiseWay
     from runner.plan.noise import Documents
+    from runner.recipe.accuracy import Check
     from runner.store import Entry, Store
 
 Read: TypeAlias = "Callable[[str], Entry | None]"
@@ -85,6 +86,21 @@ def is_within(noise: NoiseRecord, check: CheckRecord) -> bool:
     if noise["kind"] == "difference":
         return base is not None and abs(value - base) <= floor
     return abs(value) <= floor if _better(check["metric"]) == Better.LOWER else value >= floor
+
+
+def tighter(check: Check, noise: NoiseRecord) -> list[GateKind]:
+    """The gates of a check that ask for less than the reference differs from itself by: noise decides of these."""
+    floor = noise["floor"]
+    base = next((way["reference_value"] for way in noise["ways"].values()), None)
+    bounds = {GateKind.MAX_DROP: floor, GateKind.MAX_RELATIVE_INCREASE: floor and floor / abs(base) if base else None}
+    if noise["kind"] == "value":
+        bounds = {GateKind.MAX if _better(check.metric) == Better.LOWER else GateKind.MIN: floor}
+    found = []
+    for gate, bound in bounds.items():
+        limit = getattr(check, gate)
+        if limit is not None and bound is not None and (limit > bound if gate == GateKind.MIN else limit < bound):
+            found.append(gate)
+    return found
 
 
 def noise_text(noise: NoiseRecord | None) -> str:

@@ -25,6 +25,10 @@ def lines(floors: Floors) -> Iterator[str]:
     yield from (f"  {line}" for line in aligned([heads, *cells], right=range(2, 3 + len(names))))
     if any(one.noise is None for one in floors.checks):
         yield "  -: nothing of it can be measured in another way"
+    for one in floors.checks:
+        for gate in one.tighter:
+            words = gate.value.replace("_", " ")
+            yield f"  note: {one.metric} on {one.dataset}: {words} asks for less than the noise floor, so noise decides"
     log = f"  log {shown(floors.end.log)}" if floors.end.log else ""
     yield f"Measured in {seconds(floors.end.seconds)}{log}"
 
@@ -48,7 +52,7 @@ def document(floors: Floors) -> dict[str, object]:
 
 
 def _plain(one: Noise) -> dict[str, object]:
-    found = {"metric": one.metric, "dataset": one.dataset, "noise": one.noise}
+    found = {"metric": one.metric, "dataset": one.dataset, "noise": one.noise, "tighter": list(one.tighter)}
     return found | {"value": one.check and one.check["value"], "within": bool(one.noise and one.noise["within"])}
 
 

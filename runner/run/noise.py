@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.artifact.manifest import check_record
-from runner.artifact.noise import is_within, measured, reader
+from runner.artifact.noise import is_within, measured, reader, tighter
 from runner.artifact.status import Status
 from runner.plan.builder import make_plan
 from runner.plan.noise import alone, documents_of
@@ -22,6 +22,7 @@ from runner.store.runs import under_way
 if TYPE_CHECKING:
     from runner.metrics.records import CheckRecord, NoiseRecord
     from runner.plan.types import Measurement, Plan
+    from runner.registry.gates import GateKind
     from runner.store import Store
 
 MEMORY = "~noise"
@@ -35,12 +36,14 @@ class Noise:
     Attributes:
         noise: None where the check can't have one.
         check: what the recipe's model measured, if that is in the store.
+        tighter: its gates that ask for less than the floor.
     """
 
     metric: str
     dataset: str
     noise: NoiseRecord | None
     check: CheckRecord | None
+    tighter: tuple[GateKind, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,4 +90,4 @@ def _noise(plan: Plan, measurement: Measurement, store: Store) -> Noise:
     record = check_record(judged(measurement, entries)) if len(entries) == len(keys) else None
     if noise and record:
         noise["within"] = is_within(noise, record)
-    return Noise(check.metric, check.dataset, noise, record)
+    return Noise(check.metric, check.dataset, noise, record, tuple(tighter(check, noise)) if noise else ())

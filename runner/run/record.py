@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import runner.base.files as fs
-from runner.artifact.manifest import check_record, sizes
-from runner.artifact.noise import reader, with_noise
+from runner.artifact.manifest import check_records, sizes
 from runner.artifact.status import Status
 from runner.metrics.gates import Judged
-from runner.plan.noise import documents_of
 from runner.plan.types import Plan
 from runner.recipe.types import Sweep
 from runner.run.outcome import Outcome
@@ -32,7 +30,7 @@ def row(plan: Plan, store: Store, entries: Mapping[str, Entry], checks: Sequence
         "converted_size": size["converted"],
         "seconds": sum(record["seconds"] for record in records),
         "peak_memory": max(record["peak_memory"] for record in records),
-        "checks": [with_noise(check_record(judged), documents_of(plan), reader(store)) for judged in checks],
+        "checks": check_records(plan, store, checks),
     }
 
 

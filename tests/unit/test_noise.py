@@ -10,14 +10,14 @@ import pytest
 import yaml
 
 from runner.artifact.card import write_card
-from runner.artifact.noise import figure, is_within, looked_up, noise_text, reader
+from runner.artifact.noise import figure, is_within, looked_up, noise_text, reader, tighter
 from runner.errors import RecipeError
 from runner.metrics.records import NoiseRecord
 from runner.plan.builder import make_plan
 from runner.plan.noise import alone, documents_of, ways
 from runner.plan.types import Plan
 from runner.recipe import load_recipe
-from runner.recipe.accuracy import RUNTIME
+from runner.recipe.accuracy import RUNTIME, Check
 from runner.report.rows import collect
 from runner.store import Store
 from tests.reports import check, manifest, sha, stage, write
@@ -116,6 +116,29 @@ def test_within_noise_is_no_further_away_than_the_reference_is_from_itself(
 ) -> None:
     found = check(metric, value, "max", 1.0, reference_value=reference)
     assert is_within(noise(kind, floor), found) is within  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("gates", "kind", "floor", "told"),
+    [
+        (Check("kl_divergence", "d", max=1e-9), "value", 1e-8, ["max"]),
+        (Check("kl_divergence", "d", max=1e-7), "value", 1e-8, []),
+        (Check("sqnr", "d", min=120.0), "value", 100.0, ["min"]),
+        (Check("sqnr", "d", min=90.0, max=130.0), "value", 100.0, []),
+        (Check("accuracy", "d", min=0.9, max_drop=0.001), "difference", 0.01, ["max_drop"]),
+        (Check("perplexity", "d", max_relative_increase=0.001), "difference", 0.01, ["max_relative_increase"]),
+        (Check("perplexity", "d", max_relative_increase=0.01), "difference", 0.01, []),
+        (Check("accuracy", "d", max_drop=0.001), "difference", None, []),
+    ],
+)
+def test_a_gate_that_asks_for_less_than_the_floor_is_named(
+    gates: Check, kind: str, floor: float | None, told: list[str]
+) -> None:
+    found = noise(kind, floor)
+    ways = {
+        name: {**way, "reference_value": 2.0 if kind == "difference" else None} for name, way in found["ways"].items()
+    }
+    assert tighter(gates, {**found, "ways": ways}) == told  # type: ignore[typeddict-item]
 
 
 def test_the_words_of_a_floor() -> None:
