@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from runner.base.values import Array
     from runner.model.feed import Feed, Port
 
-TOKENS = (6, 4)
+TOKENS = (6, 3)
 """Of a text alone, and of each of two. Few: OpenVINO's CPU plug-in packs all weights anew for seven rows and more."""
 _WIDER, _SHORTER = 32, 0.75
 """Pixels that the second image is larger by, in both directions; the second sound's share of the first."""
@@ -27,7 +27,7 @@ PAST = "past_key_values"
 def varied(folder: Path, inputs: Iterable[Port]) -> list[Feed]:
     """A feed of the sizes that the model is made for, and others where the model leaves sizes open, the likeliest last.
 
-    A text has 6 tokens, then two texts have 4. Not every model takes the others: ask the original.
+    A text has 6 tokens, then two texts have 3. Not every model takes the others: ask the original.
 
     Args:
         folder: of a finished model; its config.json and preprocessor_config.json tell sizes that the IR leaves open.

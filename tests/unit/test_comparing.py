@@ -38,11 +38,11 @@ def shapes(feeds: list[Feed]) -> list[list[tuple[int, ...]]]:
 
 
 def test_open_sizes_vary_and_fixed_ones_do_not(tmp_path: Path) -> None:
-    assert shapes(varied(tmp_path, TEXT)) == [[(1, 6)] * 2, [(2, 4)] * 2]
+    assert shapes(varied(tmp_path, TEXT)) == [[(1, 6)] * 2, [(2, 3)] * 2]
     fixed = [Port("input_ids", (1, 32), np.dtype("int64"))]
     assert shapes(varied(tmp_path, fixed)) == [[(1, 32)]]
-    (tmp_path / "config.json").write_text('{"vocab_size": 5, "max_position_embeddings": 3, "image_size": 48}')
-    assert shapes(varied(tmp_path, TEXT))[1] == [(2, 3)] * 2
+    (tmp_path / "config.json").write_text('{"vocab_size": 5, "max_position_embeddings": 2, "image_size": 48}')
+    assert shapes(varied(tmp_path, TEXT))[1] == [(2, 2)] * 2
     assert shapes(varied(tmp_path, [IMAGE])) == [[(1, 3, 48, 48)], [(1, 3, 80, 80)]]
     both = shapes(varied(tmp_path, [*TEXT, IMAGE]))
     assert [feed[2] for feed in both] == [(1, 3, 48, 48), (1, 3, 80, 80), (1, 3, 48, 48)]
