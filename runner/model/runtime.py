@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -68,12 +69,22 @@ class Compiled:
         Raises:
             StageError: the runtime fails.
         """
-        try:
+        with self.inferring():
             self.request.infer(feed, share_inputs=True)
+        return self.outputs_of(self.request)
+
+    def outputs_of(self, request: ov.InferRequest) -> list[Array]:
+        """What a request found, as views of its memory."""
+        return [request.get_output_tensor(index).data for index in range(len(self.outputs))]
+
+    @contextmanager
+    def inferring(self) -> Iterator[None]:
+        """What the runtime raises meanwhile is a StageError."""
+        try:
+            yield
         except RuntimeError as error:
             message = f"{self.folder}: inference failed: {reason(error)}"
             raise StageError(message) from error
-        return [self.request.get_output_tensor(index).data for index in range(len(self.outputs))]
 
 
 def compile_folder(folder: Path, runtime: Mapping[str, object] | None = None, device: str = "CPU") -> Compiled:

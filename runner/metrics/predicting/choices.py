@@ -14,7 +14,8 @@ from runner.errors import SourceError
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.metrics.predicting.arrays import scores
 from runner.model.feed import Port
-from runner.model.runtime import Compiled, compile_folder
+from runner.model.runtime import Compiled
+from runner.model.streams import compile_for_rows, in_order
 
 if TYPE_CHECKING:
     from runner.base.values import Array
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says; each choice is read behind the prompt."""
-    compiled = compile_folder(asked.folder, asked.runtime)
+    compiled = compile_for_rows(asked.folder, asked.runtime)
     protocol: dict[str, object] = {"output": compiled.outputs[0], "runtime": dict(compiled.runtime)}
     batches = _rows(asked, compiled, protocol)
     return Given(table.count(asked.dataset), batches, protocol, compiled.outputs[0])
@@ -33,6 +34,13 @@ def predict(asked: Asked) -> Given:
 def _rows(asked: Asked, compiled: Compiled, protocol: dict[str, object]) -> Iterator[Batch]:
     tokenizer = Tokenizer(asked.folder)
     longest = least([most_tokens(asked.folder), *(port.shape[-1] for port in compiled.inputs if port.shape)])
+    for _, _, outputs in in_order(compiled, _feeds(asked, compiled, tokenizer, longest, protocol)):
+        yield np.array(scores(compiled, outputs[0])), {}
+
+
+def _feeds(
+    asked: Asked, compiled: Compiled, tokenizer: Tokenizer, longest: int | None, protocol: dict[str, object]
+) -> Iterator[tuple[None, Feed]]:
     first, cut = 0, 0
     for row in table.rows(asked.dataset):
         texts = _texts(row)
@@ -42,8 +50,7 @@ def _rows(asked: Asked, compiled: Compiled, protocol: dict[str, object]) -> Iter
             raise SourceError(message, hint="Rows with other numbers of choices belong into a dataset of their own.")
         found = [encoded(tokenizer, str(row.values["prompt"]), text, longest) for text in texts]
         cut += any(one.cut for one in found)
-        outputs = compiled.infer(_feed(compiled.inputs, found, tokenizer.pad))
-        yield np.array(scores(compiled, outputs[0])), {}
+        yield None, _feed(compiled.inputs, found, tokenizer.pad)
     protocol |= {"choices": first, "rows_cut": cut, "longest": longest, "tokenizer_sha256": tokenizer.sha256}
 
 

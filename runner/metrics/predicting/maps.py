@@ -16,10 +16,12 @@ from runner.data.feeding.pictures import Pictures, picture
 from runner.errors import SourceError, StageError
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.model.classes import class_names
-from runner.model.runtime import Compiled, compile_folder
+from runner.model.runtime import Compiled
+from runner.model.streams import compile_for_rows, in_order
 
 if TYPE_CHECKING:
     from runner.base.values import Array
+    from runner.model.feed import Feed
 
 _FOUND = 100
 """Boxes of an image that are kept, the surest ones: as many as COCO's figures look at."""
@@ -29,7 +31,7 @@ Size = tuple[int, int]
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says."""
-    compiled = compile_folder(asked.folder, asked.runtime)
+    compiled = compile_for_rows(asked.folder, asked.runtime)
     pictures = Pictures(asked.folder, compiled.inputs)
     method = _METHODS[asked.gives]
     if not hasattr(pictures.processor, method):
@@ -45,19 +47,23 @@ def _rows(asked: Asked, compiled: Compiled, pictures: Pictures, protocol: dict[s
     import torch
 
     make = getattr(pictures.processor, _METHODS[asked.gives])
-    for row in table.rows(asked.dataset):
-        image = picture(row)
-        outputs = compiled.infer(pictures.of(row.where, image))
+    for (where, size), _, outputs in in_order(compiled, _feeds(asked, pictures)):
         tensors = {
             name: torch.from_numpy(np.array(array)) for name, array in zip(compiled.outputs, outputs, strict=True)
         }
         try:
-            made = _TAKES[asked.gives](make, SimpleNamespace(**tensors), (image.height, image.width))
+            made = _TAKES[asked.gives](make, SimpleNamespace(**tensors), size)
         except Exception as error:  # whatever the library raises
-            message = f"{row.where}: the model's processor makes nothing of its outputs: {error!r}"
+            message = f"{where}: the model's processor makes nothing of its outputs: {error!r}"
             raise StageError(message) from error
         yield [made], {}
     protocol |= pictures.told()
+
+
+def _feeds(asked: Asked, pictures: Pictures) -> Iterator[tuple[tuple[str, Size], Feed]]:
+    for row in table.rows(asked.dataset):
+        image = picture(row)
+        yield (row.where, (image.height, image.width)), pictures.of(row.where, image)
 
 
 def _classes(make: Callable[..., list[object]], outputs: object, size: Size) -> Array:

@@ -12,15 +12,18 @@ from runner.data import table
 from runner.data.feeding.texts import Texts
 from runner.errors import SourceError
 from runner.metrics.predicting import Asked, Batch, Given
-from runner.model.runtime import Compiled, compile_folder
+from runner.model.runtime import Compiled
+from runner.model.streams import compile_for_rows, in_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from runner.model.feed import Feed
+
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says."""
-    compiled = compile_folder(asked.folder, asked.runtime)
+    compiled = compile_for_rows(asked.folder, asked.runtime)
     texts = Texts(asked.folder, compiled.inputs)
     mask = _mask(texts)
     protocol: dict[str, object] = {"output": compiled.outputs[0], "mask": mask, "runtime": dict(compiled.runtime)}
@@ -43,6 +46,13 @@ def _mask(texts: Texts) -> str:
 
 
 def _rows(asked: Asked, compiled: Compiled, texts: Texts, mask: str, protocol: dict[str, object]) -> Iterator[Batch]:
+    for places, _, outputs in in_order(compiled, _feeds(asked, texts, mask)):
+        yield [[_text(texts.tokenizer.backend, token) for token in _best(compiled, outputs, places)]], {}
+    protocol |= texts.told()
+
+
+def _feeds(asked: Asked, texts: Texts, mask: str) -> Iterator[tuple[NDArray[np.int64], Feed]]:
+    """The masked places of each row."""
     backend = texts.tokenizer.backend
     number = getattr(backend, "token_to_id", None) or backend.convert_tokens_to_ids
     for row in table.rows(asked.dataset):
@@ -51,13 +61,10 @@ def _rows(asked: Asked, compiled: Compiled, texts: Texts, mask: str, protocol: d
         if not len(places):
             message = f"{row.where}: the text has no {mask}, which stands for a masked token, in what the model reads"
             raise SourceError(message, hint=f"Write {mask} for each token that is to be found.")
-        yield [[_text(backend, token) for token in _best(compiled, texts, compiled.infer(texts.of(found)), places)]], {}
-    protocol |= texts.told()
+        yield places, texts.of(found)
 
 
-def _best(
-    compiled: Compiled, texts: Texts, outputs: list[NDArray[np.float32]], places: NDArray[np.int64]
-) -> list[int | None]:
+def _best(compiled: Compiled, outputs: list[NDArray[np.float32]], places: NDArray[np.int64]) -> list[int | None]:
     """The best token of each place; None where a score is no number."""
     scores = outputs[0]
     if scores.ndim != 3 or scores.shape[1] <= places.max():

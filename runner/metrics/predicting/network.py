@@ -15,7 +15,8 @@ from runner.metrics.predicting.arrays import scores
 from runner.metrics.predicting.pooling import Pooling
 from runner.model.classes import class_names
 from runner.model.feed import Feed
-from runner.model.runtime import Compiled, compile_folder
+from runner.model.runtime import Compiled
+from runner.model.streams import compile_for_rows, in_order
 from runner.recipe.datasets import kinds
 
 Take = Callable[[Feed, list[Array]], Array]
@@ -24,7 +25,7 @@ Take = Callable[[Feed, list[Array]], Array]
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says."""
-    compiled = compile_folder(asked.folder, asked.runtime)
+    compiled = compile_for_rows(asked.folder, asked.runtime)
     feeds = feeder(asked.folder, compiled.inputs, kinds(asked.dataset), asked.dataset.preprocess)
     pooling = Pooling.of(asked.folder) if asked.gives == "embeddings" else None
     take = _taker(asked, compiled, pooling)
@@ -41,9 +42,9 @@ def row_by_row(
     asked: Asked, compiled: Compiled, feeds: Feeder, take: Take, protocol: dict[str, object]
 ) -> Iterator[Batch]:
     """What `take` makes of the outputs for each row, which is fed by itself; `protocol` is completed at the end."""
-    for row in table.rows(asked.dataset):
-        feed = feeds.feed(row)
-        yield [take(feed, compiled.infer(feed))], {}
+    given = ((row, feeds.feed(row)) for row in table.rows(asked.dataset))
+    for _, feed, outputs in in_order(compiled, given):
+        yield [take(feed, outputs)], {}
     protocol |= feeds.told()
 
 

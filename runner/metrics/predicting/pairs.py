@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from runner.data import table
 from runner.data.feeding.texts import Texts
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.metrics.predicting.pooling import Pooling
-from runner.model.runtime import Compiled, compile_folder
+from runner.model.runtime import Compiled
+from runner.model.streams import compile_for_rows, in_order
 from runner.recipe.datasets import kinds
-
-if TYPE_CHECKING:
-    from runner.base.values import Array
 
 OTHER = "other"
 """The column with the second embeddings."""
@@ -22,7 +19,7 @@ _ROLES = (("query", "document"), ("text", "text_pair"))
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says; the second text's embeddings are a further column."""
-    compiled, pooling = compile_folder(asked.folder, asked.runtime), Pooling.of(asked.folder)
+    compiled, pooling = compile_for_rows(asked.folder, asked.runtime), Pooling.of(asked.folder)
     texts = Texts(asked.folder, compiled.inputs)
     protocol: dict[str, object] = {
         "output": compiled.outputs[0],
@@ -37,12 +34,9 @@ def _rows(
     asked: Asked, compiled: Compiled, pooling: Pooling, texts: Texts, protocol: dict[str, object]
 ) -> Iterator[Batch]:
     roles = next(pair for pair in _ROLES if set(pair) <= set(kinds(asked.dataset)))
-
-    def embedded(text: object) -> Array:
-        feed = texts.of(texts.encode(str(text)))
-        return pooling.pooled(compiled, feed, compiled.infer(feed))
-
-    for row in table.rows(asked.dataset, roles):
-        one, other = (embedded(row.values[role]) for role in roles)
+    read = (str(row.values[role]) for row in table.rows(asked.dataset, roles) for role in roles)
+    given = in_order(compiled, ((None, texts.of(texts.encode(text))) for text in read))
+    found = (pooling.pooled(compiled, feed, outputs) for _, feed, outputs in given)
+    for one, other in zip(found, found, strict=True):
         yield [one], {OTHER: [other]}
     protocol |= texts.told()

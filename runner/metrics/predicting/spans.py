@@ -6,6 +6,7 @@ A text that is too long is read in windows that overlap by 128 tokens; the answe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -16,12 +17,14 @@ from runner.data.pieces import piece_feed
 from runner.data.tokens import readable
 from runner.errors import SourceError
 from runner.metrics.predicting import Asked, Batch, Given
-from runner.model.runtime import Compiled, compile_folder
+from runner.model.runtime import Compiled
+from runner.model.streams import compile_for_rows, in_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runner.data.table import Row
+    from runner.model.feed import Feed
 
 LONGEST, OVERLAP, ANSWER = 384, 128, 15
 """Tokens of a window, those that two have in common, and those of an answer: the pipeline's."""
@@ -51,7 +54,7 @@ class _Found(NamedTuple):
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says."""
-    compiled = compile_folder(asked.folder, asked.runtime)
+    compiled = compile_for_rows(asked.folder, asked.runtime)
     texts = Texts(asked.folder, compiled.inputs, LONGEST)
     names = [compiled.outputs.index(name) for name in ("start_logits", "end_logits") if name in compiled.outputs]
     if len(names) < 2:
@@ -70,19 +73,27 @@ def _rows(
     asked: Asked, compiled: Compiled, texts: Texts, names: list[int], protocol: dict[str, object]
 ) -> Iterator[Batch]:
     windows = 0
+    found = in_order(compiled, _feeds(asked, compiled, texts))
+    for _, group in groupby(found, lambda one: one[0][0].number):
+        best, context = _Found(-1.0, 0, 0), ""
+        for (row, window), _, outputs in group:
+            context, tokens = str(row.values["context"]), len(window.ids)
+            start, stop = (np.asarray(outputs[name], np.float64)[0, :tokens] for name in names)
+            best = max(best, _answer(window, start, stop), key=lambda found: found.score)
+            windows += 1
+        yield [context[best.start : best.stop]], {}
+    protocol["windows"] = windows
+
+
+def _feeds(asked: Asked, compiled: Compiled, texts: Texts) -> Iterator[tuple[tuple[Row, Encoding], Feed]]:
+    """The windows of each row."""
     for row in table.rows(asked.dataset):
-        context, best = str(row.values["context"]), _Found(-1.0, 0, 0)
         for window in _windows(texts, row):
             ids = np.asarray(window.ids, np.int64)
             feed = piece_feed(compiled.inputs, ids, texts.tokenizer.pad)
             if "token_type_ids" in feed:
                 feed["token_type_ids"][0, : len(ids)] = window.type_ids
-            outputs = compiled.infer(feed)
-            start, stop = (np.asarray(outputs[name], np.float64)[0, : len(ids)] for name in names)
-            best = max(best, _answer(window, start, stop), key=lambda found: found.score)
-            windows += 1
-        yield [context[best.start : best.stop]], {}
-    protocol["windows"] = windows
+            yield (row, window), feed
 
 
 def _windows(texts: Texts, row: Row) -> list[Encoding]:

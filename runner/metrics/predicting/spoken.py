@@ -13,7 +13,8 @@ from runner.data import table
 from runner.data.feeding import sounds
 from runner.errors import SourceError
 from runner.metrics.predicting import Asked, Batch, Given
-from runner.model.runtime import Compiled, compile_folder
+from runner.model.runtime import Compiled
+from runner.model.streams import compile_for_rows, in_order
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +31,7 @@ class Speller(Protocol):
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says: the best letter of each moment, put together as CTC does."""
-    compiled = compile_folder(asked.folder, asked.runtime)
+    compiled = compile_for_rows(asked.folder, asked.runtime)
     feeds, speller = sounds.Sounds(asked.folder, compiled.inputs), _speller(asked.folder)
     protocol: dict[str, object] = {
         "output": compiled.outputs[0],
@@ -61,8 +62,8 @@ def _rows(
     asked: Asked, compiled: Compiled, feeds: sounds.Sounds, speller: Speller, protocol: dict[str, object]
 ) -> Iterator[Batch]:
     wrong = 0
-    for row in table.rows(asked.dataset):
-        logits = compiled.infer(feeds.feed(row))[0]
+    given = ((row, feeds.feed(row)) for row in table.rows(asked.dataset))
+    for _, _, (logits, *_) in in_order(compiled, given):
         if logits.ndim != 3:
             message = f"{asked.folder}: the first output has shape {list(logits.shape)}, not [1, moments, letters]"
             raise SourceError(message)

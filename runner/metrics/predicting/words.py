@@ -12,10 +12,13 @@ from runner.data.feeding.texts import Encoded, Texts
 from runner.errors import SourceError
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.model.classes import class_names
-from runner.model.runtime import Compiled, compile_folder
+from runner.model.runtime import Compiled
+from runner.model.streams import compile_for_rows, in_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from runner.model.feed import Feed
 
 _OUTSIDE = "O"
 _NONE = -1
@@ -27,7 +30,7 @@ def predict(asked: Asked) -> Given:
     A word has the class of its first token. One that has none, or for which there was no room, is outside of all
     entities, or has class -1 where no class is called so; `protocol` counts them.
     """
-    compiled = compile_folder(asked.folder, asked.runtime)
+    compiled = compile_for_rows(asked.folder, asked.runtime)
     texts = Texts(asked.folder, compiled.inputs)
     protocol: dict[str, object] = {"output": compiled.outputs[0], "runtime": dict(compiled.runtime)}
     classes = class_names(asked.folder)
@@ -40,15 +43,21 @@ def _rows(
 ) -> Iterator[Batch]:
     outside = classes.index(_OUTSIDE) if _OUTSIDE in classes else _NONE
     lacking = 0
-    for row in table.rows(asked.dataset):
-        words = row.values.get("tokens")
-        told = [str(word) for word in words] if isinstance(words, list) else None
-        found = texts.encode(told if told is not None else str(row.values["text"]))
-        best = _best(compiled, compiled.infer(texts.of(found))[0], len(found.ids))
+    for (told, found), _, outputs in in_order(compiled, _feeds(asked, texts)):
+        best = _best(compiled, outputs[0], len(found.ids))
         given = best[~found.special] if told is None else _of_words(best, found, len(told), outside)
         lacking += 0 if told is None else len(told) - len(_firsts(found))
         yield [given], {}
     protocol |= {**texts.told(), "words_without_token": lacking}
+
+
+def _feeds(asked: Asked, texts: Texts) -> Iterator[tuple[tuple[list[str] | None, Encoded], Feed]]:
+    """The words of each row, if it has words, and its tokens."""
+    for row in table.rows(asked.dataset):
+        words = row.values.get("tokens")
+        told = [str(word) for word in words] if isinstance(words, list) else None
+        found = texts.encode(told if told is not None else str(row.values["text"]))
+        yield (told, found), texts.of(found)
 
 
 def _best(compiled: Compiled, output: NDArray[np.float32], tokens: int) -> NDArray[np.int64]:

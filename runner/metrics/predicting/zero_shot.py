@@ -18,7 +18,8 @@ from runner.data.tokens import Tokenizer
 from runner.errors import SourceError
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.model.feed import Feed, Port
-from runner.model.runtime import Compiled, compile_folder
+from runner.model.runtime import Compiled
+from runner.model.streams import compile_for_rows, in_order
 
 if TYPE_CHECKING:
     from runner.base.values import Array
@@ -35,7 +36,7 @@ _TEXTS = ("input_ids", "attention_mask")
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says."""
-    compiled = compile_folder(asked.folder, asked.runtime)
+    compiled = compile_for_rows(asked.folder, asked.runtime)
     if _SCORES not in compiled.outputs:
         message = f"{asked.folder}: the model has no output {_SCORES}, but {', '.join(compiled.outputs)}"
         raise SourceError(message)
@@ -71,10 +72,12 @@ def _rows(
     asked: Asked, compiled: Compiled, pictures: Pictures, classes: tuple[str, ...], protocol: dict[str, object]
 ) -> Iterator[Batch]:
     texts, output = _Texts(compiled), compiled.outputs.index(_SCORES)
-    for row in table.rows(asked.dataset):
-        named = classes or _choices(row)
-        feed = {**texts.feed(named), **pictures.of(row.where, picture(row))}
-        yield np.array(compiled.infer(feed)[output]).reshape(1, -1), {}
+    given = (
+        (None, {**texts.feed(classes or _choices(row)), **pictures.of(row.where, picture(row))})
+        for row in table.rows(asked.dataset)
+    )
+    for _, _, outputs in in_order(compiled, given):
+        yield np.array(outputs[output]).reshape(1, -1), {}
     protocol |= {**pictures.told(), "tokenizer_sha256": texts.tokenizer.sha256}
 
 
