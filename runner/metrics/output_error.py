@@ -152,7 +152,7 @@ def evaluate(
         found = _outputs(compiled, dataset, text, progress, apart=told(params, BATCH))
         tallies = _compare(compiled, stored, found)
     return {
-        **of_rows(tallies[0]),
+        **of_rows(tallies[0], [len(ids) for ids in text.pieces] if text else ()),
         "values": tallies[0].values(),
         "reference_values": {},
         "protocol": {**(text.protocol if text else {}), "output": names[0], "runtime": dict(compiled.runtime)},

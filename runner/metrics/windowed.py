@@ -72,7 +72,11 @@ class Units:
 
     def sums(self, values: NDArray[np.floating]) -> Floats:
         """(sum, tokens) of each unit, [units, 2]."""
-        return np.stack([np.bincount(self._of_token, values, len(self.counts)), self.counts], 1).astype(np.float64)
+        return np.stack([self.totals(values), self.counts], 1).astype(np.float64)
+
+    def totals(self, values: NDArray[np.floating]) -> Floats:
+        """The sum of each unit, [units]."""
+        return np.asarray(np.bincount(self._of_token, values, len(self.counts)), np.float64)
 
     def mean(self, values: Floats) -> Estimate:
         """The mean over tokens."""

@@ -16,7 +16,7 @@ OUTPUT_ERROR = Family(
     settings={"context_length": WINDOWS["context_length"]},
     needs_reference=True,
     heeds_noise=True,
-    revision=3,
+    revision=4,
     libraries=("openvino", "tokenizers", "numpy", "scipy"),
     module="runner.metrics.output_error",
 )
