@@ -97,6 +97,27 @@ accuracy:
     assert not list(no_classes(recipe, {}))
 
 
+@pytest.mark.parametrize(("classes", "told"), [(["LABEL_0", "LABEL_1"], True), (["O", "B-PER", "I-PER"], False)])
+def test_entities_of_a_model_without_their_tags_are_told_by_the_plan(
+    classes: list[str], told: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"tokens": ["a"], "tags": [0]}\n')
+    (tmp_path / "mine.yaml").write_text("""
+model: {source: local, path: model, task: token-classification}
+datasets: {rows: {source: file, path: rows.jsonl, columns: {tokens: tokens, tags: tags}}}
+accuracy:
+  checks:
+    - {metric: entity_f1, dataset: rows, min: 0.5}
+    - {metric: token_accuracy, dataset: rows, min: 0.5}
+""")
+    recipe = load_recipe(str(tmp_path / "mine.yaml"))
+    found = [str(problem) for problem in no_classes(recipe, {"id2label": dict(enumerate(classes))})]
+    assert len(found) == told
+    if told:
+        assert "mine.yaml:6:16: accuracy.checks.0.metric: the model's classes are no tags of entities" in found[0]
+        assert found[0].endswith("LABEL_0 and LABEL_1; token_accuracy is of any classes of words")
+
+
 def test_a_classifier_of_two_classes_has_the_names_that_transformers_leaves_out(tmp_path: Path) -> None:
     names = {"BertForSequenceClassification": ("LABEL_0", "LABEL_1"), "BertModel": ()}
     for architecture, expected in names.items():

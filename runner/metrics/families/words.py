@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from runner.metrics.measures.taken import Targets
 
 
+ENTITIES = ("B-", "I-", "E-", "S-")
+"""What tags of entities begin with."""
+
+
 @metric(
     "entity_f1",
     better="higher",

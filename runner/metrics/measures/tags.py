@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runner.errors import SourceError
+from runner.metrics.families.words import ENTITIES
 from runner.metrics.measures.labels import IGNORED
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def refuse_no_entities(classes: Sequence[str]) -> None:
     Raises:
         SourceError: none begins with B-, I-, E- or S-.
     """
-    if not any(name[:2] in ("B-", "I-", "E-", "S-") for name in classes):
+    if not any(name.startswith(ENTITIES) for name in classes):
         shown = ", ".join(list(classes)[:8]) or "none"
         message = f"the model's classes are no tags of entities, such as B-PER and I-PER: {shown}"
         raise SourceError(message, hint="token_accuracy is of any classes of words.")
