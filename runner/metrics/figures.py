@@ -179,6 +179,8 @@ def _details(family: Family, kept: Kept, own: Numbers) -> dict[str, object]:
     told: dict[str, object] = {"rows_without_numbers": int(lacking.sum())}
     if lacking.any():
         told["first_row_without_number"] = int(lacking.argmax()) + 1
+    if cut := kept.protocol.get("replies_cut"):
+        told["replies_cut"] = cut
     if kept.not_finite:
         told["not_finite"] = str(kept.not_finite)
     return told | (dict(family.details(own)) if family.details else {})

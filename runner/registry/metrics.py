@@ -154,9 +154,10 @@ _STRIDE = {
     "type": "integer", "minimum": 1, "maximum": 1000000000, "examples": [256],
 }  # fmt: skip
 MAX_NEW_TOKENS = {
-    "description": "Longest reply, in tokens.", "x-only": "the metrics that generate text",
+    "description": "Longest reply, in tokens; by default what docs/tasks.md says of the task.",
+    "x-only": "the metrics that generate text",
     "x-source": "openvino_genai.GenerationConfig",
-    "type": "integer", "minimum": 1, "maximum": 1000000000, "default": 64, "examples": [32],
+    "type": "integer", "minimum": 1, "maximum": 1000000000, "examples": [32],
 }  # fmt: skip
 DELIMITER = {
     "description": "What stands between the prompt and each choice.", "x-only": "the metrics of multiple choice",

@@ -78,7 +78,7 @@ DESCRIPTIONS = tuple(
 """Greedy replies about images by OpenVINO GenAI."""
 
 
-def written(*roles: str, most: int = 64, libraries: tuple[str, ...] = ()) -> Predicts:
+def written(*roles: str, most: int = 256, libraries: tuple[str, ...] = ()) -> Predicts:
     """Greedy replies by a class of Optimum Intel, of so many tokens at most unless a check says otherwise."""
     return Predicts(
         "texts",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from runner.base.values import listing
+
 if TYPE_CHECKING:
     from runner.errors import OvrunError
     from runner.plan.types import Stage
@@ -42,6 +44,8 @@ class Following:
 
     def finished(self, stage: Stage, entry: Entry, reused: bool) -> None:
         self.observer.finished(stage, entry, reused)
+        for sentence in listing(entry.result.get("warnings", [])):
+            self.observer.warned(str(sentence))
         self.done(stage, entry, reused)
 
     def failed(self, stage: Stage, error: OvrunError) -> None:

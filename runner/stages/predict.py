@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from runner.base import hardware
 from runner.base.progress import Progress
@@ -14,7 +15,10 @@ from runner.registry.predicting import ARRAYS, Predicts, fitting
 from runner.registry.tasks import TASKS, family_of
 from runner.stages import Build, Task
 
-REVISION = 1
+if TYPE_CHECKING:
+    from runner.metrics.predicting import Given
+
+REVISION = 2
 
 
 @dataclass(frozen=True)
@@ -124,4 +128,12 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
             keeping.add(values, **extra)
             progress(keeping.count, given.rows)
         keeping.finish(given.rows, given.protocol)
-    return {"rows": given.rows}
+    return {"rows": given.rows, "warnings": list(_warnings(task.datasets["data"].name, given))}
+
+
+def _warnings(dataset: str, given: Given) -> Iterator[str]:
+    """What a person should know of what was given."""
+    if cut := given.protocol.get("replies_cut"):
+        limit = given.protocol["max_new_tokens"]
+        told = f"{dataset}: {cut:,} of {given.rows:,} replies were cut at {limit:,} tokens"
+        yield f"{told}; `max_new_tokens` of the check gives them more room"

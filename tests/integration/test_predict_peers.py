@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from runner.errors import StageError
 from runner.metrics.kept import Kept
 from tests.conftest import Ovrun
 from tests.predictions import kept, rows
@@ -83,11 +85,32 @@ def test_texts_about_texts(made: Made) -> None:
 
     version, found = made("t5", "texts", [{"text": text} for text in TEXTS], max_new_tokens=8)
     model, own = loaded(version, "OVModelForSeq2SeqLM"), AutoTokenizer.from_pretrained(version)
-    expected = []
+    expected, cut = [], 0
     for text in TEXTS:
         fed = own(text, return_tensors="pt", return_token_type_ids=False)
-        expected.append(own.decode(model.generate(**fed, max_new_tokens=8)[0], skip_special_tokens=True))
+        tokens = model.generate(**fed, max_new_tokens=8)[0].tolist()
+        expected.append(own.decode(tokens, skip_special_tokens=True))
+        cut += len(tokens) == 1 + 8 and tokens[-1] != model.generation_config.eos_token_id
     assert found.values == expected
+    assert found.protocol["replies_cut"] == cut > 0
+
+
+def test_replies_by_what_is_no_number_are_an_error_with_the_first_row(made: Made, tmp_path: Path) -> None:
+    import openvino as ov
+    from openvino import opset13 as opset
+
+    version, _ = made("t5", "texts", [{"text": text} for text in TEXTS], max_new_tokens=2)
+    broken = tmp_path / "broken"
+    shutil.copytree(version, broken, ignore=lambda *_: ["openvino_decoder_model.bin"])
+    model = ov.Core().read_model(version / "openvino_decoder_model.xml")
+    logits = model.output("logits").get_node().input(0)
+    found = opset.multiply(logits.get_source_output(), opset.constant(np.float32("nan")))
+    found.output(0).set_names({"logits"})
+    logits.replace_source_output(found.output(0))
+    ov.save_model(model, broken / "openvino_decoder_model.xml")
+    data = rows(tmp_path / "b.jsonl", [{"text": "ab"}], ["text"])
+    with pytest.raises(StageError, match=r"output logits has values that aren't finite numbers, first for .*b.jsonl:1"):
+        kept(broken, "text2text-generation-with-past", "texts", data, tmp_path / "broken-out")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def predict(asked: Asked) -> Given:
     limit = whole(asked.settings["max_new_tokens"])
     generate = generator(asked.folder, asked.runtime)
     protocol = _protocol(generate, len(prompts), limit, asked.runtime)
-    batches = _batches(generate, Tokenizer(asked.folder), prompts, limit)
+    batches = _batches(generate, Tokenizer(asked.folder), prompts, limit, protocol)
     return Given(len(prompts), batches, protocol, extra={"tokens": "ragged"})
 
 
@@ -43,10 +43,16 @@ def _prompts(dataset: Dataset) -> Iterator[str]:
         yield prompt
 
 
-def _batches(generate: Generator, tokenizer: Tokenizer, prompts: list[str], limit: int) -> Iterator[Batch]:
+def _batches(
+    generate: Generator, tokenizer: Tokenizer, prompts: list[str], limit: int, protocol: dict[str, object]
+) -> Iterator[Batch]:
+    cut = 0
     for start in range(0, len(prompts), _BATCH):
         replies = generate(prompts[start : start + _BATCH], limit)
-        yield replies, {"tokens": [np.array(tokenizer.encode(reply), np.int64) for reply in replies]}
+        tokens = [np.array(tokenizer.encode(reply), np.int64) for reply in replies]
+        cut += sum(len(one) >= limit for one in tokens)
+        yield replies, {"tokens": tokens}
+    protocol["replies_cut"] = cut
 
 
 def _protocol(generate: Generator, prompts: int, limit: int, runtime: Mapping[str, object]) -> dict[str, object]:

@@ -11,7 +11,7 @@ import numpy as np
 from runner.base.python import without_telemetry
 from runner.data import table
 from runner.data.feeding import sounds
-from runner.errors import SourceError
+from runner.errors import SourceError, StageError
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.model.runtime import Compiled
 from runner.model.streams import compile_for_rows, in_order
@@ -61,15 +61,17 @@ def _speller(folder: Path) -> Speller:
 def _rows(
     asked: Asked, compiled: Compiled, feeds: sounds.Sounds, speller: Speller, protocol: dict[str, object]
 ) -> Iterator[Batch]:
-    wrong = 0
     given = ((row, feeds.feed(row)) for row in table.rows(asked.dataset))
-    for _, _, (logits, *_) in in_order(compiled, given):
+    for row, _, (logits, *_) in in_order(compiled, given):
         if logits.ndim != 3:
             message = f"{asked.folder}: the first output has shape {list(logits.shape)}, not [1, moments, letters]"
             raise SourceError(message)
-        wrong += not np.isfinite(logits).all()
+        if not np.isfinite(logits).all():
+            name = compiled.outputs[0]
+            message = f"{asked.folder}: the model's output {name} has values that aren't finite numbers, first for "
+            raise StageError(message + row.where)
         yield [speller.decode(logits[0].argmax(-1))], {}
-    protocol |= {**feeds.told(), **({"rows_not_finite": wrong} if wrong else {})}
+    protocol |= feeds.told()
 
 
 class Sounds:

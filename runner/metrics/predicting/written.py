@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 import runner.base.files as fs
 from runner.data import table
 from runner.data.feeding.texts import least
-from runner.errors import SourceError
+from runner.errors import SourceError, StageError
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.model.runtime import effective
 from runner.model.trial import load, tried
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
     from runner.data.table import Row
@@ -62,16 +65,46 @@ def _sounds(asked: Asked) -> Reads:
 
 
 def _rows(asked: Asked, model: object, reads: Reads, limit: int, protocol: dict[str, object]) -> Iterator[Batch]:
+    ends, cut = _ends(model), 0
     for row in table.rows(asked.dataset):
-        feed = reads.feed(row)
+        feed, heard = reads.feed(row), _Heard()
 
-        def write(feed: Mapping[str, torch.Tensor] = feed) -> torch.Tensor:
+        def write(feed: Mapping[str, torch.Tensor] = feed, heard: _Heard = heard) -> torch.Tensor:
             generate = model.generate  # type: ignore[attr-defined]
-            found: torch.Tensor = generate(**feed, max_new_tokens=limit, do_sample=False, num_beams=1)
+            plain = {"max_new_tokens": limit, "do_sample": False, "num_beams": 1}
+            found: torch.Tensor = generate(**feed, **plain, logits_processor=[heard])
             return found
 
-        yield [reads.text(tried(asked.folder, write)[0])], {}
-    protocol |= reads.told()
+        text = reads.text(tried(asked.folder, write)[0])
+        heard.refuse_not_finite(asked.folder, row)
+        cut += heard.tokens >= limit and heard.last not in ends
+        yield [text], {}
+    protocol |= {**reads.told(), "replies_cut": cut}
+
+
+class _Heard:
+    """Counts the tokens of a reply, and looks at what each was chosen by; one that must not come has minus infinity."""
+
+    def __init__(self) -> None:
+        self.tokens = self.last = 0
+        self.finite = True
+
+    def __call__(self, _: object, scores: torch.Tensor) -> torch.Tensor:
+        self.tokens, self.last = self.tokens + 1, int(scores[0].argmax())
+        self.finite &= bool(scores[scores != -math.inf].isfinite().all())
+        return scores
+
+    def refuse_not_finite(self, folder: Path, row: Row) -> None:
+        """StageError unless all that tokens were chosen by are numbers."""
+        if not self.finite:
+            message = f"{folder}: the model's output logits has values that aren't finite numbers, first for "
+            raise StageError(message + row.where)
+
+
+def _ends(model: object) -> set[int]:
+    """The tokens that end a reply."""
+    found = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    return {found} if isinstance(found, int) else set(found or ())
 
 
 class _Texts:
