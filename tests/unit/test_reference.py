@@ -14,7 +14,6 @@ from runner.base import resources
 from runner.cli import main
 from runner.recipe.keys.needs import Rules, needs
 from runner.recipe.keys.reference import Entry, algorithms, entries
-from runner.registry.schemas import written
 from runner.report.reference_page import page
 from tests.conftest import Ovrun
 
@@ -184,9 +183,3 @@ def test_explain_as_json(ovrun: Ovrun) -> None:
     assert model["key"] == "model" and "model.id" in [one["key"] for one in model["keys"]]
     assert [one["default"] for one in size["meanings"]] == ["128", "300"]
     assert json.loads(ovrun("explain", "sede", "--json", code=2).stdout)["exit_code"] == 2
-
-
-def test_the_schemas_hold_what_is_declared() -> None:
-    for file, text in written().items():
-        current = (resources.schemas_dir() / file).read_text(encoding="utf-8") == text
-        assert current, f"schemas/{file} is out of date: make reference"
