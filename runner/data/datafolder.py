@@ -7,7 +7,7 @@ looked at.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,8 +41,17 @@ def records(dataset: Dataset) -> Iterator[Record]:
     Raises:
         SourceError: no such folder or split, or a file can't be read.
     """
+    yield from of_files(dataset, files(dataset))
+
+
+def of_files(dataset: Dataset, paths: Iterable[Path]) -> Iterator[Record]:
+    """The rows of files, one file after the other.
+
+    Raises:
+        SourceError: one can't be read.
+    """
     first = 0
-    for path in files(dataset):
+    for path in paths:
         inner = replace(dataset, source="file", path=path, format=path.suffix[1:])
         number = -1
         for number, record in enumerate(data.reader(inner).records(inner)):

@@ -100,6 +100,10 @@ class Tokenizer:
             found = backend.encode(text, add_special_tokens=special)
         return list(found if isinstance(found, list) else found.ids)
 
+    def decode(self, ids: list[int], *, special: bool = False) -> str:
+        """Text of tokens; `special` keeps the special ones."""
+        return str(self.backend.decode(ids, skip_special_tokens=not special))
+
     @cached_property
     def backend(self) -> Any:
         """The tokenizer of the library `tokenizers`, or that of transformers where the folder has no file for it.
@@ -165,6 +169,10 @@ class Tokenizer:
             value = value[0] if isinstance(value, list) and value else value
             if isinstance(value, int):
                 return value
+        return self.named(kind)
+
+    def named(self, kind: str) -> int | None:
+        """The special token that tokenizer_config.json itself names: `bos`, `eos`, …; None where it names none."""
         token = self._config("tokenizer_config.json").get(f"{kind}_token")
         token = token.get("content") if isinstance(token, dict) else token
         if not isinstance(token, str):

@@ -34,6 +34,7 @@ FORMS: Mapping[str, Form] = {
     "class maps": "ragged",
     "depth maps": "ragged",
     "log-likelihoods": "ragged",
+    "task scores": "lines",
 }
 """What is kept of a row -> how. `arrays`: of one shape for all rows. `ragged`: of any length or shape. `lines`: plain
 data, such as a text."""

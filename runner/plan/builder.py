@@ -34,6 +34,7 @@ from runner.plan.model_rules import (
 )
 from runner.plan.part_rules import check_against_parts, unfed_parts, unknown_parts, unread_images, with_state
 from runner.plan.pipeline_rules import check_pipeline
+from runner.plan.task_rules import not_measured
 from runner.plan.types import Measurement, Plan, Stage
 from runner.recipe.accuracy import Check
 from runner.recipe.judge.weight_rules import INT8
@@ -149,6 +150,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
         problems += [*check_against_config(recipe, config), *check_against_parts(recipe, task, parts)]
         problems += no_classes(recipe, config)
     problems += check_inputs(recipe, located, config, _used_datasets(recipe), parts)
+    problems += not_measured(recipe)
     if problems:
         raise RecipeError(problems)
 

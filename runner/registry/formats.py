@@ -9,15 +9,19 @@ from typing import Literal
 
 from runner.registry.declared import Declaration, Declared
 
-Shape = Literal["text", "rows", "arrays"]
+Shape = Literal["text", "rows", "arrays", "task"]
 Reader = Callable[[Path], Iterable[Mapping[str, object]]]
 
 KEYS: Mapping[Shape, tuple[str, ...]] = {
     "text": (),
     "rows": ("column", "image", "prompt", "reply"),
     "arrays": ("inputs",),
+    "task": (),
 }
 """The keys of a dataset that only formats of a shape have a use for."""
+
+TASK_FILE = "task file"
+"""The role of a file that says itself how models are asked; no column can have it."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class DataFormat(Declaration):
 
     Attributes:
         shape: `text`: one continuous text. `rows`: texts in named columns. `arrays`: named arrays whose first axis
-            counts the items.
+            counts the items. `task`: a file that says which rows there are, and how a model is asked for each.
         revision: goes up when the same file is read otherwise.
         folder: whether it is one of folders, which have no suffix.
         splits: whether it can have several parts, of which a recipe names one.

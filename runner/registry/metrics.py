@@ -12,7 +12,7 @@ from runner.registry.gates import DISTANCE, LIMITS, Better, GateKind
 
 Gives = Literal[
     "class scores", "token classes", "spans", "embeddings", "texts", "outputs", "class maps", "depth maps", "boxes",
-    "log-likelihoods", "masked tokens",
+    "log-likelihoods", "masked tokens", "task scores",
 ]  # fmt: skip
 """What a model gives for each row of a dataset; a task says which of them its models give."""
 
@@ -165,6 +165,7 @@ DELIMITER = {
 }  # fmt: skip
 FED_BY = {"texts": {"max_new_tokens": MAX_NEW_TOKENS}, "log-likelihoods": {"delimiter": DELIMITER}}
 """What a model gives -> the settings of a check that shape it."""
+_TASK_FILE = "a task file of lm-evaluation-harness, which says what a model is asked"
 WINDOWS = {"context_length": _CONTEXT, "stride": _STRIDE}
 """The settings of passes over text in windows of tokens."""
 
@@ -224,7 +225,7 @@ def metric(
             help,
             metrics=(Metric(name, Better(better), span, unit, own_value=not compares, controls=controls),),
             data=frozenset(needs),
-            needs=f"{told} beside what feeds the model",
+            needs=_TASK_FILE if "task scores" in taken else f"{told} beside what feeds the model",
             settings={**own, **fed},
             revision=revision,
             libraries=("numpy", "scipy", *libraries),

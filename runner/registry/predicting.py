@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from runner.registry.formats import TASK_FILE
+
 ARRAYS = "arrays"
 """The kind of data that feeds a model's inputs by their names, whatever its task."""
 _GENAI = ("openvino", "openvino-genai", "openvino-tokenizers")
@@ -64,6 +66,13 @@ CHOICES = tuple(
     for role in ("prompt", "question")
 )
 """How likely each of several choices is to follow a prompt."""
+HARNESS = Predicts(
+    "task scores",
+    (TASK_FILE,),
+    module="runner.metrics.predicting.harness",
+    libraries=("openvino", "tokenizers", "numpy", "lm-eval", "datasets"),
+)
+"""What lm-evaluation-harness says of a model's answers, row by row of a task file."""
 
 DESCRIPTIONS = tuple(
     Predicts(

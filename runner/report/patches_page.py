@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runner.export.patches
 import runner.importers.optimum_defaults
+import runner.metrics.patches
 import runner.nncf.patches
 from runner.base import streams
 from runner.base.patches import Patch
@@ -12,6 +13,7 @@ PATCHES: tuple[Patch, ...] = (
     *runner.nncf.patches.PATCHES,
     *runner.export.patches.PATCHES,
     *runner.importers.optimum_defaults.PATCHES,
+    *runner.metrics.patches.PATCHES,
 )
 
 _HEAD = """\

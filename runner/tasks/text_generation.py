@@ -1,6 +1,6 @@
 """Models that predict the next token."""
 
-from runner.registry.predicting import CHOICES, REPLIES
+from runner.registry.predicting import CHOICES, HARNESS, REPLIES
 from runner.registry.tasks import TaskFamily
 from runner.tasks import generate
 
@@ -9,7 +9,7 @@ TEXT_GENERATION = TaskFamily(
     "a text goes on: GPT, Llama, Qwen and their kin",
     use=generate,
     gives="next tokens",
-    predicts=(REPLIES, *CHOICES),
+    predicts=(REPLIES, *CHOICES, HARNESS),
     metrics=("kl_divergence", "perplexity", "exact_match"),
     past=True,
     architectures=("ForCausalLM", "LMHeadModel"),

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from runner import data
+from runner.data.task_rules import DIRECTIONS
 from runner.metrics.intervals import paired_proportions, proportion
+from runner.plan.task_rules import not_measured
 from runner.recipe import load_recipe
 from runner.registry.metrics import FAMILIES, METRICS
 from runner.registry.tasks import PAST, TASKS, family_of
@@ -29,6 +32,25 @@ def test_a_recipe_of_the_page_validates(task: str, tmp_path: Path) -> None:
     assert recipe.accuracy.checks
     named = family_of(task).metrics
     assert not named or recipe.accuracy.checks[0].metric == named[0]
+
+
+def test_the_task_file_of_the_page_is_read_and_has_what_is_checked(tmp_path: Path) -> None:
+    section = TEXT[TEXT.index("## Tasks of lm-evaluation-harness") : TEXT.index("## A recipe for each task")]
+    recipe, quiz = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    (row,) = re.findall(r"whose rows are `(.*)`:", section)
+    (tmp_path / "page.yaml").write_text(f"model: {{source: local, path: model, task: text-generation}}\n{recipe}")
+    (tmp_path / "quiz.yaml").write_text(quiz)
+    for name in ("quiz", "shots"):
+        (tmp_path / f"{name}.jsonl").write_text(f"{row}\n")
+    loaded = load_recipe(str(tmp_path / "page.yaml"))
+    data.check(loaded.datasets["quiz"])
+    assert not list(not_measured(loaded))
+    told = {
+        kind: set(re.findall(r"`lm_eval_(\w+)`", line))
+        for kind, line in re.findall(r"^\| `(\w+)` \| (`.*)", section, re.M)
+    }
+    own = {name.removeprefix("lm_eval_") for name in METRICS if name.startswith("lm_eval_")}
+    assert told == {kind: own & set(known) for kind, known in DIRECTIONS.items()}
 
 
 def test_every_task_with_rows_has_a_recipe() -> None:

@@ -72,6 +72,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         '{"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}'
     )
     pa.parquet.write_table(table, cached / "train-00000-of-00001.parquet")
+    (tmp_path / "quiz.yaml").write_text(
+        "{task: quiz, dataset_path: json, dataset_kwargs: {data_files: {test: reviews.jsonl}}, test_split: test}"
+    )
     images = np.zeros((4, 3, 3), np.uint8)
     np.savez(tmp_path / "digits.npz", images=images, labels=np.arange(4))
     np.save(tmp_path / "images.npy", images)

@@ -222,13 +222,14 @@ def test_gates_and_settings_are_those_of_the_registry(metric: str) -> None:
     info = METRICS[metric]
     family = FAMILIES[info.family]
     named = {"text": "text", "pairs": "questions", "arrays": "digits", "label": "digits"}
-    dataset = "rows" if family.targets or family.compares else named[min(info.data)]
+    dataset = "tasks" if "task scores" in family.rows else "rows" if family.function else named[min(info.data)]
     config: dict[str, Any] = {
         "model": {"source": "embedded", "id": "dialogpt-mini"},
         "datasets": {
             "text": {"source": "embedded", "id": "dialogue-eval", "column": "text"},
             "questions": {"source": "embedded", "id": "dialogue-eval", "prompt": "prompt", "reply": "reply"},
             "digits": {"source": "embedded", "id": "digits-evaluation", "inputs": "images", "labels": "labels"},
+            "tasks": {"source": "file", "path": "task.yaml"},
             "rows": {
                 "source": "file",
                 "path": "rows.jsonl",

@@ -17,7 +17,7 @@ from runner.registry.tasks import ARRAYS, PAST, TaskFamily, family_of
 
 def applies(family: Family) -> bool:
     """Whether a family measures what was kept of each row."""
-    return family.function is not None and bool(family.targets or family.compares)
+    return family.function is not None
 
 
 def check(at: KeyPath, family: Family, dataset: Dataset, task: object) -> Iterator[Finding]:
@@ -82,9 +82,10 @@ def _not_fed(at: KeyPath, family: Family, dataset: Dataset, used: TaskFamily, ta
     """Some column has to feed the model, so that it gives what the metric takes."""
     if any(fitting(used.predicts, gives, kinds(dataset)) for gives in family.rows):
         return
-    needed = [words for gives in family.rows if (words := wanted(used.predicts, gives))]
+    both = (*used.predicts, *OF_ARRAYS)
+    needed = [words for gives in family.rows if (words := wanted(both, gives))]
     what = f'nothing of "{dataset.name}" feeds a model for {task}'
-    yield Finding((*at, "dataset"), what, f"needed: {', or '.join(dict.fromkeys((*needed, 'arrays')))}")
+    yield Finding((*at, "dataset"), what, f"needed: {', or '.join(dict.fromkeys(needed))}")
 
 
 def _lacking(at: KeyPath, family: Family, dataset: Dataset) -> Iterator[Finding]:

@@ -19,6 +19,11 @@ _NO_COLUMN = (
 _SUFFIX = "Its suffix tells the format, unless `format` does"
 _COLUMNS = ("columns", "labels", "preprocess")
 """Of rows and of arrays alike."""
+_USELESS = {
+    "text": ("a text has no columns", _COLUMNS),
+    "task": ("a task file says itself what its rows are", (*_COLUMNS, "where", "shuffle", "seed")),
+}
+"""Shape -> the keys that it has no use for, and why."""
 
 
 def dataset(schema: Schema, formats: Formats) -> Schema:
@@ -85,9 +90,10 @@ def _shapes(formats: Formats) -> Iterator[tuple[str, list[DataFormat], list[Data
 
 def _useless(formats: Formats) -> Iterator[Schema]:
     """Keys that a format has no use for."""
-    texts = [one for one in formats if one.shape == "text"]
-    refused = {"not": {}, "errorMessage": "a text has no columns"}
-    yield {"$comment": _MADE, "if": _of(texts), "then": {"properties": dict.fromkeys(_COLUMNS, refused)}}
+    for kind, (why, useless) in _USELESS.items():
+        refused = {"not": {}, "errorMessage": why}
+        of_kind = _of([one for one in formats if one.shape == kind])
+        yield {"$comment": _MADE, "if": of_kind, "then": {"properties": dict.fromkeys(useless, refused)}}
     whole = [one for one in formats if not one.splits]
     unsplit = {"not": {}, "errorMessage": f"only for {listed([one.name for one in formats if one.splits], 'and')}"}
     yield {"$comment": _MADE, "if": _of(whole), "then": {"properties": {"split": unsplit}}}
