@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,7 @@ def write_card(path: Path, manifest: Manifest) -> None:
         usage=_usage(manifest),
         inputs=_inputs(manifest),
         conversion=_conversion(manifest),
+        controls=_controls(manifest),
         allowed=_allowed(manifest["model"]["source"]),
         number=number,
         megabytes=megabytes,
@@ -98,6 +100,12 @@ def _inputs(manifest: Manifest) -> list[str]:
     """What inputs take that the recipe changed."""
     told = (stage.get("result", {}).get("notes", []) for stage in manifest["stages"] if stage["stage"] == "inputs")
     return [str(note) for notes in told for note in notes]
+
+
+def _controls(manifest: Manifest) -> list[Mapping[str, object]]:
+    """What accuracy control did."""
+    told = (stage.get("result", {}).get("accuracy_control") for stage in manifest["stages"])
+    return [one for one in told if isinstance(one, Mapping)]
 
 
 def _usage(manifest: Manifest) -> str:

@@ -6,7 +6,7 @@ The checks read the arrays' headers alone, without numpy; the reader takes no mo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, NoReturn, Protocol
@@ -48,8 +48,15 @@ class Arrays:
 
     def take(self, start: int, stop: int) -> Arrays:
         """Items start … stop - 1 as arrays of their own; fewer at the end."""
-        inputs = {name: array[start:stop] for name, array in self.inputs.items()}
-        return Arrays(inputs, None if self.labels is None else self.labels[start:stop], self.preprocess)
+        return self._of(slice(start, stop))
+
+    def at(self, places: Sequence[int]) -> Arrays:
+        """The items of these places as arrays of their own."""
+        return self._of(list(places))
+
+    def _of(self, places: slice | list[int]) -> Arrays:
+        inputs = {name: array[places] for name, array in self.inputs.items()}
+        return Arrays(inputs, None if self.labels is None else self.labels[places], self.preprocess)
 
 
 class Container(Protocol):

@@ -49,6 +49,9 @@ class Items:
         parts = [np.asarray(self.values(compiled, index), np.float64) for index in chosen]
         return self.finish(float(np.concatenate(parts).mean())), [self.finish(float(part.mean())) for part in parts]
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
 
 def items(metric: str, original: Compiled, dataset: Dataset, params: Mapping[str, object], folder: Path) -> Items:
     """The items of a dataset.

@@ -16,7 +16,9 @@ from runner.metrics.kept import FILE, FORMS, VALUES, Form, NotFinite, is_finite
 from runner.metrics.stored import RowFile
 
 if TYPE_CHECKING:
+    from runner.base.progress import Progress
     from runner.base.values import Array
+    from runner.metrics.predicting import Given
 
     Batch = Array | Sequence[object]
 
@@ -105,6 +107,19 @@ class Keeping:
         }
         text = json.dumps(told, indent=1, ensure_ascii=False)
         (self.folder / FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def keep(gives: str, given: Given, folder: Path, progress: Progress) -> None:
+    """Keep all that a model gives, in an empty folder.
+
+    Raises:
+        as `runner.metrics.predicting.Predictor.predict` and `Keeping`.
+    """
+    with Keeping(folder, gives, classes=given.classes, output=given.output, extra=given.extra) as keeping:
+        for values, extra in given.batches:
+            keeping.add(values, **extra)
+            progress(keeping.count, given.rows)
+        keeping.finish(given.rows, given.protocol)
 
 
 class _Writer(Protocol):

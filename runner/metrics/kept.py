@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, overload
 
@@ -137,6 +137,11 @@ class Kept:
         wrong = NotFinite(*told["not_finite"]) if told["not_finite"] else None
         return cls(told["gives"], told["count"], tuple(told["classes"]), told["protocol"], values, columns, wrong)
 
+    def take(self, rows: Sequence[int]) -> Kept:
+        """Some of the rows, in this order."""
+        extra = {name: _taken(column, rows) for name, column in self.extra.items()}
+        return replace(self, count=len(rows), values=_taken(self.values, rows), extra=extra, not_finite=None)
+
     @property
     def finite(self) -> NDArray[np.bool_]:
         """Whether all values of a row are finite numbers; shape [rows]."""
@@ -154,6 +159,13 @@ def _read(folder: Path, name: str, form: Form) -> Column:
         return values
     shapes = folder / f"{name}.shapes.npy"
     return Ragged(values, np.load(folder / f"{name}.offsets.npy"), np.load(shapes) if shapes.is_file() else None)
+
+
+def _taken(column: Column, rows: Sequence[int]) -> Column:
+    if isinstance(column, np.ndarray):
+        return column[list(rows)]
+    found = [column[row] for row in rows]
+    return Ragged.of(found) if isinstance(column, Ragged) else found  # type: ignore[arg-type]
 
 
 def _mapped(path: Path) -> Array:

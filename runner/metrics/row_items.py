@@ -1,103 +1,140 @@
-"""A metric of rows that are kept, item by item: for a search that looks at chosen items again and again.
+"""A metric of rows that are kept, row by row: for a search that looks at chosen rows again and again.
 
-An item is what the model takes at a time: one row of arrays, or a fixed batch of them.
+What a model gives is kept as the stage `predict` keeps it, by the same code, so that a search and a check agree.
 """
 
 from __future__ import annotations
 
-import itertools
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runner.data import read_arrays
-from runner.errors import SourceError
+from runner.errors import StageError
 from runner.metrics.figures import statistics, targets_of
 from runner.metrics.flipped import scores
 from runner.metrics.intervals import value
+from runner.metrics.keeping import keep
 from runner.metrics.kept import Kept
-from runner.metrics.passes import item_outputs
-from runner.metrics.predicting.arrays import scores as class_scores
-from runner.model.feed import fixed_batch
-from runner.recipe.datasets import kinds
+from runner.metrics.predicting import Asked, predictor
+from runner.metrics.predicting.apart import Apart
+from runner.recipe.datasets import narrowed
+from runner.registry.metrics import OfSums
 
 if TYPE_CHECKING:
-    from runner.base.values import Array
     from runner.metrics.intervals import Numbers
     from runner.model.runtime import Compiled
-    from runner.recipe.types import Dataset
     from runner.registry.metrics import Family
+    from runner.registry.predicting import Predicts
+
+Ask = Callable[["Compiled", "Sequence[int] | None", Path], None]
+"""Keeps in a folder what a model gives for chosen rows."""
+_BESIDE_NNCF = frozenset({"openvino", "numpy", "tokenizers"})
+"""Distributions that may be imported where NNCF is: they have no need of torch, which is hidden there."""
 
 
 @dataclass(frozen=True)
 class RowItems:
-    """The items of a dataset under a metric of rows.
+    """The rows of a dataset under a metric.
 
     Attributes:
-        count: of items.
-        size: rows of an item; the last may have fewer.
-        outputs: what a model gives for the rows of an item, told by its number.
+        count: of rows.
+        ask: keeps what a model gives.
+        folder: where that lies meanwhile.
+        reference: what the first model gave, for metrics that compare with it.
+        close: ends what asks.
     """
 
     family: Family
     count: int
-    size: int
-    outputs: Callable[[Compiled, int], Array]
+    ask: Ask
+    folder: Path
+    reference: Kept
     targets: Mapping[str, Sequence[object]]
     settings: Mapping[str, object]
+    close: Callable[[], None]
 
     def measure(self, compiled: Compiled, chosen: Sequence[int]) -> tuple[float, list[float]]:
-        """The metric over the chosen items, and a number of each of them, which is better where the metric's is."""
-        parts = [self.outputs(compiled, index) for index in chosen]
-        rows = [index * self.size + at for index, part in zip(chosen, parts, strict=True) for at in range(len(part))]
-        found = self._statistics(np.concatenate(parts), rows)
-        each = self._each(found)
-        ends = np.cumsum([0, *(len(part) for part in parts)])
-        return value(found, self.family.aggregate), [
-            float(each[start:end].mean()) for start, end in itertools.pairwise(ends)
-        ]
+        """The metric over the chosen rows, and a number of each of them, which is better where the metric's is.
 
-    def _statistics(self, values: Array, rows: Sequence[int]) -> Numbers:
-        gives = "class scores" if "class scores" in self.family.rows else self.family.rows[0]
-        kept = Kept(gives, len(rows), (), {}, values)
+        Raises:
+            as what predicts; StageError too where that doesn't ask this model.
+        """
+        rows, compiled = sorted(chosen), _one_by_one(compiled)
+        with tempfile.TemporaryDirectory(dir=self.folder) as out:
+            self.ask(compiled, None if len(rows) == self.count else rows, Path(out))
+            found = self._statistics(Kept.read(Path(out)), rows)
+        if not compiled.is_asked:
+            message = f"{compiled.folder}: what predicts {self.family.name}'s rows runs another model than it was given"
+            raise StageError(message, hint="It has to take its model from `asked.compiled()`.")
+        each = dict(zip(rows, self._each(found), strict=True))
+        return value(found, self.family.aggregate), [float(each[row]) for row in chosen]
+
+    def _statistics(self, kept: Kept, rows: Sequence[int]) -> Numbers:
         targets = {role: [column[row] for row in rows] for role, column in self.targets.items()}
-        return statistics(self.family, kept, kept, targets, self.settings)
+        reference = self.reference.take(rows) if self.family.compares else kept
+        return statistics(self.family, kept, reference, targets, self.settings)
 
     def _each(self, found: Numbers) -> Numbers:
         """A number of each row; of an aggregate that is a function, what it loses without the row."""
         own = scores(self.family, found)
         if own is not None:
             return own
-        whole = value(found, self.family.aggregate)
-        without = [value(np.delete(found, row, axis=0), self.family.aggregate) for row in range(len(found))]
-        lost = whole - np.array(without)
+        lost = value(found, self.family.aggregate) - self._without_each(found)
         return np.where(np.isfinite(lost), lost, 0.0)
 
+    def _without_each(self, found: Numbers) -> Numbers:
+        aggregate = self.family.aggregate
+        if isinstance(aggregate, OfSums):
+            return np.asarray(aggregate.function(found.sum(0) - found), np.float64)
+        return np.array([value(np.delete(found, row, axis=0), aggregate) for row in range(len(found))])
 
-def row_items(family: Family, original: Compiled, dataset: Dataset, settings: Mapping[str, object]) -> RowItems:
-    """The items of a dataset of arrays.
+
+def row_items(
+    family: Family, way: Predicts, original: Compiled, asked: Asked, settings: Mapping[str, object], folder: Path
+) -> RowItems:
+    """The rows of a dataset, of which the first model was asked.
+
+    Args:
+        way: how rows feed the model.
+        original: the model that others are compared with.
+        asked: what is asked about the rows.
+        settings: those that the metric's function takes.
+        folder: an empty one.
 
     Raises:
         SourceError: the dataset doesn't fit the model or the metric.
         StageError: the runtime or the metric's function fails.
     """
-    if "arrays" not in kinds(dataset):
-        message = f"dataset {dataset.name}: accuracy control by {family.name} takes arrays, such as an npz file"
-        raise SourceError(message)
-    arrays, size = read_arrays(dataset), fixed_batch(original.inputs) or 1
+    dataset = asked.dataset
     targets, _ = targets_of(dataset, family.targets)
+    ask, close = _asking(way, replace(asked, dataset=narrowed(dataset, way.roles)))
+    (folder / "reference").mkdir()
+    try:
+        ask(_one_by_one(original), None, folder / "reference")
+    except BaseException:
+        close()
+        raise
+    kept = Kept.read(folder / "reference")
+    return RowItems(family, kept.count, ask, folder, kept, targets, settings, close)
 
-    def outputs(compiled: Compiled, index: int) -> Array:
-        part = arrays.take(index * size, (index + 1) * size)
-        found = [np.array(one[0]) for one in item_outputs(compiled, part, dataset.name, _quiet)]
-        whole = np.concatenate(found)
-        return class_scores(compiled, whole) if "class scores" in family.rows else whole
 
-    outputs(original, 0)
-    return RowItems(family, -(-len(arrays) // size), size, outputs, targets, settings)
+def _one_by_one(compiled: Compiled) -> Compiled:
+    """A model that is asked by its one request, however many streams it has."""
+    return replace(compiled, runtime={})
 
 
-def _quiet(done: int, total: int) -> None:
-    """No progress: the search tells its own."""
+def _asking(way: Predicts, asked: Asked) -> tuple[Ask, Callable[[], None]]:
+    """What asks, here or in a process of its own, and what ends it."""
+    if not _BESIDE_NNCF.issuperset(way.libraries):
+        apart = Apart(way.module, asked)
+        return apart.predict, apart.close
+
+    def ask(compiled: Compiled, chosen: Sequence[int] | None, out: Path) -> None:
+        given = predictor(way.module).predict(replace(asked, model=compiled, chosen=chosen))
+        keep(asked.gives, given, out, lambda done, total: None)
+
+    return ask, lambda: None

@@ -86,6 +86,15 @@ class Compiled:
             message = f"{self.folder}: inference failed: {reason(error)}"
             raise StageError(message) from error
 
+    def forget(self) -> None:
+        """Set the model's state back."""
+        self.request.reset_state()
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it was used at all."""
+        return "request" in vars(self)
+
 
 def compile_folder(folder: Path, runtime: Mapping[str, object] | None = None, device: str = "CPU") -> Compiled:
     """Read and compile the model of a folder.
@@ -240,7 +249,7 @@ def logits(compiled: Compiled, ids: NDArray[np.int64], chunk: int | None = None)
 
     stateful = any(port.name == "beam_idx" for port in compiled.inputs)
     if stateful:
-        compiled.request.reset_state()
+        compiled.forget()
     step = (chunk or chunk_tokens(compiled)) if stateful else len(ids)
     for start in range(0, len(ids), step):
         part = ids[start : start + step]

@@ -9,16 +9,17 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.base.figures import megabytes
 from runner.base.words import plural
 from runner.errors import AccuracyError, Problem, RecipeError, SourceError
 from runner.metrics.items import Items, items
+from runner.metrics.predicting import Asked
 from runner.metrics.row_items import RowItems, row_items
 from runner.model.parts import Model
 from runner.model.runtime import Compiled, compile_folder, refuse_other_cpu
-from runner.nncf import patches
+from runner.nncf import search_patches
 from runner.nncf.control import Control
 from runner.recipe.types import AccuracyControl, Dataset
 from runner.registry.gates import Better
@@ -33,6 +34,19 @@ _WORST = -1e30
 _RESTORER = ("max_num_iterations", "ranking_subset_size")
 
 
+class Best(NamedTuple):
+    """The best model that was measured on all items.
+
+    Attributes:
+        value: of the metric, as NNCF compares.
+        reverted: operations that are floats in it.
+    """
+
+    value: float
+    model: ov.Model
+    reverted: tuple[str, ...]
+
+
 @dataclass
 class Search:
     """One search: what the unquantized model reaches, and which layers NNCF took back to floats.
@@ -42,7 +56,9 @@ class Search:
         source: folder of the unquantized model.
         out: the stage's folder, where the quantized one is written.
         value: the metric of the unquantized model.
-        report: NNCF's own of its search; None where the first quantized model was good enough.
+        reports: NNCF's own of its search; none where the first quantized model was good enough.
+        compiled: the model that NNCF compiled last.
+        seen: what was taken back in models that were measured on all items.
         start: of the monotonic clock.
     """
 
@@ -51,8 +67,11 @@ class Search:
     out: Path
     items: Items | RowItems
     value: float
-    report: Any = None
-    evaluations: int = field(default=0)
+    reports: list[Any] = field(default_factory=list)
+    compiled: list[ov.Model] = field(default_factory=list)
+    best: Best | None = None
+    seen: set[tuple[str, ...]] = field(default_factory=set)
+    evaluations: int = 0
     start: float = field(default_factory=time.monotonic)
 
     @property
@@ -65,22 +84,50 @@ class Search:
         """NNCF takes more for better."""
         return 1 if METRICS[self.settings.metric].better == Better.HIGHER else -1
 
-    def validate(self, model: ov.Model, chosen: Iterable[int]) -> tuple[float, list[float]]:
-        """What NNCF asks: the metric of a compiled model over some items, and that of each of them."""
+    def validate(self, model: ov.CompiledModel, chosen: Iterable[int]) -> tuple[float, list[float]]:
+        """What NNCF asks: the metric of a compiled model over some items, and that of each of them.
+
+        Raises:
+            TimeIsUpError: the first quantized model was measured, and there is no time to look for a better one.
+        """
         from runner.model.feed import ports
 
-        if self.is_over:  # NNCF ends its search with the model that it has
-            return self.sign * self.value, [self.sign * self.value for _ in chosen]
+        if self.reports and self.is_over:
+            raise search_patches.TimeIsUpError
         numbers = list(chosen)
         self.evaluations += len(numbers)
         found, each = self.items.measure(Compiled(self.source, model, ports(model), {}), numbers)
+        if len(numbers) == self.items.count:
+            self._note(self._more_is_better(found))
         return self._more_is_better(found), [self._more_is_better(one) for one in each]
+
+    def _note(self, value: float) -> None:
+        """Keep what was measured if it is the best; what is measured to rank layers has one more taken back."""
+        nodes = self.reports[-1].reverted_operations if self.reports else ()
+        reverted = tuple(sorted({node.node_name for node in nodes}))
+        is_new = reverted not in self.seen or not self.reports
+        self.seen.add(reverted)
+        if is_new and (not self.reports or self.best is None or value > self.best.value):
+            self.best = Best(value, self.compiled[0], reverted)
+
+    def best_model(self) -> ov.Model:
+        """The best of all."""
+        assert self.best
+        return self.best.model
 
     @property
     def is_over(self) -> bool:
         """Whether the time is up that the recipe gives."""
         minutes = self.settings.minutes
         return minutes is not None and time.monotonic() - self.start > 60 * minutes
+
+    @property
+    def stopped(self) -> str | None:
+        """The setting that ended the search; None where it ended by itself."""
+        report = self.reports[-1] if self.reports else None
+        if report is None or report.reached_required_drop or report.removed_all:
+            return None
+        return "minutes" if self.is_over else "max_num_iterations"
 
     def _more_is_better(self, value: float) -> float:
         """As NNCF compares; what is no number is worse than any."""
@@ -90,22 +137,24 @@ class Search:
         """Measure the model as it was written, and tell what became of the search, as data and in a sentence.
 
         Raises:
-            AccuracyError: the drop is larger than the recipe allows.
+            AccuracyError: the drop is larger than the recipe allows, and the search had all the time it wanted.
         """
-        over, compiled = self.is_over, compile_folder(self.out, self.control.runtime)
+        stopped, compiled = self.stopped, compile_folder(self.out, self.control.runtime)
         value, _ = self.items.measure(compiled, range(self.items.count))
+        self.items.close()
         shutil.rmtree(_kept(self.out))
         drop = self.sign * (self.value - value)
         if self.settings.drop_type == "relative":
             drop /= abs(self.value)
-        reverted = sorted({node.node_name for node in self.report.reverted_operations}) if self.report else []
-        if not (drop <= self.settings.max_drop or math.isclose(drop, self.settings.max_drop, abs_tol=1e-12)):
+        reverted = list(self.best.reverted) if self.best else []
+        held = drop <= self.settings.max_drop or math.isclose(drop, self.settings.max_drop, abs_tol=1e-12)
+        if not held and (stopped is None or not math.isfinite(value)):
             raise self.missed(value, drop, len(reverted))
         told = {
             **{name: getattr(self.settings, name) for name in ("metric", "max_drop", "drop_type")},
             **{"reference_value": self.value, "value": value, "drop": drop, "items": self.items.count},
             **{"evaluated_items": self.evaluations, "reverted": reverted},
-            **{"bytes": _costs(self.source, reverted), "stopped": over},
+            **{"bytes": _costs(self.source, reverted), "stopped": stopped, "held": held},
         }
         return told, _sentence(told)
 
@@ -122,10 +171,13 @@ class Search:
 
 def _sentence(found: Mapping[str, Any]) -> str:
     """The outcome in words."""
-    reverted = found["reverted"]
-    costs = [f"{name}: {megabytes(found['bytes'].get(name, 0))}" for name in reverted[:_SHOWN]]
-    names = f" ({', '.join(costs)}{', …' if len(reverted) > _SHOWN else ''} more)" if reverted else ""
-    end = "; its time was up" if found["stopped"] else ""
+    reverted, added = found["reverted"], found["bytes"]
+    costs = [f"{name} +{megabytes(added.get(name, 0))}" for name in reverted[:_SHOWN]]
+    more = ", …" if len(reverted) > _SHOWN else ""
+    names = f", {megabytes(sum(added.values()))} more ({', '.join(costs)}{more})" if reverted else ""
+    end = f"; {found['stopped']} ended the search" if found["stopped"] else ""
+    if not found["held"]:
+        end += f" before max_drop {found['max_drop']:g} ({found['drop_type']}) was kept: this is the best model so far"
     return (
         f"accuracy control: {found['metric']} {found['reference_value']:.6g} → {found['value']:.6g}, "
         f"{plural(len(reverted), 'operation')} taken back to floats{names}{end}"
@@ -165,11 +217,11 @@ def quantize(
         AccuracyError: the limit can only be kept with nothing quantized.
         StageError: NNCF's search does not take what `patches` gives it.
     """
-    reports = patches.keep_reports()
+    search.reports = search_patches.keep_reports()
     given = dict(arguments)
     advanced = given.pop("advanced_parameters")
-    try:
-        with patches.using_runtime(search.control.runtime):
+    with search_patches.using_runtime(search.control.runtime) as search.compiled:
+        with search_patches.keeping_weights(), search_patches.ending_with(search.best_model):
             model = nncf.quantize_with_accuracy_control(
                 model,
                 calibration,
@@ -181,8 +233,6 @@ def quantize(
                 advanced_accuracy_restorer_parameters=_restorer(search.settings),
                 **given,
             )
-    finally:
-        search.report = reports[-1] if reports else None
     if not any(node.get_type_name() == "FakeQuantize" for node in model.get_ops()):
         message = (
             f"accuracy control keeps {search.settings.metric} within max_drop {search.settings.max_drop:g} "
@@ -206,13 +256,13 @@ def begin(control: Control, source: Path, validation: Dataset, out: Path) -> Sea
     folder.mkdir()
     family = family_of(settings.metric)
     found: Items | RowItems
-    if family.function is not None:
-        defaults = {name: value for name, value in stated(METRICS[settings.metric], {}).items()}
-        own = {name: value for name, value in defaults.items() if name in family.function_settings}
-        found = row_items(family, compiled, validation, own)
+    if control.rows:
+        asked = Asked(control.rows.gives, source, validation, control.rows.settings, control.runtime)
+        given = stated(METRICS[settings.metric], settings.params)
+        own = {name: value for name, value in given.items() if name in family.function_settings}
+        found = row_items(family, control.rows.way, compiled, asked, own, folder)
     else:
-        params = {"context_length": settings.context_length}
-        found = items(settings.metric, compiled, validation, params, folder)
+        found = items(settings.metric, compiled, validation, settings.params, folder)
     value, _ = found.measure(compiled, range(found.count))
     if not math.isfinite(value):
         message = f"{source}: the unquantized model's {settings.metric} is no number; nothing can be told against it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from runner.metrics.predicting import Rows
 from runner.recipe.types import AccuracyControl
 
 
@@ -18,6 +19,7 @@ class Control:
         family_revision: of what measures it.
         runtime: OpenVINO properties.
         cpu: what shapes numbers in this processor.
+        rows: what the metric is measured on; None for metrics that run the model themselves.
     """
 
     settings: AccuracyControl
@@ -25,3 +27,4 @@ class Control:
     family_revision: int
     runtime: Mapping[str, object]
     cpu: tuple[str, ...]
+    rows: Rows | None = None

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from runner.base.patches import Patch, code_of
 from runner.base.progress import Progress
+from runner.nncf.search_patches import REPORT, RUNTIME, SEARCH, WEIGHTS
 
 _TRIED = ("3.4", "3.5")
 _MODELS = "nncf.openvino.optimized_functions.models"
-_ACCURACY = "nncf.quantization.algorithms.accuracy_control"
 _AWQ = "nncf.quantization.algorithms.weight_compression.awq"
 _NOTHING_FOUND = "No matching patterns were found for applying AWQ"
-_REPORT = "QuantizationAccuracyRestorerReport"
 
 WITHOUT_FRAMEWORKS = Patch(
     "NNCF without torch and ONNX",
@@ -54,22 +53,6 @@ OUTPUTS = Patch(
     "NNCF does not compute the model's own outputs where it collects statistics, which look at none of them.",
     "Left out with other versions.",
 )
-RUNTIME = Patch(
-    "The runtime of accuracy control",
-    "nncf",
-    _TRIED,
-    "results",
-    "The search compiles the models that it measures with the properties of `accuracy.runtime`.",
-    "The search has to have compiled a model this way, or the stage fails.",
-)
-REPORT = Patch(
-    "The report of accuracy control",
-    "nncf",
-    _TRIED,
-    "results",
-    "NNCF's report of the operations that went back to floats is kept; NNCF itself only logs it.",
-    "The search's code has to name the report's class, or the stage fails.",
-)
 AWQ = Patch(
     "AWQ that finds nothing",
     "nncf",
@@ -78,7 +61,7 @@ AWQ = Patch(
     "A sentence in NNCF's log, its only word for it, says that AWQ found nothing to scale; the stage then fails.",
     "NNCF's code has to hold the sentence, and its log to let it through, or the stage fails.",
 )
-PATCHES = (WITHOUT_FRAMEWORKS, BARS, COMPILED, OUTPUTS, RUNTIME, REPORT, AWQ)
+PATCHES = (WITHOUT_FRAMEWORKS, BARS, COMPILED, OUTPUTS, RUNTIME, REPORT, WEIGHTS, SEARCH, AWQ)
 
 
 def hide_frameworks() -> None:
@@ -175,62 +158,6 @@ def without_outputs(model: ov.Model) -> Iterator[None]:
         yield
     finally:
         engine.__init__ = original
-
-
-@contextmanager
-def using_runtime(runtime: Mapping[str, object]) -> Iterator[None]:
-    """Have NNCF compile the models that it measures with the properties of the recipe's checks.
-
-    Raises:
-        StageError: the search ended, and compiled no model this way.
-    """
-    import openvino as ov
-
-    original = RUNTIME.part(f"{_ACCURACY}.openvino_backend", "OVPreparedModel")
-    has_state = RUNTIME.part(f"{_ACCURACY}.openvino_backend", "model_has_state")
-    backend = sys.modules[f"{_ACCURACY}.openvino_backend"]
-    made: list[bool] = []
-
-    class Prepared(original):  # type: ignore[misc, valid-type]
-        def __init__(self, model: ov.Model, use_fp32_precision: bool = True) -> None:
-            self._stateful = has_state(model)
-            self._compiled_model = ov.Core().compile_model(model, "CPU", dict(runtime))
-            self._engine = None
-            if self.model_for_inference is not self._compiled_model:
-                why = "it measures another model than `_compiled_model`"
-                raise RUNTIME.broken(why)
-            made.append(True)
-
-    backend.OVPreparedModel = Prepared  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        backend.OVPreparedModel = original  # type: ignore[attr-defined]
-    if not made:
-        why = "its search doesn't compile models by `OVPreparedModel`"
-        raise RUNTIME.broken(why)
-
-
-def keep_reports() -> list[Any]:
-    """Have NNCF's report of its search, which it only writes to its log, put into the list that this returns.
-
-    Raises:
-        StageError: NNCF's search makes no such report.
-    """
-    original = REPORT.part(f"{_ACCURACY}.algorithm", _REPORT)
-    search = REPORT.part(f"{_ACCURACY}.algorithm", "QuantizationAccuracyRestorer")
-    if not any(_REPORT in code.co_names for code in code_of(search)):
-        why = f"its search makes no `{_REPORT}`"
-        raise REPORT.broken(why)
-    reports: list[Any] = []
-
-    class Kept(original):  # type: ignore[misc, valid-type]
-        def __init__(self) -> None:
-            super().__init__()
-            reports.append(self)
-
-    sys.modules[f"{_ACCURACY}.algorithm"].QuantizationAccuracyRestorerReport = Kept  # type: ignore[attr-defined]
-    return reports
 
 
 @contextmanager

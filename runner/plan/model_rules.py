@@ -271,9 +271,9 @@ def _lengths(recipe: Recipe) -> Iterator[tuple[str, int]]:
     steps = isinstance(recipe.resolved.get("compression"), list)
     for index, step in enumerate(recipe.compression):
         control = step.accuracy_control if isinstance(step, Quantization) else None
-        if control and control.context_length:
+        if control and "context_length" in control.params:
             key = f"compression.{index}.accuracy_control" if steps else "compression.accuracy_control"
-            yield f"{key}.context_length", control.context_length
+            yield f"{key}.context_length", whole(control.params["context_length"])
     listed = isinstance(recipe.resolved.get("input_info"), list)
     for index, one in enumerate(recipe.input_info):
         if len(one.sample_size) == 2:

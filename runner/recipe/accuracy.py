@@ -107,10 +107,10 @@ def _runtime(data: Mapping[str, object]) -> dict[str, object]:
 
 def _check(data: Mapping[str, object]) -> Check:
     known = {one.name for one in fields(Check)} & _GATES
-    params = {key: _integral(value) for key, value in data.items() if key not in known}
+    params = {key: integral(value) for key, value in data.items() if key not in known}
     return made(Check, {**{key: value for key, value in data.items() if key in known}, "params": params})
 
 
-def _integral(value: object) -> object:
+def integral(value: object) -> object:
     """A number that is whole as an integer; another value as it is."""
     return int(value) if isinstance(value, int) or (isinstance(value, float) and value.is_integer()) else value

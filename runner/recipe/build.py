@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from runner.base.paths import expanded
 from runner.base.values import listing, made, mapping, plain, section, text, whole
-from runner.recipe.accuracy import CONVERTED, RUNTIME, accuracy_of
+from runner.recipe.accuracy import CONVERTED, RUNTIME, accuracy_of, integral
 from runner.recipe.build_dataset import as_list as as_list
 from runner.recipe.build_dataset import dataset as dataset
 from runner.recipe.companions import COMPANIONS, companion
@@ -176,7 +176,10 @@ def _quantization(data: Mapping[str, object]) -> Quantization:
     values = _settings(data)
     if "accuracy_control" in values:
         control = _advanced(mapping(values["accuracy_control"]))
-        values["accuracy_control"] = made(AccuracyControl, {"dataset": values["dataset"], **control})
+        known = {one.name for one in fields(AccuracyControl)} - {"params"}
+        params = {key: integral(value) for key, value in control.items() if key not in known}
+        own = {key: value for key, value in control.items() if key in known}
+        values["accuracy_control"] = made(AccuracyControl, {"dataset": values["dataset"], **own, "params": params})
     return made(Quantization, values)
 
 

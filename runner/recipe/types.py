@@ -103,18 +103,19 @@ class WeightCompression:
 class AccuracyControl:
     """Parameters of `nncf.quantize_with_accuracy_control`: how much worse a metric may be after quantization.
 
-    `dataset` is what it is measured on; None leaves NNCF's own default.
+    `dataset` is what it is measured on; None leaves NNCF's own default. `params` are the metric's own settings, such as
+    `context_length` or `k`.
     """
 
     metric: str
     dataset: str
     max_drop: float = 0.01
     drop_type: str = "absolute"
-    context_length: int | None = None
     max_num_iterations: int | None = None
     ranking_subset_size: int | None = None
     restore_mode: str | None = None
     minutes: float | None = None
+    params: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

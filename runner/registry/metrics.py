@@ -217,13 +217,12 @@ def metric(
 
         taken = (rows,) if isinstance(rows, str) else rows
         own = schemas(function)
-        controls = not compares and not _OF_ARRAYS.isdisjoint(taken)
         fed = {name: schema for one in taken for name, schema in FED_BY.get(one, {}).items()}
         told = f"a dataset with {' and '.join(f'`{role}`' for role in needs)}" if needs else "any dataset"
         return Family(
             name,
             help,
-            metrics=(Metric(name, Better(better), span, unit, own_value=not compares, controls=controls),),
+            metrics=(Metric(name, Better(better), span, unit, own_value=not compares, controls=True),),
             data=frozenset(needs),
             needs=_TASK_FILE if "task scores" in taken else f"{told} beside what feeds the model",
             settings={**own, **fed},
@@ -244,9 +243,6 @@ def metric(
 
     return declare
 
-
-_OF_ARRAYS = frozenset({"class scores", "outputs", "embeddings"})
-"""What models give for arrays, with which accuracy control searches."""
 
 FAMILIES: Declared[Family] = Declared(Family, "runner.metrics.families", "ovrun.metrics")
 

@@ -25,6 +25,8 @@ class Predicts:
         revision: goes up when the same rows give other values.
         libraries: distributions whose versions shape the values.
         optimum: whether the process has to be one that Optimum Intel was imported in.
+        network: whether it asks one network for each row, which `Asked.compiled` gives; accuracy control searches with
+            those alone.
     """
 
     gives: str
@@ -35,6 +37,7 @@ class Predicts:
     revision: int = 1
     libraries: tuple[str, ...] = ("openvino", "numpy")
     optimum: bool = False
+    network: bool = True
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -53,6 +56,7 @@ REPLIES = Predicts(
     module="runner.metrics.predicting.replies",
     settings={"max_new_tokens": 64},
     libraries=(*_GENAI, "tokenizers"),
+    network=False,
 )
 """Greedy replies by OpenVINO GenAI."""
 CHOICES = tuple(
@@ -71,6 +75,7 @@ HARNESS = Predicts(
     (TASK_FILE,),
     module="runner.metrics.predicting.harness",
     libraries=("openvino", "tokenizers", "numpy", "lm-eval", "datasets"),
+    network=False,
 )
 """What lm-evaluation-harness says of a model's answers, row by row of a task file."""
 
@@ -81,6 +86,7 @@ DESCRIPTIONS = tuple(
         module="runner.metrics.predicting.described",
         settings=REPLIES.settings,
         libraries=(*_GENAI, "numpy", "pillow"),
+        network=False,
     )
     for asks in ("prompt", "text")
 )
@@ -96,6 +102,7 @@ def written(*roles: str, most: int = 256, libraries: tuple[str, ...] = ()) -> Pr
         settings={"max_new_tokens": most},
         libraries=("openvino", "optimum-intel", "transformers", *libraries),
         optimum=True,
+        network=False,
     )
 
 
@@ -119,6 +126,12 @@ def wanted(predicts: Iterable[Predicts], gives: str) -> str:
     """In words, the columns with which a dataset feeds a model so that it gives that; "" where none does."""
     ways = [" and ".join(f"`{role}`" for role in one.needs) for one in predicts if one.gives == gives]
     return ", or ".join(dict.fromkeys(ways))
+
+
+def not_searched(metric: str, gives: str, task: str | None) -> str:
+    """What is wrong where accuracy control can't search by rows that a model gives."""
+    model = f"a model for {task}" if task else "this model"
+    return f"accuracy control runs one network for each row, and the {gives} of {model} take more, for {metric}"
 
 
 def not_given(

@@ -11,14 +11,11 @@ from dataclasses import dataclass
 
 from runner.base import hardware
 from runner.base.progress import Progress
-from runner.errors import Problem, RecipeError
 from runner.metrics import measuring
 from runner.recipe.accuracy import Check
 from runner.recipe.datasets import narrowed
 from runner.recipe.types import Dataset
 from runner.registry.metrics import FAMILIES, METRICS, Family, family_of, settings
-from runner.registry.predicting import not_given
-from runner.registry.tasks import family_of as family_of_task
 from runner.stages import Build, Task, predict
 
 REVISION = 1
@@ -76,10 +73,7 @@ def plan(build: Build, check: Check, section: str, converted: str, model: str) -
 def _plan_pure(build: Build, check: Check, family: Family, section: str, models: Mapping[str, str]) -> str:
     """A metric of rows that are kept of both models."""
     dataset, given = build.recipe.datasets[check.dataset], settings(METRICS[check.metric], check.params)
-    task = build.located.task
-    gives = next((one for one in family.rows if predict.possible(task, one, dataset)), None)
-    if gives is None:
-        raise RecipeError([_not_given(build, check, family, section)])
+    gives = predict.given(build, check.metric, check.dataset, section)
     asked = (gives, check.dataset, given, section)
     after = {role: predict.plan(build, *asked, key, role) for role, key in models.items()}
     own = {name: value for name, value in given.items() if name in family.function_settings}
@@ -87,12 +81,6 @@ def _plan_pure(build: Build, check: Check, family: Family, section: str, models:
     label = f"evaluate {family.name.replace('_', ' ')} on {check.dataset}"
     data = narrowed(dataset, family.targets, inputs=False) if family.targets else None
     return _add(build, label, section, params, data, after)
-
-
-def _not_given(build: Build, check: Check, family: Family, section: str) -> Problem:
-    task, key = build.located.task, f"{section}.metric"
-    told = not_given(check.metric, family.rows, check.dataset, task, family_of_task(task).predicts)
-    return Problem(build.recipe.where(key), key, *told)
 
 
 def _add(build: Build, label: str, section: str, params: Params, data: Dataset | None, after: Mapping[str, str]) -> str:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from runner.base import hardware
 from runner.base.progress import Progress
+from runner.errors import Problem, RecipeError
+from runner.metrics.predicting import Rows
 from runner.recipe.datasets import kinds, narrowed
 from runner.recipe.types import Dataset
 from runner.registry.exporters import OPTIMUM
-from runner.registry.predicting import ARRAYS, Predicts, fitting
-from runner.registry.tasks import TASKS, family_of
+from runner.registry.metrics import family_of as metric_family
+from runner.registry.predicting import ARRAYS, Predicts, fitting, not_given
+from runner.registry.tasks import family_of
 from runner.stages import Build, Task
 
 if TYPE_CHECKING:
@@ -22,24 +25,14 @@ REVISION = 2
 
 
 @dataclass(frozen=True)
-class Params:
+class Params(Rows):
     """What is asked for, and how.
 
     Attributes:
-        gives: what is kept of each row.
-        family: of tasks; empty for arrays, which feed the models of all alike.
-        roles: of the columns that feed the model.
-        revision: of what predicts.
-        settings: of a check, those that shape what is kept.
         runtime: OpenVINO properties.
         cpu: what shapes numbers in this processor.
     """
 
-    gives: str
-    family: str
-    roles: tuple[str, ...]
-    revision: int
-    settings: Mapping[str, object]
     runtime: Mapping[str, object]
     cpu: tuple[str, ...]
 
@@ -47,6 +40,38 @@ class Params:
 def possible(task: str | None, gives: str, dataset: Dataset) -> Predicts | None:
     """How a dataset feeds a model of a task so that it gives that; None if it doesn't."""
     return fitting(family_of(task).predicts, gives, kinds(dataset))
+
+
+def given(build: Build, metric: str, name: str, section: str) -> str:
+    """What a metric is measured on that the model gives for a dataset.
+
+    Args:
+        section: the recipe's key of what names the metric.
+
+    Raises:
+        RecipeError: the model gives none of it.
+    """
+    task, dataset, taken = build.located.task, build.recipe.datasets[name], metric_family(metric).rows
+    found = next((one for one in taken if possible(task, one, dataset)), None)
+    if found is None:
+        key = f"{section}.metric"
+        told = not_given(metric, taken, name, task, family_of(task).predicts)
+        raise RecipeError([Problem(build.recipe.where(key), key, *told)])
+    return found
+
+
+def rows(task: str | None, gives: str, dataset: Dataset, settings: Mapping[str, object]) -> Rows:
+    """What is kept of the rows of a dataset, which has to make that possible.
+
+    Args:
+        settings: of a check; those that don't shape what is kept are left out.
+    """
+    found = possible(task, gives, dataset)
+    assert found is not None
+    family = "" if ARRAYS in found.needs else family_of(task).name
+    there = kinds(narrowed(dataset, found.roles))
+    own = {key: settings.get(key, default) for key, default in found.settings.items()}
+    return Rows(gives, family, tuple(role for role in found.roles if role in there), found.revision, own)
 
 
 def plan(
@@ -60,41 +85,22 @@ def plan(
         settings: of a check; those that don't shape what is kept are left out.
         role: `reference` for the model that others are compared with.
     """
-    dataset, task = build.recipe.datasets[name], build.located.task
-    found = possible(task, gives, dataset)
-    assert found is not None
-    of_arrays = ARRAYS in found.needs
-    data = narrowed(dataset, found.roles)
-    roles = tuple(role for role in found.roles if role in kinds(data))
-    params = Params(
-        gives,
-        "" if of_arrays else family_of(task).name,
-        roles,
-        found.revision,
-        {key: settings.get(key, default) for key, default in found.settings.items()},
-        dict(build.recipe.accuracy.runtime),
-        tuple(hardware.arithmetic()),
-    )
+    dataset = build.recipe.datasets[name]
+    wanted = rows(build.located.task, gives, dataset, settings)
+    data = narrowed(dataset, wanted.way.roles)
+    params = Params(**vars(wanted), runtime=dict(build.recipe.accuracy.runtime), cpu=tuple(hardware.arithmetic()))
     label = f"predict {gives} on {name}{' (reference)' if role == 'reference' else ''}"
     return build.add("predict", label, section, params, after={"model": model}, datasets={"data": data})
 
 
-def _asked(params: Params) -> Predicts:
-    """What predicts."""
-    found = fitting(TASKS[params.family].predicts if params.family else (), params.gives, params.roles)
-    assert found is not None
-    return found
-
-
 def libraries(params: Params) -> tuple[str, ...]:
     """Those of what predicts, and the package that declares the task."""
-    task = TASKS[params.family] if params.family else None
-    return (*_asked(params).libraries, *([task.distribution] if task and task.distribution else []))
+    return params.libraries
 
 
 def template(params: Params) -> str | None:
     """The classes of Optimum Intel need what its exporter needs."""
-    return OPTIMUM if _asked(params).optimum else None
+    return OPTIMUM if params.way.optimum else None
 
 
 def prepare(params: Params) -> None:
@@ -109,25 +115,20 @@ def prepare(params: Params) -> None:
 
         import_exporter()
         trial.import_for(libraries(params))
-    predictor(_asked(params).module)
+    predictor(params.way.module)
 
 
 def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Fill `task.out` with a value for each row."""
-    from runner.metrics.keeping import Keeping
+    from runner.metrics.keeping import keep
     from runner.metrics.predicting import Asked, predictor
     from runner.model.runtime import refuse_other_cpu
 
     params = task.params
     refuse_other_cpu(params.cpu)
     asked = Asked(params.gives, task.inputs["model"], task.datasets["data"], params.settings, params.runtime)
-    given = predictor(_asked(params).module).predict(asked)
-    keep = Keeping(task.out, params.gives, classes=given.classes, output=given.output, extra=given.extra)
-    with keep as keeping:
-        for values, extra in given.batches:
-            keeping.add(values, **extra)
-            progress(keeping.count, given.rows)
-        keeping.finish(given.rows, given.protocol)
+    given = predictor(params.way.module).predict(asked)
+    keep(params.gives, given, task.out, progress)
     return {"rows": given.rows, "warnings": list(_warnings(task.datasets["data"].name, given))}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,13 +21,15 @@ from runner.nncf.control import Control
 from runner.recipe.datasets import narrowed
 from runner.recipe.judge.quantization_rules import NO_SLOW_CORRECTION, smooths
 from runner.recipe.types import AccuracyControl, Quantization, WeightCompression
-from runner.registry.metrics import METRICS, family_of
-from runner.stages import Build, Task, assemble, record
+from runner.registry.metrics import FAMILIES, METRICS, family_of
+from runner.registry.metrics import settings as stated
+from runner.registry.predicting import not_searched
+from runner.stages import Build, Task, assemble, predict, record
 
 if TYPE_CHECKING:
     import openvino as ov
 
-REVISION = 3
+REVISION = 4
 _QUANTIZERS = ("FakeQuantize", "FakeConvert")
 _UNEVEN = ("Elu", "Gelu", "HSigmoid", "HSwish", "Mish", "PRelu", "Selu", "SoftPlus", "Swish")
 """Activation functions whose values do not start at 0 as those of ReLU do."""
@@ -65,9 +67,9 @@ def plan(build: Build, step: Quantization, section: str, position: int, model: s
     datasets = {"calibration": record.calibrates(build, step.dataset)}
     control = None
     if step.accuracy_control is not None:
-        control = _control(step.accuracy_control, recipe.accuracy.runtime)
-        validation = recipe.datasets[step.accuracy_control.dataset]
-        datasets["validation"] = narrowed(validation, METRICS[step.accuracy_control.metric].data)
+        control = _control(build, step.accuracy_control, f"{section}.accuracy_control")
+        data, fed = METRICS[step.accuracy_control.metric].data, control.rows.way.roles if control.rows else ()
+        datasets["validation"] = narrowed(recipe.datasets[step.accuracy_control.dataset], {*data, *fed})
         label += f", {step.accuracy_control.metric} controlled"
     params = Params(
         step=replace(step, dataset="calibration", accuracy_control=None),
@@ -111,16 +113,30 @@ def plan_part(
     return build.add("quantize", label, section, params, after=read.after, datasets=read.datasets)
 
 
-def _control(settings: AccuracyControl, runtime: Mapping[str, object]) -> Control:
-    """Accuracy control's own part; its dataset's digest is in the key besides."""
-    family = family_of(settings.metric)
+def _control(build: Build, settings: AccuracyControl, section: str) -> Control:
+    """Accuracy control's own part; its dataset's digest is in the key besides.
+
+    Raises:
+        RecipeError: the model doesn't give what the metric is measured on, or not by one network.
+    """
+    family, info, runtime = family_of(settings.metric), METRICS[settings.metric], build.recipe.accuracy.runtime
     named = replace(settings, dataset="validation")
-    return Control(named, family.name, family.revision, dict(runtime), tuple(hardware.arithmetic()))
+    rows = None
+    if family.function is not None:
+        gives, task = predict.given(build, info.name, settings.dataset, section), build.located.task
+        rows = predict.rows(task, gives, build.recipe.datasets[settings.dataset], stated(info, settings.params))
+        if not rows.way.network:
+            key, what = f"{section}.metric", not_searched(info.name, gives, task)
+            raise RecipeError([Problem(build.recipe.where(key), key, what)])
+    return Control(named, family.name, family.revision, dict(runtime), tuple(hardware.arithmetic()), rows)
 
 
 def libraries(params: Params) -> tuple[str, ...]:
-    """Calibration runs the model and, for text, its tokenizer."""
-    return ("nncf", "numpy", "openvino", "tokenizers")
+    """Calibration runs the model and, for text, its tokenizer; accuracy control what its metric takes."""
+    control = params.control
+    searched = FAMILIES[control.family].versions if control else ()
+    fed = control.rows.libraries if control and control.rows else ()
+    return ("nncf", "numpy", "openvino", "tokenizers", *searched, *fed)
 
 
 def template(params: Params) -> str:

@@ -9,13 +9,9 @@ import openvino as ov
 import pytest
 from openvino import opset13 as opset
 
-from runner.metrics.row_items import row_items
-from runner.model.runtime import compile_folder
-from runner.recipe.types import Dataset
-from runner.registry.metrics import FAMILIES
+from runner.base.figures import megabytes
 from tests.conftest import Ovrun
 from tests.outputs import manifest_of, stage_result
-from tests.predictions import measured
 
 SIZE, CODE, ROWS = 24, 6, 200
 RECIPE = """
@@ -79,36 +75,26 @@ def test_plain_quantization_is_rejected_and_with_control_it_is_accepted(ovrun: O
     assert check["reference_value"] - check["value"] <= 0.03 and check["reference_value"] > 0.95
     found = stage_result(version, "quantize")
     control = found["accuracy_control"]
-    assert found["quantizers"] > 0 and control["reverted"] and not control["stopped"]
+    assert found["quantizers"] > 0 and control["reverted"] and control["held"] and not control["stopped"]
     assert set(control["bytes"]) == set(control["reverted"])
     assert max(control["bytes"].values()) == SIZE * CODE, "16 bits a weight in place of 8"
+    told, card = ovrun("show", "controlled", cwd=project).stdout, (version / "README.md").read_text()
+    for name in control["reverted"]:
+        cost = megabytes(control["bytes"][name])
+        assert f"{name} +{cost}" in told and f"| {name} | {cost} |" in card
 
 
-def test_the_search_ends_when_its_time_is_up(ovrun: Ovrun, project: Path) -> None:
+def test_the_search_ends_when_its_time_is_up_with_the_best_so_far(ovrun: Ovrun, project: Path) -> None:
     text = (project / "controlled.yaml").read_text().replace("max_drop: 0.02}", "max_drop: 0.02, minutes: 1.0e-9}")
     (project / "short.yaml").write_text(text)
-    told = ovrun("optimize", "short.yaml", cwd=project, code=3).stderr
-    assert "accuracy control could not keep reconstruction_roc_auc within max_drop 0.02" in told
-
-
-def test_items_measure_what_the_metric_measures(project: Path, ovrun: Ovrun) -> None:
-    ovrun("optimize", "controlled.yaml", "~accuracy", "compression.accuracy_control.max_drop=0.9", cwd=project)
-    version = project / "outputs" / "controlled" / "1"
-    columns = {"label": "labels", "target": "clean"}
-    data = Dataset("a", "file", project / "evaluation.npz", "npz", inputs={"": "values"}, columns=columns)
-    compiled = compile_folder(version)
-    items = row_items(FAMILIES["reconstruction_roc_auc"], compiled, data, {})
-    value, each = items.measure(compiled, range(items.count))
-    whole = measured("reconstruction_roc_auc", "arrays", version, data, project / "out")
-    assert value == pytest.approx(whole["values"]["reconstruction_roc_auc"], abs=1e-9)
-    assert len(each) == ROWS and np.isfinite(each).all()
-    assert items.measure(compiled, [3])[1] == [0.0], "one row has no ROC AUC"
-
-
-def test_data_that_are_no_arrays_are_refused_before_the_run(ovrun: Ovrun, project: Path) -> None:
-    (project / "rows.jsonl").write_text('{"label": 1, "target": [1]}\n')
-    text = RECIPE % CONTROL.replace("dataset: control", "dataset: rows")
-    rows = "datasets:\n  rows: {source: file, path: rows.jsonl, columns: {label: label, target: target}}"
-    (project / "wrong.yaml").write_text(text.replace("datasets:", rows))
-    told = ovrun("validate", "wrong.yaml", cwd=project, code=2).stderr
-    assert "accuracy control by reconstruction_roc_auc takes arrays" in told
+    told = ovrun("optimize", "short.yaml", cwd=project, code=3)
+    assert "short misses reconstruction_roc_auc on evaluation" in told.stderr, "the checks of the recipe decide"
+    ovrun("optimize", "short.yaml", "~accuracy", cwd=project)
+    words = "minutes ended the search before max_drop 0.02 (absolute) was kept: this is the best model so far"
+    assert words in " ".join(ovrun("show", "short", cwd=project).stdout.split())
+    version = project / "outputs" / "short" / "1"
+    control = stage_result(version, "quantize")["accuracy_control"]
+    assert control["stopped"] == "minutes" and not control["held"] and control["reverted"] == []
+    assert control["drop"] > 0.02 and control["evaluated_items"] <= 2 * ROWS + 1
+    card = " ".join((version / "README.md").read_text().split())
+    assert "ended by `minutes` **before max_drop was kept**, with the best model so far." in card

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.libraries
 
 NNCF = """
 from runner.errors import StageError
-from runner.nncf import patches, process
+from runner.nncf import patches, process, search_patches
 from tests.graphs import tiny_language_model
 
 nncf = process.import_nncf()
@@ -32,16 +32,25 @@ def infer():
 def search():
     import numpy as np
     data = nncf.Dataset([{"input_ids": np.arange(12).reshape(1, 12)} for _ in range(2)])
-    with patches.using_runtime({}):
+    with search_patches.using_runtime({}):
         model = tiny_language_model()
         nncf.quantize_with_accuracy_control(model, data, data, lambda model, data: (1.0, None), max_drop=1)
+
+def end():
+    with search_patches.ending_with(lambda: None):
+        pass
+
+def keep():
+    with search_patches.keeping_weights():
+        pass
 
 def listen():
     with patches.awq_found_nothing():
         pass
 
 def rewritten(kind, change):
-    for name, method in list(vars(kind).items()):
+    for method in list(vars(kind).values()):
+        method = getattr(method, "__func__", method)
         if hasattr(method, "__code__"):
             method.__code__ = change(method.__code__)
 """
@@ -91,8 +100,22 @@ def told(setup: str, call: str, before: str = NNCF) -> str:
         (
             "rename = lambda v: tuple('Other' if o == 'QuantizationAccuracyRestorerReport' else o for o in v)\n"
             "rewritten(algorithm.QuantizationAccuracyRestorer, lambda c: c.replace(co_names=rename(c.co_names)))",
-            "patches.keep_reports()",
+            "search_patches.keep_reports()",
             "makes no `QuantizationAccuracyRestorerReport`",
+        ),
+        (
+            "rename = lambda v: tuple('now.' if isinstance(o, str) and 'original_weight' in o else o for o in v)\n"
+            "rewritten(algorithm.QuantizationAccuracyRestorer, lambda c: c.replace(co_consts=rename(c.co_consts)))",
+            "keep()",
+            "remembers no `original_weight.`",
+        ),
+        (
+            "from nncf.openvino.quantization import quantize_model\n"
+            "impl = quantize_model.quantize_with_accuracy_control_impl\n"
+            "names = tuple('Other' if n == 'QuantizationAccuracyRestorer' else n for n in impl.__code__.co_names)\n"
+            "impl.__code__ = impl.__code__.replace(co_names=names)",
+            "end()",
+            "doesn't search by `QuantizationAccuracyRestorer.apply`",
         ),
         (
             "rename = lambda v: tuple('AWQ: nothing' if isinstance(o, str) and 'No matching' in o else o for o in v)\n"
@@ -130,6 +153,47 @@ base.tell_left_out([patches.COMPILED, patches.AWQ])
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
     last = "NNCF's compiled helper models: left out, as it was not tried with nncf 3.9.1 but with >=3.4,<3.5"
     assert done.stdout.splitlines()[-1] == last
+
+
+SMOOTHED = """
+from contextlib import nullcontext
+import numpy as np
+import openvino as ov
+from openvino import opset13 as op
+random = np.random.default_rng(0)
+x = op.parameter([-1, 16], np.float32, name="x")
+first, second = (op.constant(random.normal(size=(size, 16)).astype(np.float32)) for size in (16, 4))
+model = ov.Model([op.result(op.matmul(op.relu(op.matmul(x, first, False, True)), second, False, True))], [x])
+rows = [(random.normal(size=(1, 16)) * np.geomspace(1, 50, 16)).astype(np.float32) for _ in range(8)]
+
+def outputs(model):
+    compiled = ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return np.concatenate([compiled(row)[0] for row in rows])
+
+def distance(patch):
+    calls = []
+    def measure(model, items):
+        calls.append(model)
+        value = 1.0 if len(calls) <= 2 else 0.0
+        return value, [value for _ in items]
+    with patch():
+        settings = {"max_drop": 0.5, "model_type": nncf.ModelType.TRANSFORMER}
+        data = nncf.Dataset(rows), nncf.Dataset(range(8))
+        made = nncf.quantize_with_accuracy_control(model, *data, measure, **settings)
+    assert not [node for node in made.get_ops() if node.get_type_name() == "FakeQuantize"]
+    return np.linalg.norm(outputs(made) - outputs(model)) / np.linalg.norm(outputs(model))
+
+print("distances", distance(nullcontext), distance(search_patches.keeping_weights))
+"""
+
+
+def test_layers_that_go_back_to_floats_do_what_they_did() -> None:
+    """With all of them back, NNCF's model is no more the one that it began with; ours is."""
+    done = subprocess.run([sys.executable, "-c", NNCF + SMOOTHED], capture_output=True, text=True, cwd=ROOT)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("distances ")]
+    without, own = map(float, line.split()[1:])
+    assert own < 1e-5
+    assert without > 0.5, "NNCF has mended it: the patch can go"
 
 
 OPTIMUM = """

@@ -13,6 +13,7 @@ from runner.data.task_rules import DIRECTIONS
 from runner.metrics.intervals import paired_proportions, proportion
 from runner.plan.task_rules import not_measured
 from runner.recipe import load_recipe
+from runner.recipe.types import Quantization
 from runner.registry.metrics import FAMILIES, METRICS
 from runner.registry.tasks import PAST, TASKS, family_of
 from runner.report import metrics_page
@@ -51,6 +52,13 @@ def test_the_task_file_of_the_page_is_read_and_has_what_is_checked(tmp_path: Pat
     }
     own = {name.removeprefix("lm_eval_") for name in METRICS if name.startswith("lm_eval_")}
     assert told == {kind: own & set(known) for kind, known in DIRECTIONS.items()}
+
+
+def test_the_recipe_of_accuracy_control_validates(tmp_path: Path) -> None:
+    (found,) = re.findall(r"finds such layers[^\n]*\n\n```yaml\n(.*?)```", TEXT, re.DOTALL)
+    (tmp_path / "page.yaml").write_text(found, encoding="utf-8")
+    (step,) = load_recipe(str(tmp_path / "page.yaml")).compression
+    assert isinstance(step, Quantization) and step.accuracy_control and step.accuracy_control.minutes == 30
 
 
 def test_every_task_with_rows_has_a_recipe() -> None:

@@ -3,18 +3,56 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
+from runner.registry.predicting import Predicts, fitting
+from runner.registry.tasks import TASKS
+
 if TYPE_CHECKING:
     from runner.base.values import Array
+    from runner.data.arrays import Arrays
+    from runner.data.table import Row
     from runner.metrics.kept import Form
+    from runner.model.runtime import Compiled
     from runner.recipe.types import Dataset
 
 Batch: TypeAlias = "tuple[Array | Sequence[object], Mapping[str, Array | Sequence[object]]]"
 """The values of the next rows, and those of further columns."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is kept of each row of a dataset, and how the rows feed the model.
+
+    Attributes:
+        gives: what is kept.
+        family: of tasks; empty for arrays, which feed the models of all alike.
+        roles: of the columns that feed the model.
+        revision: of what predicts.
+        settings: of a check, those that shape what is kept.
+    """
+
+    gives: str
+    family: str
+    roles: tuple[str, ...]
+    revision: int
+    settings: Mapping[str, object]
+
+    @property
+    def way(self) -> Predicts:
+        """What predicts."""
+        found = fitting(TASKS[self.family].predicts if self.family else (), self.gives, self.roles)
+        assert found is not None
+        return found
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Those of what predicts, and the package that declares the task."""
+        task = TASKS[self.family] if self.family else None
+        return (*self.way.libraries, *([task.distribution] if task and task.distribution else []))
 
 
 @dataclass(frozen=True)
@@ -27,6 +65,8 @@ class Asked:
         dataset: with the columns that feed the model, and no others.
         settings: of the check, those that shape what is kept.
         runtime: OpenVINO properties.
+        model: what is asked in place of the folder's own model, if there is such a one.
+        chosen: which of the rows that are used, from 0 and in their order; None for all of them.
     """
 
     gives: str
@@ -34,6 +74,52 @@ class Asked:
     dataset: Dataset
     settings: Mapping[str, object]
     runtime: Mapping[str, object]
+    model: Compiled | None = None
+    chosen: Sequence[int] | None = None
+
+    def compiled(self) -> Compiled:
+        """The one network that is asked.
+
+        Raises:
+            as `runner.model.runtime.compile_folder`.
+        """
+        from runner.model.runtime import compile_folder
+
+        return self.model or compile_folder(self.folder, self.runtime)
+
+    def compiled_for_rows(self) -> Compiled:
+        """The same, for rows that are fed one by one: several at a time, unless it is the one in place of another.
+
+        Raises:
+            as `runner.model.runtime.compile_folder`.
+        """
+        from runner.model.streams import compile_for_rows
+
+        return self.model or compile_for_rows(self.folder, self.runtime)
+
+    def rows(self, roles: Iterable[str] | None = None) -> Iterator[Row]:
+        """The rows that it is asked about, as `runner.data.table.rows` gives them; others stay undecoded."""
+        from runner.data import table
+
+        found = table.rows(self.dataset, roles)
+        if self.chosen is None:
+            return found
+        chosen = frozenset(self.chosen)
+        return (row for place, row in enumerate(found) if place in chosen)
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        from runner.data import table
+
+        return table.count(self.dataset) if self.chosen is None else len(self.chosen)
+
+    def arrays(self) -> Arrays:
+        """The items that it is asked about, of a dataset of arrays."""
+        from runner.data import read_arrays
+
+        found = read_arrays(self.dataset)
+        return found if self.chosen is None else found.at(self.chosen)
 
 
 @dataclass

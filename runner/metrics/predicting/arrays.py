@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from runner.data import read_arrays
 from runner.errors import SourceError
 from runner.metrics.passes import item_outputs
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.model.classes import class_names
-from runner.model.runtime import Compiled, compile_folder
+from runner.model.runtime import Compiled
 from runner.registry.noise import BATCH, told
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says."""
-    compiled, arrays = compile_folder(asked.folder, asked.runtime), read_arrays(asked.dataset)
+    compiled, arrays = asked.compiled(), asked.arrays()
     output = compiled.outputs[0]
     protocol = {"items": len(arrays), "output": output, "runtime": dict(compiled.runtime)}
     classes = class_names(asked.folder) if asked.gives == "class scores" else ()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runner.data import table
 from runner.data.feeding.texts import Encoded, encoded, least, most_tokens
 from runner.data.tokens import Tokenizer
 from runner.errors import SourceError
@@ -15,7 +14,7 @@ from runner.metrics.predicting import Asked, Batch, Given
 from runner.metrics.predicting.arrays import scores
 from runner.model.feed import Port
 from runner.model.runtime import Compiled
-from runner.model.streams import compile_for_rows, in_order
+from runner.model.streams import in_order
 
 if TYPE_CHECKING:
     from runner.base.values import Array
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says; each choice is read behind the prompt."""
-    compiled = compile_for_rows(asked.folder, asked.runtime)
+    compiled = asked.compiled_for_rows()
     protocol: dict[str, object] = {"output": compiled.outputs[0], "runtime": dict(compiled.runtime)}
     batches = _rows(asked, compiled, protocol)
-    return Given(table.count(asked.dataset), batches, protocol, compiled.outputs[0])
+    return Given(asked.count, batches, protocol, compiled.outputs[0])
 
 
 def _rows(asked: Asked, compiled: Compiled, protocol: dict[str, object]) -> Iterator[Batch]:
@@ -42,7 +41,7 @@ def _feeds(
     asked: Asked, compiled: Compiled, tokenizer: Tokenizer, longest: int | None, protocol: dict[str, object]
 ) -> Iterator[tuple[None, Feed]]:
     first, cut = 0, 0
-    for row in table.rows(asked.dataset):
+    for row in asked.rows():
         texts = _texts(row)
         first = first or len(texts)
         if len(texts) != first:

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runner.base.values import text
-from runner.data import table
 from runner.data.tokens import Passage, Tokenizer, Window
 from runner.errors import SourceError
 from runner.metrics.causal import refuse_not_causal
 from runner.metrics.passes import scored_tokens
 from runner.metrics.predicting import Asked, Batch, Given
-from runner.model.runtime import Compiled, compile_folder
+from runner.model.runtime import Compiled
 from runner.recipe.datasets import kinds
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def predict(asked: Asked) -> Given:
 
     `greedy` is 1 for a choice whose every token is the model's most probable.
     """
-    compiled, tokenizer = compile_folder(asked.folder, asked.runtime), Tokenizer(asked.folder)
+    compiled, tokenizer = asked.compiled(), Tokenizer(asked.folder)
     delimiter = text(asked.settings["delimiter"])
     protocol: dict[str, object] = {
         "delimiter": delimiter,
@@ -45,7 +44,7 @@ def predict(asked: Asked) -> Given:
     }
     batches = _batches(asked, compiled, tokenizer, delimiter, protocol)
     extra: Mapping[str, Form] = {"lengths": "ragged", "greedy": "ragged"}
-    return Given(table.count(asked.dataset), batches, protocol, "logits", extra=extra)
+    return Given(asked.count, batches, protocol, "logits", extra=extra)
 
 
 def _batches(
@@ -53,7 +52,7 @@ def _batches(
 ) -> Iterator[Batch]:
     role = "prompt" if "prompt" in kinds(asked.dataset) else "question"
     cut = 0
-    for number, row in enumerate(table.rows(asked.dataset, (role, "choices"))):
+    for number, row in enumerate(asked.rows((role, "choices"))):
         choices = _choices(row)
         passages = [choice_passage(tokenizer, text(row.values[role]), delimiter + choice) for choice in choices]
         if not number:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from runner.base.values import whole
-from runner.data import table
 from runner.data.feeding.pictures import picture
 from runner.errors import SourceError, StageError
 from runner.metrics.predicting import Asked, Given
@@ -40,8 +39,8 @@ def predict(asked: Asked) -> Given:
         "generation_config": told(config),
         "runtime": effective(asked.runtime) | {"openvino_genai": version("openvino-genai")},
     }
-    batches = (([_reply(asked, pipeline, config, row)], dict[str, list[object]]()) for row in table.rows(asked.dataset))
-    return Given(table.count(asked.dataset), batches, protocol)
+    batches = (([_reply(asked, pipeline, config, row)], dict[str, list[object]]()) for row in asked.rows())
+    return Given(asked.count, batches, protocol)
 
 
 def _pipeline(folder: Path, runtime: Mapping[str, object]) -> Pipeline:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runner.data import table
 from runner.data.feeding.pictures import Pictures, picture
 from runner.errors import SourceError, StageError
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.model.classes import class_names
 from runner.model.runtime import Compiled
-from runner.model.streams import compile_for_rows, in_order
+from runner.model.streams import in_order
 
 if TYPE_CHECKING:
     from runner.base.values import Array
@@ -31,7 +30,7 @@ Size = tuple[int, int]
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says."""
-    compiled = compile_for_rows(asked.folder, asked.runtime)
+    compiled = asked.compiled_for_rows()
     pictures = Pictures(asked.folder, compiled.inputs)
     method = _METHODS[asked.gives]
     if not hasattr(pictures.processor, method):
@@ -40,7 +39,7 @@ def predict(asked: Asked) -> Given:
     protocol: dict[str, object] = {"output": compiled.outputs[0], "runtime": dict(compiled.runtime)}
     batches = _rows(asked, compiled, pictures, protocol)
     classes = class_names(asked.folder) if asked.gives != "depth maps" else ()
-    return Given(table.count(asked.dataset), batches, protocol, compiled.outputs[0], classes)
+    return Given(asked.count, batches, protocol, compiled.outputs[0], classes)
 
 
 def _rows(asked: Asked, compiled: Compiled, pictures: Pictures, protocol: dict[str, object]) -> Iterator[Batch]:
@@ -61,7 +60,7 @@ def _rows(asked: Asked, compiled: Compiled, pictures: Pictures, protocol: dict[s
 
 
 def _feeds(asked: Asked, pictures: Pictures) -> Iterator[tuple[tuple[str, Size], Feed]]:
-    for row in table.rows(asked.dataset):
+    for row in asked.rows():
         image = picture(row)
         yield (row.where, (image.height, image.width)), pictures.of(row.where, image)
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import runner.base.files as fs
-from runner.data import table
 from runner.data.feeding.texts import Texts
 from runner.errors import SourceError
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.model.runtime import Compiled
-from runner.model.streams import compile_for_rows, in_order
+from runner.model.streams import in_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,12 +22,12 @@ if TYPE_CHECKING:
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says."""
-    compiled = compile_for_rows(asked.folder, asked.runtime)
+    compiled = asked.compiled_for_rows()
     texts = Texts(asked.folder, compiled.inputs)
     mask = _mask(texts)
     protocol: dict[str, object] = {"output": compiled.outputs[0], "mask": mask, "runtime": dict(compiled.runtime)}
     batches = _rows(asked, compiled, texts, mask, protocol)
-    return Given(table.count(asked.dataset), batches, protocol, compiled.outputs[0])
+    return Given(asked.count, batches, protocol, compiled.outputs[0])
 
 
 def _mask(texts: Texts) -> str:
@@ -55,7 +54,7 @@ def _feeds(asked: Asked, texts: Texts, mask: str) -> Iterator[tuple[NDArray[np.i
     """The masked places of each row."""
     backend = texts.tokenizer.backend
     number = getattr(backend, "token_to_id", None) or backend.convert_tokens_to_ids
-    for row in table.rows(asked.dataset):
+    for row in asked.rows():
         found = texts.encode(str(row.values["text"]))
         places = np.flatnonzero(found.ids == number(mask))
         if not len(places):

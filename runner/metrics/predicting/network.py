@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from runner.base.values import Array
-from runner.data import table
 from runner.data.feeding import Feeder, feeder
 from runner.metrics.padding import follows_tokens
 from runner.metrics.predicting import Asked, Batch, Given
@@ -16,7 +15,7 @@ from runner.metrics.predicting.pooling import Pooling
 from runner.model.classes import class_names
 from runner.model.feed import Feed
 from runner.model.runtime import Compiled
-from runner.model.streams import compile_for_rows, in_order
+from runner.model.streams import in_order
 from runner.recipe.datasets import kinds
 
 Take = Callable[[Feed, list[Array]], Array]
@@ -25,7 +24,7 @@ Take = Callable[[Feed, list[Array]], Array]
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says."""
-    compiled = compile_for_rows(asked.folder, asked.runtime)
+    compiled = asked.compiled_for_rows()
     feeds = feeder(asked.folder, compiled.inputs, kinds(asked.dataset), asked.dataset.preprocess)
     pooling = Pooling.of(asked.folder) if asked.gives == "embeddings" else None
     take = _taker(asked, compiled, pooling)
@@ -33,16 +32,14 @@ def predict(asked: Asked) -> Given:
     protocol: dict[str, object] = {"output": output, "runtime": dict(compiled.runtime)}
     protocol |= {"pooling": pooling.told} if pooling else {}
     classes = class_names(asked.folder) if asked.gives == "class scores" else ()
-    return Given(
-        table.count(asked.dataset), row_by_row(asked, compiled, feeds, take, protocol), protocol, output, classes
-    )
+    return Given(asked.count, row_by_row(asked, compiled, feeds, take, protocol), protocol, output, classes)
 
 
 def row_by_row(
     asked: Asked, compiled: Compiled, feeds: Feeder, take: Take, protocol: dict[str, object]
 ) -> Iterator[Batch]:
     """What `take` makes of the outputs for each row, which is fed by itself; `protocol` is completed at the end."""
-    given = ((row, feeds.feed(row)) for row in table.rows(asked.dataset))
+    given = ((row, feeds.feed(row)) for row in asked.rows())
     for _, feed, outputs in in_order(compiled, given):
         yield [take(feed, outputs)], {}
     protocol |= feeds.told()

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from runner.data import table
 from runner.data.feeding.texts import Texts
 from runner.data.pieces import piece_feed
 from runner.data.tokens import readable
 from runner.errors import SourceError
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.model.runtime import Compiled
-from runner.model.streams import compile_for_rows, in_order
+from runner.model.streams import in_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +53,7 @@ class _Found(NamedTuple):
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says."""
-    compiled = compile_for_rows(asked.folder, asked.runtime)
+    compiled = asked.compiled_for_rows()
     texts = Texts(asked.folder, compiled.inputs, LONGEST)
     names = [compiled.outputs.index(name) for name in ("start_logits", "end_logits") if name in compiled.outputs]
     if len(names) < 2:
@@ -66,7 +65,7 @@ def predict(asked: Asked) -> Given:
         "tokenizer_sha256": texts.tokenizer.sha256,
         "runtime": dict(compiled.runtime),
     }
-    return Given(table.count(asked.dataset), _rows(asked, compiled, texts, names, protocol), protocol)
+    return Given(asked.count, _rows(asked, compiled, texts, names, protocol), protocol)
 
 
 def _rows(
@@ -87,7 +86,7 @@ def _rows(
 
 def _feeds(asked: Asked, compiled: Compiled, texts: Texts) -> Iterator[tuple[tuple[Row, Encoding], Feed]]:
     """The windows of each row."""
-    for row in table.rows(asked.dataset):
+    for row in asked.rows():
         for window in _windows(texts, row):
             ids = np.asarray(window.ids, np.int64)
             feed = piece_feed(compiled.inputs, ids, texts.tokenizer.pad)

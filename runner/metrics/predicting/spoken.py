@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 
 from runner.base.python import without_telemetry
-from runner.data import table
 from runner.data.feeding import sounds
 from runner.errors import SourceError, StageError
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.model.runtime import Compiled
-from runner.model.streams import compile_for_rows, in_order
+from runner.model.streams import in_order
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +30,7 @@ class Speller(Protocol):
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says: the best letter of each moment, put together as CTC does."""
-    compiled = compile_for_rows(asked.folder, asked.runtime)
+    compiled = asked.compiled_for_rows()
     feeds, speller = sounds.Sounds(asked.folder, compiled.inputs), _speller(asked.folder)
     protocol: dict[str, object] = {
         "output": compiled.outputs[0],
@@ -39,7 +38,7 @@ def predict(asked: Asked) -> Given:
         "runtime": dict(compiled.runtime),
     }
     batches = _rows(asked, compiled, feeds, speller, protocol)
-    return Given(table.count(asked.dataset), batches, protocol, compiled.outputs[0])
+    return Given(asked.count, batches, protocol, compiled.outputs[0])
 
 
 def _speller(folder: Path) -> Speller:
@@ -61,7 +60,7 @@ def _speller(folder: Path) -> Speller:
 def _rows(
     asked: Asked, compiled: Compiled, feeds: sounds.Sounds, speller: Speller, protocol: dict[str, object]
 ) -> Iterator[Batch]:
-    given = ((row, feeds.feed(row)) for row in table.rows(asked.dataset))
+    given = ((row, feeds.feed(row)) for row in asked.rows())
     for row, _, (logits, *_) in in_order(compiled, given):
         if logits.ndim != 3:
             message = f"{asked.folder}: the first output has shape {list(logits.shape)}, not [1, moments, letters]"

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runner.data import table
 from runner.data.feeding.texts import Encoded, Texts
 from runner.errors import SourceError
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.model.classes import class_names
 from runner.model.runtime import Compiled
-from runner.model.streams import compile_for_rows, in_order
+from runner.model.streams import in_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,12 +29,12 @@ def predict(asked: Asked) -> Given:
     A word has the class of its first token. One that has none, or for which there was no room, is outside of all
     entities, or has class -1 where no class is called so; `protocol` counts them.
     """
-    compiled = compile_for_rows(asked.folder, asked.runtime)
+    compiled = asked.compiled_for_rows()
     texts = Texts(asked.folder, compiled.inputs)
     protocol: dict[str, object] = {"output": compiled.outputs[0], "runtime": dict(compiled.runtime)}
     classes = class_names(asked.folder)
     batches = _rows(asked, compiled, texts, classes, protocol)
-    return Given(table.count(asked.dataset), batches, protocol, compiled.outputs[0], classes)
+    return Given(asked.count, batches, protocol, compiled.outputs[0], classes)
 
 
 def _rows(
@@ -53,7 +52,7 @@ def _rows(
 
 def _feeds(asked: Asked, texts: Texts) -> Iterator[tuple[tuple[list[str] | None, Encoded], Feed]]:
     """The words of each row, if it has words, and its tokens."""
-    for row in table.rows(asked.dataset):
+    for row in asked.rows():
         words = row.values.get("tokens")
         told = [str(word) for word in words] if isinstance(words, list) else None
         found = texts.encode(told if told is not None else str(row.values["text"]))

@@ -8,7 +8,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
 import runner.base.files as fs
-from runner.data import table
 from runner.data.feeding.texts import least
 from runner.errors import SourceError, StageError
 from runner.metrics.predicting import Asked, Batch, Given
@@ -49,7 +48,7 @@ def predict(asked: Asked) -> Given:
         "runtime": effective(asked.runtime) | {name: version(name) for name in ("optimum-intel", "transformers")},
     }
     reads: Reads = _sounds(asked) if hears else _Texts(asked)
-    return Given(table.count(asked.dataset), _rows(asked, model, reads, limit, protocol), protocol)
+    return Given(asked.count, _rows(asked, model, reads, limit, protocol), protocol)
 
 
 def _room(model: object) -> int | None:
@@ -66,7 +65,7 @@ def _sounds(asked: Asked) -> Reads:
 
 def _rows(asked: Asked, model: object, reads: Reads, limit: int, protocol: dict[str, object]) -> Iterator[Batch]:
     ends, cut = _ends(model), 0
-    for row in table.rows(asked.dataset):
+    for row in asked.rows():
         feed, heard = reads.feed(row), _Heard()
 
         def write(feed: Mapping[str, torch.Tensor] = feed, heard: _Heard = heard) -> torch.Tensor:

@@ -19,7 +19,7 @@ from runner.errors import SourceError
 from runner.metrics.predicting import Asked, Batch, Given
 from runner.model.feed import Feed, Port
 from runner.model.runtime import Compiled
-from runner.model.streams import compile_for_rows, in_order
+from runner.model.streams import in_order
 
 if TYPE_CHECKING:
     from runner.base.values import Array
@@ -36,7 +36,7 @@ _TEXTS = ("input_ids", "attention_mask")
 
 def predict(asked: Asked) -> Given:
     """As `runner.metrics.predicting.Predictor` says."""
-    compiled = compile_for_rows(asked.folder, asked.runtime)
+    compiled = asked.compiled_for_rows()
     if _SCORES not in compiled.outputs:
         message = f"{asked.folder}: the model has no output {_SCORES}, but {', '.join(compiled.outputs)}"
         raise SourceError(message)
@@ -49,7 +49,7 @@ def predict(asked: Asked) -> Given:
         "runtime": dict(compiled.runtime),
     }
     batches = _rows(asked, compiled, pictures, classes, protocol)
-    return Given(table.count(asked.dataset), batches, protocol, _SCORES, classes)
+    return Given(asked.count, batches, protocol, _SCORES, classes)
 
 
 def _named(dataset: Dataset) -> tuple[str, ...]:
@@ -73,8 +73,7 @@ def _rows(
 ) -> Iterator[Batch]:
     texts, output = _Texts(compiled), compiled.outputs.index(_SCORES)
     given = (
-        (None, {**texts.feed(classes or _choices(row)), **pictures.of(row.where, picture(row))})
-        for row in table.rows(asked.dataset)
+        (None, {**texts.feed(classes or _choices(row)), **pictures.of(row.where, picture(row))}) for row in asked.rows()
     )
     for _, _, outputs in in_order(compiled, given):
         yield np.array(outputs[output]).reshape(1, -1), {}

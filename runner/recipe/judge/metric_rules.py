@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from runner.base.words import enumerate_names
@@ -10,8 +10,8 @@ from runner.recipe.datasets import kinds
 from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import KeyPath
 from runner.recipe.types import Dataset
-from runner.registry.metrics import FAMILIES, Family
-from runner.registry.predicting import OF_ARRAYS, fitting, wanted
+from runner.registry.metrics import FAMILIES, METRICS, Family
+from runner.registry.predicting import OF_ARRAYS, fitting, not_searched, wanted
 from runner.registry.tasks import ARRAYS, PAST, TaskFamily, family_of
 
 
@@ -36,6 +36,16 @@ def check(at: KeyPath, family: Family, dataset: Dataset, task: object) -> Iterat
             return
         yield from _not_fed(at, family, dataset, family_of(task), task)
     yield from _lacking(at, family, dataset)
+
+
+def searched(at: KeyPath, control: Mapping[str, object], dataset: Dataset, task: object) -> Iterator[Finding]:
+    """What is wrong with a metric of accuracy control, which runs one network for each row."""
+    info = METRICS.get(str(control.get("metric")))
+    if info and isinstance(task, str):
+        ways = (fitting(family_of(task).predicts, gives, kinds(dataset)) for gives in FAMILIES[info.family].rows)
+        first = next((one for one in ways if one), None)
+        if first and not first.network:
+            yield Finding((*at, "metric"), not_searched(info.name, first.gives, task))
 
 
 def _not_installed(at: KeyPath, family: Family) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ from runner.recipe.judge import (
 from runner.recipe.judge.validate import is_name, place
 from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import Found, KeyPath, Origins
-from runner.recipe.types import AccuracyControl, Dataset
+from runner.recipe.types import AccuracyControl
 from runner.registry import limits
 from runner.registry.formats import givers
 from runner.registry.gates import GateKind
@@ -162,7 +162,7 @@ def _control(
     name = control.get("dataset", step.get("dataset"))
     if _ok((*at, "metric"), bad) and isinstance(name, str) and name in datasets and _ok(("datasets", name), bad):
         yield from _fitting(at, {**control, "dataset": name}, mapping(datasets[name]), task)
-        yield from _of_arrays(at, control, build.dataset(name, mapping(datasets[name])))
+        yield from metric_rules.searched(at, control, build.dataset(name, mapping(datasets[name])), task)
     yield from _needs_a_generator(at, control, task)
     info = METRICS.get(str(control.get("metric")))
     if info and _ok(at, bad):
@@ -170,13 +170,6 @@ def _control(
         wrong = limits.control_misfit(info, control.get("max_drop", drop[0]), control.get("drop_type", drop[1]))
         if wrong:
             yield Finding((*at, "max_drop"), *wrong)
-
-
-def _of_arrays(at: KeyPath, control: Mapping[str, object], dataset: Dataset) -> Iterator[Finding]:
-    """The search runs the network by itself, without what feeds it texts, images or sounds."""
-    info = METRICS.get(str(control.get("metric")))
-    if info and FAMILIES[info.family].function is not None and "arrays" not in kinds(dataset):
-        yield Finding((*at, "dataset"), f"accuracy control by {info.name} takes arrays", f"needed: {givers('arrays')}")
 
 
 def _task(task: object) -> Iterator[Finding]:

@@ -10,6 +10,13 @@ from runner.registry.metrics import Family, Metric
 from runner.registry.words import listed, shortened
 
 Families = Iterable[Family]
+_SEARCH = frozenset(
+    {
+        *("metric", "dataset", "max_drop", "drop_type", "restore_mode"),
+        *("max_num_iterations", "ranking_subset_size", "minutes"),
+    }
+)
+"""The keys of accuracy control that are no settings of metrics."""
 
 
 def accuracy(schema: Schema, families: Families) -> Schema:
@@ -38,12 +45,16 @@ def accuracy(schema: Schema, families: Families) -> Schema:
 def accuracy_control(schema: Schema, families: Families) -> Schema:
     """The schema of `accuracy_control` for those that it can search by."""
     families = list(families)
-    searched = [one for one in _metrics(families) if one.controls]
-    metric = schema["properties"]["metric"] | {"enum": [one.name for one in searched]}
-    of_rows = [one.name for family in families if family.function for one in family.metrics if one.controls]
-    first = schema["allOf"][0] | {"if": {"properties": {"metric": {"enum": of_rows}}, "required": ["metric"]}}
-    rules = [first, *schema["allOf"][1:]]
-    return schema | {"properties": schema["properties"] | {"metric": metric}, "allOf": rules}
+    searching = [one for one in families if any(metric.controls for metric in one.metrics)]
+    metric = schema["properties"]["metric"]
+    metric = metric | {"enum": [one.name for one in _metrics(searching) if one.controls]}
+    taking = {name: one for name, one in _settings_of(searching).items() if name != "stride"}
+    own = {name: one for name, one in schema["properties"].items() if name in _SEARCH}
+    settings = {name: _setting(setting, takers) for name, (setting, takers) in taking.items()}
+    distances = [one.name for one in _metrics(searching) if one.better == Better.LOWER and not one.own_value]
+    first = schema["allOf"][0] | {"if": {"properties": {"metric": {"enum": distances}}, "required": ["metric"]}}
+    rules = [first, *(_only(name, setting, takers) for name, (setting, takers) in taking.items())]
+    return schema | {"properties": own | {"metric": metric} | settings, "allOf": rules}
 
 
 def _metrics(families: Families) -> list[Metric]:
