@@ -55,6 +55,15 @@ def distances(folder: Path, version: Path) -> dict[str, float]:
     return {**apart, "genai": relative_l2(library, by_genai(version))}
 
 
+def similarities(folder: Path, texts: Path) -> list[float]:
+    """The cosine of each pair of texts in a JSON file, by the library."""
+    from sentence_transformers import SentenceTransformer, util
+
+    model = SentenceTransformer(str(folder))
+    one, other = (model.encode(side) for side in zip(*json.loads(texts.read_text()), strict=True))
+    return [float(cosine) for cosine in util.pairwise_cos_sim(one, other)]
+
+
 def by_genai(version: Path) -> Array:
     """The embeddings of OpenVINO GenAI, told to pool and normalize as the folder says."""
     import numpy as np
@@ -70,5 +79,7 @@ if __name__ == "__main__":
     verb, *words = sys.argv[1:]
     if verb == "make":
         make(Path(words[0]))
+    elif verb == "similar":
+        print(json.dumps(similarities(*map(Path, words))))
     else:
         print(json.dumps(distances(*map(Path, words))))

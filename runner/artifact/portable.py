@@ -15,7 +15,9 @@ from typing import Any
 from runner.base import resources
 from runner.recipe.companions import COMPANIONS
 from runner.recipe.types import Recipe
+from runner.registry.metric_settings import ENCODER
 
+_PATHS = ("path", "weights", ENCODER)
 _COMMAND_LINE = "command line"
 
 
@@ -37,6 +39,7 @@ class Places:
             *(one.path for one in (recipe.model.adapter, recipe.model.vocoder) if one),
             recipe.model.weights,
             recipe.accuracy.reference.path if recipe.accuracy.reference else None,
+            *(Path(str(check.params[ENCODER])) for check in recipe.accuracy.checks if ENCODER in check.params),
             *(data.path for data in recipe.datasets.values()),
         )
         known = [path for path in stated if path]
@@ -75,23 +78,22 @@ class Places:
                 model[key]["revision"] = identity[f"{key}_revision"]
         datasets = {name: self._with_path(data) for name, data in resolved.get("datasets", {}).items()}
         known = {"model": model} | ({"datasets": datasets} if "datasets" in resolved else {})
-        if isinstance(reference := resolved.get("accuracy", {}).get("reference"), Mapping):
-            known["accuracy"] = resolved["accuracy"] | {"reference": self._with_path(reference)}
+        if accuracy := resolved.get("accuracy"):
+            checks = [self._with_path(check) for check in accuracy["checks"]]
+            reference = accuracy["reference"]
+            stated = self._with_path(reference) if isinstance(reference, Mapping) else reference
+            known["accuracy"] = accuracy | {"checks": checks, "reference": stated}
         return {key: known.get(key, value) for key, value in resolved.items()}
 
     def _with_path(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        said = {key: self.path(value) if key in ("path", "weights") else value for key, value in data.items()}
+        said = {key: self.path(value) if key in _PATHS else value for key, value in data.items()}
         return said | {key: self._with_path(data[key]) for key in COMPANIONS if key in data}
 
     def settings(self, value: Any, key: str = "") -> Any:
         """The settings of a sweep's point, whose paths may have any depth."""
         if isinstance(value, Mapping):
             return {name: self.settings(item, name) for name, item in value.items()}
-        return (
-            self.path(value)
-            if isinstance(value, str) and key.rpartition(".")[2] in ("path", "weights")
-            else self.said(value)
-        )
+        return self.path(value) if isinstance(value, str) and key.rpartition(".")[2] in _PATHS else self.said(value)
 
     def origins(self, origins: Mapping[str, str]) -> dict[str, str]:
         """Dotted key -> place; of the command line no more than that, of a file its path from the recipe's folder."""

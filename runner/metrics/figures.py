@@ -136,8 +136,8 @@ def name_of(family: Family) -> str:
 
 def _refuse_others(family: Family, kept: Kept, reference: Kept, targets: Targets) -> None:
     """Refuse rows that the metric doesn't take, and those of another dataset."""
-    if family.rows and kept.gives not in family.rows:
-        message = f"{family.name} is measured on {' or '.join(family.rows)}, and the model gives {kept.gives}"
+    if family.rows and kept.gives not in family.measured_on:
+        message = f"{family.name} is measured on {' or '.join(family.measured_on)}, and the model gives {kept.gives}"
         raise SourceError(message)
     counts = {kept.count, reference.count, *(len(column) for column in targets.values())}
     if len(counts) > 1:

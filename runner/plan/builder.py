@@ -54,6 +54,10 @@ class _Builder:
         self.recipe, self.located, self.memo = recipe, located, memo
         self.stages: dict[str, Stage] = {}
 
+    def locate(self, model: ModelSource) -> Located:
+        """As `runner.stages.Build` says."""
+        return self.memo.locate(model)
+
     def add(
         self,
         name: str,

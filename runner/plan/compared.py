@@ -38,6 +38,10 @@ class _Beside:
     located: Located
     label: str
 
+    def locate(self, model: ModelSource) -> Located:
+        """As `runner.stages.Build` says."""
+        return self.build.locate(model)
+
     def add(
         self,
         name: str,

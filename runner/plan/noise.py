@@ -74,21 +74,26 @@ def ways(documents: Documents, key: str) -> list[Way]:
     base = documents.get(inputs.get("reference", ""), {})
     compared = str(_part(base, "inputs").get("model"))
     original = documents.get(compared, {}).get("stage") == "original"
-    return list(_of_rows(documents, key, inputs, original) if base.get("stage") == "predict" else ()) + list(
+    return list(_of_rows(documents, key, inputs) if base.get("stage") in ("predict", "encode") else ()) + list(
         _of_family(documents, key, {**inputs, "model": compared}, original) if base.get("stage") == "reference" else ()
     )
 
 
-def _of_rows(documents: Documents, key: str, inputs: Mapping[str, str], original: bool) -> Iterator[Way]:
-    """Of a metric of kept rows: the reference's are made again."""
-    base = inputs["reference"]
+def _of_rows(documents: Documents, key: str, inputs: Mapping[str, str]) -> Iterator[Way]:
+    """Of a metric of kept rows: the reference's are made again, and encoded again where an encoder's are compared."""
+    last = inputs["reference"]
+    encoded = documents[last].get("stage") == "encode"
+    base = str(_part(documents[last], "inputs").get("kept")) if encoded else last
+    model = str(_part(documents[base], "inputs").get("model"))
+    original = documents.get(model, {}).get("stage") == "original"
     params = _part(documents[base], "params")
     batched = params.get("family") == ""  # rows of arrays; all others are fed one by one
     for name, runtime in _runtimes(_part(params, "runtime"), original, batched, defaults=True):
         settings = _part(params, "settings")
         changed = {"runtime": runtime, "settings": {**settings, NOISE: name} if name == BATCH else settings}
-        rows = _like(documents, base, {"model": str(_part(documents[base], "inputs").get("model"))}, changed)
-        yield Way(name, (rows, _like(documents, key, {**inputs, "model": rows.key}, {})))
+        made = [_like(documents, base, {"model": model}, changed)]
+        made += [_like(documents, last, {"kept": made[0].key}, {})] if encoded else []
+        yield Way(name, (*made, _like(documents, key, {**inputs, "model": made[-1].key}, {})))
 
 
 def _of_family(documents: Documents, key: str, inputs: Mapping[str, str], original: bool) -> Iterator[Way]:

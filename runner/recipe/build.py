@@ -89,9 +89,9 @@ def complete(config: Mapping[str, object], origins: Origins, path: Path) -> dict
     return {key: value for key, value in whole_recipe.items() if value is not None}
 
 
-def _located(data: Mapping[str, object], at: KeyPath, origins: Origins) -> dict[str, object]:
-    """A section whose `path`, if it has one, is absolute."""
-    path = {"path": str(absolute(text(data["path"]), (*at, "path"), origins))} if "path" in data else {}
+def _located(data: Mapping[str, object], at: KeyPath, origins: Origins, key: str = "path") -> dict[str, object]:
+    """A section whose path, if it has one, is absolute."""
+    path = {key: str(absolute(text(data[key]), (*at, key), origins))} if key in data else {}
     return {**data, **path}
 
 
@@ -226,4 +226,8 @@ def _filled_accuracy(given: object, origins: Origins) -> dict[str, object] | Non
     reference = data.get("reference", CONVERTED)
     if isinstance(reference, dict):
         data = {**data, "reference": _located(reference, ("accuracy", "reference"), origins)}
-    return {"reference": CONVERTED, **data, "runtime": {**RUNTIME, **section(data, "runtime")}}
+    checks = [
+        _located(mapping(one), ("accuracy", "checks", index), origins, "encoder")
+        for index, one in enumerate(listing(data["checks"]))
+    ]
+    return {"reference": CONVERTED, **data, "checks": checks, "runtime": {**RUNTIME, **section(data, "runtime")}}

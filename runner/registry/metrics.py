@@ -9,6 +9,10 @@ from typing import Literal
 
 from runner.registry.declared import Declaration, Declared
 from runner.registry.gates import DISTANCE, LIMITS, Better, GateKind
+from runner.registry.metric_settings import ENCODED, ENCODER, ENCODERS, Encodes
+from runner.registry.metric_settings import FED_BY as FED_BY
+from runner.registry.metric_settings import MAX_NEW_TOKENS as MAX_NEW_TOKENS
+from runner.registry.metric_settings import WINDOWS as WINDOWS
 
 Gives = Literal[
     "class scores", "token classes", "spans", "embeddings", "texts", "outputs", "class maps", "depth maps", "boxes",
@@ -110,6 +114,7 @@ class Family(Declaration):
         source: whose code or definition it is.
         extra: of ovrun, which brings its libraries.
         tasks: names of task families for whose models it is; empty for any that give the rows.
+        encoder: what the model that a check names by `encoder` makes embeddings of; empty for metrics without one.
     """
 
     metrics: tuple[Metric, ...] = ()
@@ -132,6 +137,7 @@ class Family(Declaration):
     source: str = ""
     extra: str = ""
     tasks: tuple[str, ...] = ()
+    encoder: Encodes | None = None
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -141,33 +147,15 @@ class Family(Declaration):
     @property
     def function_settings(self) -> frozenset[str]:
         """Those that the function takes; others say how a model is asked for its rows."""
-        return frozenset(self.settings) - {name for fed in FED_BY.values() for name in fed}
+        return frozenset(self.settings) - {name for fed in FED_BY.values() for name in fed} - {ENCODER}
+
+    @property
+    def measured_on(self) -> tuple[str, ...]:
+        """What the function is given: the model's rows, or the embeddings that an encoder made of them."""
+        return (ENCODED,) if self.encoder else self.rows
 
 
-_IN_WINDOWS = "the metrics that read text in windows of tokens"
-_CONTEXT = {
-    "description": "Tokens in a window.", "x-only": _IN_WINDOWS,
-    "type": "integer", "minimum": 2, "maximum": 1000000000, "examples": [256],
-}  # fmt: skip
-_STRIDE = {
-    "description": "Tokens from a window's start to the next; at most context_length.", "x-only": _IN_WINDOWS,
-    "type": "integer", "minimum": 1, "maximum": 1000000000, "examples": [256],
-}  # fmt: skip
-MAX_NEW_TOKENS = {
-    "description": "Longest reply, in tokens; by default what docs/tasks.md says of the task.",
-    "x-only": "the metrics that generate text",
-    "x-source": "openvino_genai.GenerationConfig",
-    "type": "integer", "minimum": 1, "maximum": 1000000000, "examples": [32],
-}  # fmt: skip
-DELIMITER = {
-    "description": "What stands between the prompt and each choice.", "x-only": "the metrics of multiple choice",
-    "x-source": "lm_eval `target_delimiter`", "type": "string", "maxLength": 100, "default": " ", "examples": [": "],
-}  # fmt: skip
-FED_BY = {"texts": {"max_new_tokens": MAX_NEW_TOKENS}, "log-likelihoods": {"delimiter": DELIMITER}}
-"""What a model gives -> the settings of a check that shape it."""
 _TASK_FILE = "a task file of lm-evaluation-harness, which says what a model is asked"
-WINDOWS = {"context_length": _CONTEXT, "stride": _STRIDE}
-"""The settings of passes over text in windows of tokens."""
 
 
 def metric(
@@ -187,6 +175,7 @@ def metric(
     libraries: tuple[str, ...] = (),
     extra: str = "",
     tasks: tuple[str, ...] = (),
+    encoder: Encodes | None = None,
     revision: int = 1,
 ) -> Callable[[Callable[..., object]], Family]:
     """Declare a metric by the function that gives statistics of each row, of which value and interval follow.
@@ -209,6 +198,7 @@ def metric(
         libraries: distributions whose versions shape the numbers.
         extra: the extra of ovrun that brings them.
         tasks: names of task families that it is for; empty for all whose models give the rows.
+        encoder: what a check's encoder makes embeddings of; `kept` and `reference` hold these then.
         revision: raise it when the function gives other numbers for the same rows.
     """
 
@@ -225,7 +215,7 @@ def metric(
             metrics=(Metric(name, Better(better), span, unit, own_value=not compares, controls=True),),
             data=frozenset(needs),
             needs=_TASK_FILE if "task scores" in taken else f"{told} beside what feeds the model",
-            settings={**own, **fed},
+            settings={**own, **fed, **({ENCODER: ENCODERS[encoder]} if encoder else {})},
             revision=revision,
             libraries=("numpy", "scipy", *libraries),
             module=function.__module__,
@@ -239,6 +229,7 @@ def metric(
             source=source,
             extra=extra,
             tasks=tasks,
+            encoder=encoder,
         )
 
     return declare

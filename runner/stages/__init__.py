@@ -43,6 +43,7 @@ STAGES = {
     "verify": "runner.stages.verify",
     "original": "runner.stages.original",
     "predict": "runner.stages.predict",
+    "encode": "runner.stages.encode",
     "reference": "runner.stages.reference",
     "evaluate": "runner.stages.evaluate",
 }
@@ -83,6 +84,9 @@ class Build(Protocol):
 
     recipe: Recipe
     located: Located
+
+    def locate(self, model: ModelSource) -> Located:
+        """Where another model is; SourceError if it is not there, or is visibly broken."""
 
     def add(
         self,

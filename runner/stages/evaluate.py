@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from runner.base import hardware
 from runner.base.progress import Progress
@@ -15,8 +16,9 @@ from runner.metrics import measuring
 from runner.recipe.accuracy import Check
 from runner.recipe.datasets import narrowed
 from runner.recipe.types import Dataset
+from runner.registry.metric_settings import ENCODER
 from runner.registry.metrics import FAMILIES, METRICS, Family, family_of, settings
-from runner.stages import Build, Task, predict
+from runner.stages import Build, Task, encode, predict
 
 REVISION = 1
 ROWS = "rows.npz"
@@ -76,6 +78,9 @@ def _plan_pure(build: Build, check: Check, family: Family, section: str, models:
     gives = predict.given(build, check.metric, check.dataset, section)
     asked = (gives, check.dataset, given, section)
     after = {role: predict.plan(build, *asked, key, role) for role, key in models.items()}
+    if family.encoder:
+        path = Path(str(given[ENCODER]))
+        after = {role: encode.plan(build, family.encoder, path, section, key, role) for role, key in after.items()}
     own = {name: value for name, value in given.items() if name in family.function_settings}
     params = Params(family.name, family.revision, own, {}, ())
     label = f"evaluate {family.name.replace('_', ' ')} on {check.dataset}"

@@ -212,7 +212,7 @@ def of_embeddings(name: str) -> Case:
     one, other = rng.normal(size=(2, ROWS, 5))
     other += one
     cosine = [float(a @ b / np.linalg.norm(a) / np.linalg.norm(b)) for a, b in zip(one, other, strict=True)]
-    if name == "embedding_cosine":
+    if name in ("embedding_cosine", "text_similarity"):
         return Case(kept("embeddings", one), {}, np.mean(cosine), {}, kept("embeddings", other))
     both = Kept("embeddings", ROWS, (), {}, one, {"other": other})
     if name.startswith("similarity"):
@@ -264,7 +264,10 @@ NAMES: dict[str, Callable[..., Case]] = {
     **dict.fromkeys(("psnr", "ssim"), of_images),
     **dict.fromkeys(("mask_accuracy", "mask_agreement"), of_masks),
     **dict.fromkeys(
-        ("similarity_spearman", "similarity_pearson", "retrieval_recall", "retrieval_ndcg", "embedding_cosine"),
+        (
+            *("similarity_spearman", "similarity_pearson", "retrieval_recall", "retrieval_ndcg"),
+            *("embedding_cosine", "text_similarity"),
+        ),
         of_embeddings,
     ),
 }

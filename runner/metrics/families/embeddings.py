@@ -78,6 +78,23 @@ def retrieval_ndcg(kept: Kept, targets: Targets, *, cutoff: Cutoff = 10) -> obje
 
 
 @metric(
+    "text_similarity",
+    better="higher",
+    rows="texts",
+    compares=True,
+    span=(-1.0, 1.0),
+    help="mean cosine of the embeddings that `encoder` makes of a model's text and of the reference's; needs no texts "
+    "of the data",
+    source="sentence-transformers, util.pairwise_cos_sim; GenAI's who_what_benchmark, similarity",
+    encoder="texts",
+)
+def text_similarity(kept: Kept, reference: Kept, targets: Targets) -> object:
+    from runner.metrics.measures import pairs, taken
+
+    return pairs.cosines(taken.outputs(kept), taken.outputs(reference))
+
+
+@metric(
     "embedding_cosine",
     better="higher",
     rows="embeddings",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from runner.model.sentences import STEPS
 if TYPE_CHECKING:
     from runner.base.values import Array
     from runner.model.feed import Feed
-    from runner.model.runtime import Compiled
 
 _WHOLE = ("sentence_embedding", "image_embeds", "text_embeds", "embeddings")
 """Outputs that are an embedding of the whole already."""
@@ -31,6 +30,16 @@ _OLD = {
     "pooling_mode_lasttoken": "lasttoken",
 }
 """How folders of earlier versions of sentence-transformers name the modes."""
+
+
+class Encodes(Protocol):
+    """A model that has embeddings among its outputs, such as a compiled one."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def outputs(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class Pooling:
         normalized = ", normalized" if self.normalized else ""
         return f"{' and '.join(self.modes)}{normalized}{'' if self.said else ', for the folder says none'}"
 
-    def pooled(self, compiled: Compiled, feed: Feed, outputs: list[Array]) -> Array:
+    def pooled(self, compiled: Encodes, feed: Feed, outputs: list[Array]) -> Array:
         """The embedding of one row, shape [size].
 
         Raises:

@@ -29,6 +29,10 @@ def _paths(config: Mapping[str, object]) -> Iterator[tuple[KeyPath, str]]:
     accuracy = config.get("accuracy")
     reference = accuracy.get("reference") if isinstance(accuracy, dict) else None
     holders: list[tuple[KeyPath, object]] = [(("model",), model), *beside, (("accuracy", "reference"), reference)]
+    checks = accuracy.get("checks") if isinstance(accuracy, dict) else None
+    for index, one in enumerate(checks if isinstance(checks, list) else ()):
+        if isinstance(one, dict) and isinstance(one.get("encoder"), str):
+            yield ("accuracy", "checks", index, "encoder"), one["encoder"]
     for at, holder in [*holders, *((("datasets", name), data) for name, data in named)]:
         if isinstance(holder, dict) and isinstance(holder.get("path"), str):
             yield (*at, "path"), holder["path"]

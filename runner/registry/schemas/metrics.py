@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from runner.base.values import Schema
 from runner.registry.gates import LIMITS, Better, GateKind
+from runner.registry.metric_settings import ENCODER
 from runner.registry.metrics import Family, Metric
 from runner.registry.words import listed, shortened
 
@@ -35,6 +36,7 @@ def accuracy(schema: Schema, families: Families) -> Schema:
     settings = {name: _setting(setting, takers) for name, (setting, takers) in taking.items()}
     rules = [check["allOf"][0], *_distances(metrics)]
     rules += [_only(name, setting, takers) for name, (setting, takers) in taking.items()]
+    rules.append(_with_encoder(families))
     made = check | {"properties": base | settings, "allOf": rules}
     against = listed([one.name for one in metrics if not one.own_value])
     why = f"this metric already compares with the reference; it takes max and min, as do {against}"
@@ -99,6 +101,14 @@ def _only(name: str, schema: Mapping[str, object], takers: Families) -> Schema:
     others = {"properties": {"metric": {"not": {"enum": names}}}, "required": ["metric"]}
     refusal = {"not": {}, "errorMessage": f"only for {_takers(schema, takers)}"}
     return {"if": others, "then": {"properties": {name: refusal}}}
+
+
+def _with_encoder(families: Families) -> Schema:
+    """An encoder has no default."""
+    names = [metric.name for metric in _metrics(one for one in families if one.encoder)]
+    needing = {"properties": {"metric": {"type": "string", "enum": names}}, "required": ["metric"]}
+    why = "this metric is measured on the embeddings of an encoder"
+    return {"if": needing, "then": {"required": [ENCODER], "errorMessage": why}}
 
 
 def _takers(schema: Mapping[str, object], takers: Families) -> str:

@@ -1,0 +1,41 @@
+"""Settings of checks that several metrics have, as JSON Schemas: how a model is asked, and what encodes its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+Encodes = Literal["texts"]
+"""What an encoder makes embeddings of."""
+ENCODER, ENCODED = "encoder", "embeddings"
+"""The setting of a check that names an encoder's folder, and what that gives."""
+_IN_WINDOWS = "the metrics that read text in windows of tokens"
+_CONTEXT = {
+    "description": "Tokens in a window.", "x-only": _IN_WINDOWS,
+    "type": "integer", "minimum": 2, "maximum": 1000000000, "examples": [256],
+}  # fmt: skip
+_STRIDE = {
+    "description": "Tokens from a window's start to the next; at most context_length.", "x-only": _IN_WINDOWS,
+    "type": "integer", "minimum": 1, "maximum": 1000000000, "examples": [256],
+}  # fmt: skip
+MAX_NEW_TOKENS = {
+    "description": "Longest reply, in tokens; by default what docs/tasks.md says of the task.",
+    "x-only": "the metrics that generate text",
+    "x-source": "openvino_genai.GenerationConfig",
+    "type": "integer", "minimum": 1, "maximum": 1000000000, "examples": [32],
+}  # fmt: skip
+DELIMITER = {
+    "description": "What stands between the prompt and each choice.", "x-only": "the metrics of multiple choice",
+    "x-source": "lm_eval `target_delimiter`", "type": "string", "maxLength": 100, "default": " ", "examples": [": "],
+}  # fmt: skip
+FED_BY = {"texts": {"max_new_tokens": MAX_NEW_TOKENS}, "log-likelihoods": {"delimiter": DELIMITER}}
+"""What a model gives -> the settings of a check that shape it."""
+ENCODERS: Mapping[Encodes, Mapping[str, object]] = {
+    "texts": {
+        "description": "Folder of a sentence encoder: of sentence-transformers, of Hugging Face with safetensors, or "
+        "of OpenVINO; relative to the file that states it.",
+        "type": "string", "minLength": 1, "examples": ["models/all-MiniLM-L6-v2"],
+    },
+}  # fmt: skip
+WINDOWS = {"context_length": _CONTEXT, "stride": _STRIDE}
+"""The settings of passes over text in windows of tokens."""
