@@ -46,13 +46,16 @@ def hidden(ids: Any, types: Any) -> Any:
     return weights(VOCABULARY, SIZE)[ids] + weights(2, SIZE)[types]
 
 
-def reader(folder: Path, head: str, classes: int = 3, tokens: int = -1, config: Mapping[str, object] = {}) -> None:
+def reader(
+    folder: Path, head: str, classes: int = 3, tokens: int = -1, config: Mapping[str, object] = {}, scale: float = 1.0
+) -> None:
     """A model whose tokens know nothing of each other: an embedding of token and type, and a head.
 
     Args:
         head: `pooled`: logits [batch, classes] of the mean of the tokens that the mask leaves. `each`: logits
             [batch, tokens, classes]. `none`: the tokens' embeddings. `ends`: start_logits and end_logits.
         tokens: how many it takes; -1 for any number.
+        scale: of the weights of a head for `each`.
     """
     import openvino as ov
     from openvino import opset13 as op
@@ -78,7 +81,8 @@ def reader(folder: Path, head: str, classes: int = 3, tokens: int = -1, config: 
     else:
         masked = op.multiply(x, floats)
         sizes = {"each": ["logits"], "ends": ["start_logits", "end_logits"]}[head]
-        made = [op.constant(weights(classes if head == "each" else 1, SIZE, seed=at)) for at in range(len(sizes))]
+        rows, factor = (classes, np.float32(scale)) if head == "each" else (1, np.float32(1))
+        made = [op.constant(weights(rows, SIZE, seed=at) * factor) for at in range(len(sizes))]
         logits = [op.matmul(masked, one, False, True) for one in made]
         squeezed = [op.squeeze(one, op.constant(-1)) for one in logits] if head == "ends" else logits
         outputs = dict(zip(sizes, squeezed, strict=True))

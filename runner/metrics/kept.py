@@ -31,6 +31,7 @@ FORMS: Mapping[str, Form] = {
     "boxes": "lines",
     "token classes": "ragged",
     "masked tokens": "lines",
+    "masked scores": "ragged",
     "class maps": "ragged",
     "depth maps": "ragged",
     "log-likelihoods": "ragged",

@@ -39,8 +39,8 @@ FILL_MASK = _encoder(
     "OVModelForMaskedLM",
     "ForMaskedLM",
     gives="arrays",
-    predicts=(_read("masked tokens", ("text",), "masked"),),
-    metrics=("mask_accuracy", "mask_agreement"),
+    predicts=tuple(_read(gives, ("text",), "masked") for gives in ("masked tokens", "masked scores")),
+    metrics=("mask_accuracy", "mask_divergence", "mask_agreement"),
 )
 TEXT_CLASSIFICATION = _encoder(
     "text-classification",

@@ -100,6 +100,8 @@ def test_a_recipe_of_the_page_measures_a_tiny_model(task: str, models: Path, ovr
         {key: GATES.get(key, value) for key, value in {**check, **MORE.get(task, {})}.items()} for check in wanted
     ]
     write_rows(tmp_path)
+    for encoder in {check["encoder"] for check in wanted if "encoder" in check}:
+        subprocess.run([sys.executable, "-m", "tests.tiny_sentences", "make", tmp_path / encoder], check=True)
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(recipe))
     ovrun("optimize", "mine.yaml")
     checks = json.loads((tmp_path / "outputs" / "mine" / "1" / "manifest.json").read_text())["checks"]

@@ -94,6 +94,23 @@ def test_masked_tokens(tmp_path: Path) -> None:
     assert agreed["values"]["mask_agreement"] == 1
 
 
+def test_distributions_of_masked_tokens(tmp_path: Path) -> None:
+    import torch
+
+    lines = ["ab [MASK] cat [MASK]", "[MASK] do"]
+    data, scores = rows(tmp_path / "a.jsonl", [{"text": line} for line in lines], ["text"]), []
+    for name, scale in (("model", 1.0), ("base", 1.25)):
+        reader(tmp_path / name, "each", classes=VOCABULARY, scale=scale)
+        found = [tokens_of(tmp_path / name, line) for line in lines]
+        masked = np.concatenate([states[ids == 4] for ids, states in found])
+        scores.append(torch.log_softmax(torch.from_numpy(scale * masked @ weights(VOCABULARY, SIZE).T), -1))
+    told = measured("mask_divergence", "fill-mask", tmp_path / "model", data, tmp_path / "out", tmp_path / "base")
+    expected = torch.nn.functional.kl_div(*scores, log_target=True, reduction="batchmean")
+    assert told["values"]["mask_divergence"] == pytest.approx(float(expected), abs=1e-5) and expected > 1e-3
+    same = measured("mask_divergence", "fill-mask", tmp_path / "model", data, tmp_path / "same")
+    assert same["values"]["mask_divergence"] == 0
+
+
 def test_pairs_of_texts_and_queries_with_documents(tmp_path: Path) -> None:
     model = tmp_path / "model"
     reader(model, "none")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 from PIL import Image
-from scipy import stats
+from scipy import special, stats
 
 from runner.data.images import Picture
 from runner.metrics.figures import measure
@@ -229,6 +229,12 @@ def of_embeddings(name: str) -> Case:
 
 
 def of_masks(name: str) -> Case:
+    if name == "mask_divergence":
+        rng = np.random.default_rng(7)
+        both = [Ragged.of([rng.normal(size=(masks, 9)) for masks in (1, 3)]) for _ in range(2)]
+        one, other = (special.log_softmax(np.concatenate([*side]), -1) for side in both)
+        expected = special.rel_entr(np.exp(other), np.exp(one)).sum() / 4
+        return Case(kept("masked scores", both[0]), {}, expected, {}, kept("masked scores", both[1]))
     given, told = [["a"], [" b", "c"], ["d"]], [["a"], ["b", "x"], ["e"]]
     against = kept("masked tokens", told) if name == "mask_agreement" else None
     return Case(kept("masked tokens", given), {} if against else {"answers": told}, 0.5, {}, against)
@@ -262,7 +268,7 @@ NAMES: dict[str, Callable[..., Case]] = {
     **dict.fromkeys(("mean_absolute_error", "root_mean_squared_error", "r2"), of_numbers),
     **dict.fromkeys((*RANKS, *(f"reconstruction_{name}" for name in RANKS)), of_anomalies),
     **dict.fromkeys(("psnr", "ssim"), of_images),
-    **dict.fromkeys(("mask_accuracy", "mask_agreement"), of_masks),
+    **dict.fromkeys(("mask_accuracy", "mask_agreement", "mask_divergence"), of_masks),
     **dict.fromkeys(
         (
             *("similarity_spearman", "similarity_pearson", "retrieval_recall", "retrieval_ndcg"),

@@ -1,4 +1,4 @@
-"""The best token in each place that a text masks, as text."""
+"""The best token in each place that a text masks, as text, or the scores of all tokens there."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def _mask(texts: Texts) -> str:
 
 def _rows(asked: Asked, compiled: Compiled, texts: Texts, mask: str, protocol: dict[str, object]) -> Iterator[Batch]:
     for places, _, outputs in in_order(compiled, _feeds(asked, texts, mask)):
-        yield [[_text(texts.tokenizer.backend, token) for token in _best(compiled, outputs, places)]], {}
+        scores = _scores(compiled, outputs, places)
+        whole = asked.gives == "masked scores"
+        yield [scores if whole else [_text(texts.tokenizer.backend, token) for token in _best(scores)]], {}
     protocol |= texts.told()
 
 
@@ -63,13 +65,17 @@ def _feeds(asked: Asked, texts: Texts, mask: str) -> Iterator[tuple[NDArray[np.i
         yield places, texts.of(found)
 
 
-def _best(compiled: Compiled, outputs: list[NDArray[np.float32]], places: NDArray[np.int64]) -> list[int | None]:
-    """The best token of each place; None where a score is no number."""
+def _scores(compiled: Compiled, outputs: list[NDArray[np.float32]], places: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The scores of all tokens in each place, [places, vocabulary]."""
     scores = outputs[0]
     if scores.ndim != 3 or scores.shape[1] <= places.max():
         message = f"{compiled.folder}: the first output has shape {list(scores.shape)}, not [1, tokens, vocabulary]"
         raise SourceError(message)
-    rows = scores[0, places]
+    return np.asarray(scores[0, places], np.float32)
+
+
+def _best(rows: NDArray[np.float32]) -> list[int | None]:
+    """The best token of each place; None where a score is no number."""
     return [int(row.argmax()) if np.isfinite(row).all() else None for row in rows]
 
 
