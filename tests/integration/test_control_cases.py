@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runner.base.safe import markdown_cell
 from tests.conftest import Ovrun
 from tests.outputs import manifest_of, stage_result
 from tests.readers import VOCABULARY, tokenizer
@@ -115,4 +116,4 @@ def test_images_of_a_folder(ovrun: Ovrun, tmp_path: Path) -> None:
     recipe = RECIPE % ("image-classification", *data)
     version, found = judged(ovrun, tmp_path, recipe, "{metric: top_k_accuracy, k: 1, dataset: control, max_drop: 0.05}")
     assert found["reverted"] and found["metric"] == "top_k_accuracy"
-    assert found["reverted"][0] in (version / "README.md").read_text()
+    assert f"| {markdown_cell(found['reverted'][0])} |" in (version / "README.md").read_text()
