@@ -197,7 +197,7 @@ def _splits(config: Mapping[str, object], data: Mapping[str, object]) -> Iterato
     asked: dict[KeyPath, object] = {(key,): config.get(key) for key in SPLITS}
     asked["fewshot_config", "split"] = shots.get("split") if isinstance(shots, Mapping) else None
     for at, split in asked.items():
-        if split is not None and split not in data:
+        if split is not None and (not isinstance(split, str) or split not in data):
             yield Wrong(at, f"no file is of the split {str(split)[:40]}", f"there are: {', '.join(data)}")
 
 

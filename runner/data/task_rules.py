@@ -97,10 +97,10 @@ def mistakes(config: Mapping[str, object]) -> Iterator[Wrong]:
     """What is wrong with a task, all includes put in; paths are looked at by whoever looks for the files."""
     yield from _keys(config)
     kind = config.get("output_type", "generate_until")
-    if kind not in DIRECTIONS:
+    if not isinstance(kind, str) or kind not in DIRECTIONS:
         yield Wrong(("output_type",), missing("output type", str(kind), DIRECTIONS))
     else:
-        yield from _metrics(config.get("metric_list"), DIRECTIONS[str(kind)])
+        yield from _metrics(config.get("metric_list"), DIRECTIONS[kind])
     yield from _dataset(config)
     yield from _generation(config.get("generation_kwargs"))
     yield from _filters(config.get("filter_list"))
@@ -231,17 +231,15 @@ def _jinja(template: str) -> Iterator[str]:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     environment = ImmutableSandboxedEnvironment()
-    environment.filters["regex_replace"] = str
     try:
-        found = environment.parse(template)
-        environment.compile(found)
+        found = environment.parse(template)  # and not compiled: that computes what is constant, however large
     except TemplateSyntaxError as error:
         yield f"is no Jinja: {error.message}"
         return
-    except RecursionError:
-        yield "is nested too deeply"
+    except (RecursionError, ValueError, OverflowError):
+        yield "is nested too deeply, or has a number that is too large"
         return
-    for node in environment.parse(template).find_all((nodes.Getattr, nodes.Getitem)):
+    for node in found.find_all((nodes.Getattr, nodes.Getitem)):
         name = node.attr if isinstance(node, nodes.Getattr) else getattr(getattr(node, "arg", None), "value", None)
         if isinstance(name, str) and name.startswith("_"):
             yield f"asks for {name[:40]}, which is not of the row"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from runner import data, embedded
 from runner.data import task_file
@@ -218,6 +221,7 @@ WRONG = {
         r":4:\d+: doc_to_text: asks for __class__, which is not of the row",
     ),
     "item": ("description: \"{{ x['__init__'] }}\"", r":4:\d+: description: asks for __init__"),
+    "large": ("description: \"{{ 'a' * 99999999999 }}{{ x.__y }}\"", r":4:\d+: description: asks for __y"),
     "sampling": (
         "generation_kwargs: {temperature: 0.7}",
         r":4:\d+: generation_kwargs.temperature: draws replies at random",
@@ -245,6 +249,33 @@ def test_what_could_run_or_fetch_something_is_refused_at_its_place(case: str, tm
     (folder / "wrong.yaml").write_text(f"task: wrong\ntest_split: test\ndoc_to_choice: [a, b]\n{line}\n{rest}")
     with pytest.raises(RecipeError, match=told):
         task_file.read(dataset(folder / "wrong.yaml"))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_no_wrong_value_anywhere_is_a_traceback(name: str, tmp_path: Path) -> None:
+    write(tmp_path)
+    whole = {**yaml.safe_load(COMMON), **yaml.safe_load(TASKS[name])}
+    path = tmp_path / "wrong.yaml"
+    for at in list(paths(whole)):
+        for value in (None, [], {}, [[]], [{}], {"x": []}, 5, -1.5, True, "x", "{{" * 900, "{{ 1" + "0" * 5000 + " }}"):
+            wrong = copy.deepcopy(whole)
+            inside(wrong, at[:-1])[at[-1]] = value
+            path.write_text(json.dumps(wrong))
+            with contextlib.suppress(RecipeError, SourceError):
+                found = task_file.read(dataset(path))
+                assert found.measures and len(data.digest(dataset(path))) == 64
+
+
+def paths(value: object, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Of all values inside another."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in items:
+        yield (*at, key)
+        yield from paths(one, (*at, key))
+
+
+def inside(value: Any, at: tuple[Any, ...]) -> Any:
+    return inside(value[at[0]], at[1:]) if at else value
 
 
 def test_a_file_that_is_lacking_is_told(tmp_path: Path) -> None:
@@ -310,8 +341,23 @@ def test_a_recipe_checks_a_task(ovrun: Ovrun, shared: Path, tmp_path: Path) -> N
     (tmp_path / "harness.yaml").write_text(RECIPE.replace("lm_eval_acc_norm", "lm_eval_exact_match"))
     told = ovrun("plan", "harness.yaml", "--outputs", shared, code=2).stderr
     assert "harness.yaml:10:16: accuracy.checks.0.metric: tasks/choice.yaml: no metric of the task" in told
+    (tmp_path / "tasks" / "ran.py").write_text("open('ran', 'w')\ndef text(row): return ''\n")
+    (tmp_path / "tasks" / "code.yaml").write_text(TASKS["likely"] + "process_docs: !function ran.text\n")
+    (tmp_path / "code.yaml").write_text(RECIPE.replace("choice", "code"))
+    told = ovrun("optimize", "code.yaml", "--allow-code", "--outputs", shared, code=2).stderr
+    assert "tasks/code.yaml:8:15: the tag !function; a task file is plain data" in told and not list(
+        tmp_path.rglob("ran")
+    )
     (tmp_path / "harness.yaml").write_text(RECIPE.replace("filter: number", "filter: nubmer"))
     assert "(did you mean number?)" in ovrun("plan", "harness.yaml", "--outputs", shared, code=2).stderr
+
+
+def test_a_metric_of_tasks_needs_a_task_file(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(RECIPE.replace("tasks/choice.yaml", "rows.jsonl, column: text"))
+    with pytest.raises(
+        RecipeError, match=r'x.yaml:10:\d+: .*"quiz" is no task file, and lm_eval_acc_norm is measured by'
+    ):
+        load_recipe(str(tmp_path / "x.yaml"))
 
 
 def test_without_the_package_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def _task(dataset: Dataset, found: task_file.TaskFile) -> Harness:
         from lm_eval.tasks import TaskManager
 
         sandboxed_templates()
-        config = {key: value for key, value in found.config.items() if key not in ("tag", "include")}
+        config = {key: value for key, value in found.config.items() if key != "tag" and value is not None}
         files = {
             split: list(_copied(Path(folder, str(at)), data)) for at, (split, data) in enumerate(found.data.items())
         }
@@ -113,7 +113,7 @@ def _batches(dataset: Dataset, task: Harness, model: Model, rows: int, protocol:
 
 def _scored(task: Harness, model: Model, asked: list[Instance]) -> dict[str, dict[str, object]]:
     """Filter -> the metrics of one row."""
-    answers = getattr(model, asked[0].request_type)(asked)
+    answers = getattr(model, asked[0].request_type)(asked, disable_tqdm=True)
     for one, answer in zip(asked, answers, strict=True):
         one.resps = [answer]
     for ensemble in task._filters:
@@ -147,6 +147,5 @@ def _told(dataset: Dataset, where: str = "") -> Iterator[None]:
         raise
     except Exception as error:  # whatever the library raises over a task
         message = f"{dataset.path}{where}: lm-evaluation-harness can't use it: {type(error).__name__}: {error}"
-        raise SourceError(
-            message, hint="Does `lm_eval validate` take the task, and have all rows their columns?"
-        ) from error
+        hint = "Has each row what the templates of the task ask for?"
+        raise SourceError(message, hint=hint) from error

@@ -10,6 +10,7 @@ from runner.recipe.datasets import kinds
 from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import KeyPath
 from runner.recipe.types import Dataset
+from runner.registry.formats import TASK_FILE
 from runner.registry.metrics import FAMILIES, METRICS, Family
 from runner.registry.predicting import OF_ARRAYS, fitting, not_searched, wanted
 from runner.registry.tasks import ARRAYS, PAST, TaskFamily, family_of
@@ -99,7 +100,10 @@ def _not_fed(at: KeyPath, family: Family, dataset: Dataset, used: TaskFamily, ta
 
 
 def _lacking(at: KeyPath, family: Family, dataset: Dataset) -> Iterator[Finding]:
-    """The columns that a model is held against."""
+    """The columns that a model is held against, or the file that says them itself."""
+    if "task scores" in family.rows and TASK_FILE not in kinds(dataset):
+        what = f'"{dataset.name}" is no task file, and {family.name} is measured by one'
+        yield Finding((*at, "dataset"), what, "needed: a .yaml file of lm-evaluation-harness")
     if lacking := [role for role in family.targets if role not in kinds(dataset)]:
         roles = " and ".join(f"`{role}`" for role in lacking)
         what = f'"{dataset.name}" has no column for {roles}, which {family.name} needs'
