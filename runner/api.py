@@ -127,7 +127,7 @@ def optimize(
     Args:
         recipe: one that was loaded, or what `load` takes.
         allow_remote_code: let a recipe with `trust_remote_code` run the code that comes with its model.
-        allow_code: let a recipe with `source: pytorch` run the code of its model's file.
+        allow_code: let a recipe run the code of its own: the file of a model (`source: pytorch`) or of a metric.
         accept_undecided: publish a model of which a check with `decide: bound` can't tell.
         observer: is told how far the run is, and of its end, a missed gate's too.
 

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from runner import data as readers
 from runner import sources
+from runner.base.values import section
 from runner.errors import OvrunError, SourceError
+from runner.recipe import build
 from runner.recipe.build import dataset, model_source
+from runner.recipe.origins import KeyPath, dotted
 from runner.recipe.types import Companion
+from runner.registry.own import CODE
 from runner.sources import find_vocoder
 from runner.sources.adapter import find
+from runner.sources.python_file import digest
 from runner.sources.pytorch import find_weights
 
 if TYPE_CHECKING:
@@ -104,6 +109,22 @@ def _dataset(
 
     where = _find(f"dataset {name}", section["path"], folder, stated, fits, f"--data {name}=PATH")
     return {**section, "path": str(where)}
+
+
+def with_metrics(recipe: Mapping[str, object], manifest: Manifest, folder: Path) -> dict[str, object]:
+    """The recipe with the files of metrics of its own on this machine.
+
+    Raises:
+        SourceError: one is nowhere.
+    """
+    known = {section(stage["document"], "files").get(CODE) for stage in manifest["stages"]}
+
+    def change(metric: Mapping[str, object], at: KeyPath) -> dict[str, object]:
+        option = f"`ovrun optimize recipe.yaml {dotted(at)}.path=PATH`"
+        fits = lambda path: digest(path) in known  # noqa: E731
+        return {"path": str(_find("the file of a metric", str(metric["path"]), folder, None, fits, option))}
+
+    return build.with_metrics(recipe, change)
 
 
 def _find(what: str, said: str, folder: Path, stated: Path | None, fits: Callable[[Path], bool], option: str) -> Path:

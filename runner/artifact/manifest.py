@@ -99,7 +99,7 @@ def _record(stage: Stage, store: Store, entries: Mapping[str, Entry], places: Pl
         "hardware": kept["hardware"],
         "document": kept["document"],
     }
-    if stage.name != "evaluate":  # what evaluations found stands in `checks`
+    if stage.name not in ("evaluate", "own_metric"):  # what evaluations found stands in `checks`
         said["result"] = places.said(entry.result)
     return said
 
@@ -186,6 +186,8 @@ def check_record(judged: Judged) -> CheckRecord:
         "methods": result.get("methods", {}),
         "flipped": result.get("flipped"),
     }
+    if judged.check.own:
+        record["better"] = judged.check.own.better.value
     if judged.key:
         record["key"] = judged.key
     return record

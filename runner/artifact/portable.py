@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.base import resources
+from runner.recipe.build import with_metrics
 from runner.recipe.companions import COMPANIONS
 from runner.recipe.types import Recipe
 from runner.registry.metric_settings import ENCODER
@@ -40,6 +41,7 @@ class Places:
             recipe.model.weights,
             recipe.accuracy.reference.path if recipe.accuracy.reference else None,
             *(Path(str(check.params[ENCODER])) for check in recipe.accuracy.checks if ENCODER in check.params),
+            *(own.file for _, own in recipe.own_metrics),
             *(data.path for data in recipe.datasets.values()),
         )
         known = [path for path in stated if path]
@@ -83,7 +85,8 @@ class Places:
             reference = accuracy["reference"]
             stated = self._with_path(reference) if isinstance(reference, Mapping) else reference
             known["accuracy"] = accuracy | {"checks": checks, "reference": stated}
-        return {key: known.get(key, value) for key, value in resolved.items()}
+        said = {key: known.get(key, value) for key, value in resolved.items()}
+        return with_metrics(said, lambda metric, at: self._with_path(metric))
 
     def _with_path(self, data: Mapping[str, Any]) -> dict[str, Any]:
         said = {key: self.path(value) if key in _PATHS else value for key, value in data.items()}

@@ -44,7 +44,7 @@ def json(parser: argparse.ArgumentParser, text: str = "print one JSON document i
 
 
 def code(parser: argparse.ArgumentParser) -> None:
-    """For commands that may run what comes with a model, or is one."""
+    """For commands that may run what comes with a model, or is one, or measures it."""
     parser.add_argument(
         "--allow-remote-code",
         action="store_true",
@@ -53,7 +53,7 @@ def code(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-code",
         action="store_true",
-        help="let a recipe with `source: pytorch` run the code of its model's file",
+        help="let a recipe run the code of its own: the file of a model (`source: pytorch`) or of a metric",
     )
 
 

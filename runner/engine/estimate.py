@@ -86,6 +86,7 @@ _RULES: Mapping[str, _Rule] = {
     "predict": _Rule(206 * _MB, 3.5, 1.0, 1e-8),
     "reference": _Rule(140 * _MB, 2.8, 1.0, 1e-8),
     "evaluate": _Rule(206 * _MB, 3.5, 1.0, 1e-8),
+    "own_metric": _Rule(206 * _MB, 3.5, 1.0, 1e-8),
 }
 """Fitted to models of 3.5 and 124 million and of 1.1e9 weights. Peaks of a conversion from 7 MB of fp16, 475 MB of fp32
 and 2.2 GB of fp16: 361, 1011 and 2710 MB; of a compression to int4 165, 860 and 3160 MB, to int8 3520 MB, with scale

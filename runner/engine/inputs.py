@@ -14,11 +14,12 @@ from pathlib import Path
 
 import runner.base.files as fs
 from runner import data, sources
+from runner.base.paths import is_file
 from runner.data import digests
 from runner.errors import SourceError, StageError
 from runner.plan.types import Stage
 from runner.recipe.types import Dataset, ModelSource
-from runner.sources import Located
+from runner.sources import Located, python_file
 from runner.sources.adapter import Adapter, find
 from runner.sources.pytorch import Weights, find_weights
 from runner.store import Store
@@ -76,6 +77,10 @@ def _found(stage: Stage, store: Store) -> Seen:
         found = _model(role, model, store)
         seen.digests[role] = found.digest or ""
         seen.files |= {path: path.stat() for path in found.files.values()}
+    for role in stage.files.keys() - stage.models.keys():
+        path = stage.files[role]
+        seen.digests[role] = python_file.digest(path) if is_file(path) else ""
+        seen.files |= {path: path.stat()} if is_file(path) else {}
     for role, dataset in stage.datasets.items():
         seen.digests[role], files = _dataset(dataset, store)
         seen.files |= files

@@ -210,8 +210,10 @@ def tell_opened() -> Iterator[None]:
     """
     import safetensors
 
-    modules = [safetensors, *(importlib.import_module(f"safetensors.{name}") for name in ("torch", "numpy"))]
-    if "safe_open" not in OPENED.part("safetensors.torch", "load_file").__code__.co_names:
+    # what is imported later takes `safe_open` of what is patched here
+    names = ("torch", "numpy") if sys.modules.get("torch") else ("numpy",)
+    modules = [safetensors, *(importlib.import_module(f"safetensors.{name}") for name in names)]
+    if "torch" in names and "safe_open" not in OPENED.part("safetensors.torch", "load_file").__code__.co_names:
         why = "it opens files by another name than `safe_open`"
         raise OPENED.broken(why)
     opening: Callable[..., object] = safetensors.safe_open

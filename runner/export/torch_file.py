@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from runner.base.progress import Progress
@@ -18,8 +16,7 @@ from runner.export.given import Given, shapes, too_large
 from runner.export.torch_convert import converted
 from runner.export.torch_inputs import Original, feeds, fitted, refuse_misfit
 from runner.export.torch_program import program
-from runner.export.user_code import copied, fill, make, place
-from runner.export.watched import watched
+from runner.export.user_code import copied, fill, make, place, running
 from runner.model import ir
 from runner.model.feed import Feed, ports
 from runner.model.parts import IR, Model
@@ -42,7 +39,8 @@ def export(
     start = time.monotonic()
     _seed()
     source, out = source.absolute(), out.absolute()
-    with _running(source, out, params) as folder:
+    known = modules(parsed(source)) if params.code else frozenset()  # a program has none to import
+    with running(source, out, known) as folder:
         original = _module(source, params.code, weights, folder) if params.code else program(source)
         loaded = time.monotonic()
         model, notes = converted(source, original)
@@ -69,16 +67,6 @@ def _seed() -> None:
     torch.manual_seed(0)
     np.random.seed(0)
     random.seed(0)
-
-
-@contextlib.contextmanager
-def _running(source: Path, out: Path, params: ExportParams) -> Iterator[Path]:
-    """A folder of its own as the current one, for code that is watched while it runs; a program has none to import."""
-    known = modules(parsed(source)) if params.code else frozenset()
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix="source.") as made:
-        folder = Path(made).resolve()
-        with contextlib.chdir(folder), watched(source, known, folder):
-            yield folder
 
 
 def _module(source: Path, code: Code, weights: Path | None, folder: Path) -> Original:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import re
 import sys
+import tempfile
 import traceback
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 import runner.base.files as fs
 from runner.errors import OvrunError, Problem, RecipeError, SourceError
 from runner.export.damage import reason_of
+from runner.export.watched import watched
 from runner.registry.exporters import Code
 from runner.sources.python_file import ONE_FILE
 from runner.sources.pytorch import SAFETENSORS
@@ -40,7 +43,7 @@ def make(source: Path, code: Code, copy: Path) -> torch.nn.Module:
     """
     from torch import nn
 
-    made = _ran(source, copy).get(code.object)
+    made = ran(source, copy).get(code.object)
     if made is None:
         what = f"{source.name} defines no {code.object}"
         raise _not_made(what)
@@ -53,7 +56,7 @@ def make(source: Path, code: Code, copy: Path) -> torch.nn.Module:
     return made.eval()
 
 
-def _ran(source: Path, copy: Path) -> Mapping[str, object]:
+def ran(source: Path, copy: Path) -> Mapping[str, object]:
     """What the file defines; its errors name the file itself."""
     module = types.ModuleType(_NAME)
     module.__file__ = str(copy)
@@ -128,6 +131,21 @@ def _read(weights: Path) -> dict[str, torch.Tensor]:
 
 
 @contextmanager
+def running(source: Path, out: Path, modules: Collection[str], *more: Path) -> Iterator[Path]:
+    """A folder of its own as the current one, for code that is watched while it runs.
+
+    Args:
+        out: beside which the folder is.
+        modules: those at the top that the code says it imports.
+        more: folders that it may read besides.
+    """
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix="source.") as made:
+        folder = Path(made).resolve()
+        with contextlib.chdir(folder), watched(source, modules, folder, *more):
+            yield folder
+
+
+@contextmanager
 def failing(source: Path, what: str) -> Iterator[None]:
     """Whatever the code raises is told with its line in the file.
 
@@ -141,7 +159,7 @@ def failing(source: Path, what: str) -> Iterator[None]:
     except BaseException as error:  # SystemExit too: it is the file that ends, not this process
         message = f"{place(source, error)}: {what}: {reason_behind(error)}"
         missing = isinstance(error, ImportError | FileNotFoundError)
-        raise SourceError(message, hint=ONE_FILE if missing else None) from error
+        raise SourceError(message, hint=ONE_FILE if missing else _calls(source, error)) from error
 
 
 def reason_behind(error: BaseException) -> str:
@@ -150,6 +168,13 @@ def reason_behind(error: BaseException) -> str:
         error = error.__cause__
     lacking = re.search(r"No conversion rule found for operations: .*", str(error))
     return lacking[0] if lacking else f"{type(error).__name__}: {reason_of(error)}"
+
+
+def _calls(source: Path, error: BaseException) -> str | None:
+    """The lines of the file by which it came to the one that failed, if these are several; nobody else's."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(source)]
+    lines = [f"  {source.name}:{frame.lineno}, in {frame.name}: {frame.line}" for frame in frames]
+    return "\n".join(["It got there by", *lines]) if len(lines) > 1 else None
 
 
 def place(source: Path, error: BaseException) -> str:

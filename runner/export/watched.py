@@ -27,7 +27,8 @@ _SYSTEM = ("/proc", "/sys", "/dev", "/etc", "/usr/lib", "/usr/share")
 _IMPORTING = "<frozen importlib"
 _HINT = (
     "What the code reads is in no key of the store, which would give a stale result later. Bring values by "
-    "model.arguments, weights by model.weights, and code by this file or an installed package that it imports."
+    "model.arguments or a metric's params, weights by model.weights, rows by a dataset, and code by this file or an "
+    "installed package that it imports."
 )
 _active: _Watch | None = None
 _hooked = False
@@ -36,11 +37,11 @@ _hooked = False
 class _Watch:
     """What is known while one file's code runs."""
 
-    def __init__(self, source: Path, modules: Collection[str], folder: Path) -> None:
+    def __init__(self, source: Path, modules: Collection[str], folders: tuple[Path, ...]) -> None:
         self.source, self.modules = str(source), modules
         stdlib = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))
         caches = [sys.pycache_prefix] if sys.pycache_prefix else []
-        places = [self.source, str(folder), *stdlib, *caches, *_SYSTEM]
+        places = [self.source, *map(str, folders), *stdlib, *caches, *_SYSTEM]
         self.places = tuple({place for one in places for place in (os.path.normpath(one), os.path.realpath(one))})
         self.made: set[str] = set()
         self.found: list[str] = []
@@ -97,13 +98,13 @@ class _Watch:
 
 
 @contextmanager
-def watched(source: Path, modules: Collection[str], folder: Path) -> Iterator[None]:
+def watched(source: Path, modules: Collection[str], *folders: Path) -> Iterator[None]:
     """Watch the code of a file.
 
     Args:
         source: the file, whose name is that of its code objects.
         modules: those at the top that it says it imports.
-        folder: where it may read besides.
+        folders: where it may read besides.
 
     Raises:
         SourceError: it read what is in no key, even if it made nothing of the refusal.
@@ -112,7 +113,7 @@ def watched(source: Path, modules: Collection[str], folder: Path) -> Iterator[No
     if not _hooked:
         sys.addaudithook(_hook)
         _hooked = True
-    watch = _active = _Watch(source, modules, folder)
+    watch = _active = _Watch(source, modules, folders)
     try:
         with tell_opened():
             yield

@@ -74,16 +74,16 @@ def measure(
         found = Compared(estimate(own, family.aggregate, seed=seed), *[Estimate(math.nan)] * 3)
     else:
         found = compare(own, base, family.aggregate, seed=seed)
-    told: dict[str, object] = {
+    result: dict[str, object] = {
         "protocol": {**kept.protocol, "settings": dict(settings), "function": name_of(family)},
         "rows": len(own),
         "seed": seed,
-        **_told(metric, found, base is not None),
+        **told(metric, found, base is not None),
         "details": _details(family, kept, own),
     }
     if base is not None:
-        told["flipped"] = flips(scores(family, own), scores(family, base), metric.better, numbers)
-    return Measured(told, own, base)
+        result["flipped"] = flips(scores(family, own), scores(family, base), metric.better, numbers)
+    return Measured(result, own, base)
 
 
 def targets_of(dataset: Dataset, roles: Sequence[str]) -> tuple[dict[str, list[object]], list[int]]:
@@ -145,19 +145,19 @@ def _refuse_others(family: Family, kept: Kept, reference: Kept, targets: Targets
         raise StageError(message)
 
 
-def _told(metric: Metric, found: Compared, both: bool) -> dict[str, object]:
+def told(metric: Metric, found: Compared, both: bool) -> dict[str, object]:
     """Values and intervals by the metric's name."""
-    told: dict[str, object] = {
+    said: dict[str, object] = {
         "values": {metric.name: found.model.value},
         "reference_values": {metric.name: found.reference.value} if both else {},
         "intervals": _intervals(metric, found.model),
         "methods": {metric.name: found.model.method} if found.model.method else {},
     }
     if both:
-        told["reference_intervals"] = _intervals(metric, found.reference)
-        told["differences"] = {metric.name: _apart(metric, found.difference, clipped=True)}
-        told["relative_differences"] = {metric.name: _apart(metric, found.relative, clipped=False)}
-    return told
+        said["reference_intervals"] = _intervals(metric, found.reference)
+        said["differences"] = {metric.name: _apart(metric, found.difference, clipped=True)}
+        said["relative_differences"] = {metric.name: _apart(metric, found.relative, clipped=False)}
+    return said
 
 
 def _intervals(metric: Metric, found: Estimate) -> dict[str, list[float]]:

@@ -85,6 +85,7 @@ class CheckRecord(TypedDict):
     protocol: Mapping[str, object]
     details: Details
     decide: NotRequired[str]
+    better: NotRequired[str]
     rows: NotRequired[int | None]
     seed: NotRequired[int | None]
     intervals: NotRequired[Mapping[str, list[float]]]

@@ -6,7 +6,7 @@ import math
 import shutil
 import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runner.base.figures import megabytes
 from runner.base.words import plural
 from runner.errors import AccuracyError, Problem, RecipeError, SourceError
+from runner.export.user_function import UserFunction
 from runner.metrics.items import Items, items
+from runner.metrics.own import Scoring
 from runner.metrics.predicting import Asked
 from runner.metrics.row_items import RowItems, row_items
 from runner.model.parts import Model
@@ -23,8 +25,9 @@ from runner.nncf import search_patches
 from runner.nncf.control import Control
 from runner.recipe.types import AccuracyControl, Dataset
 from runner.registry.gates import Better
-from runner.registry.metrics import METRICS, family_of
+from runner.registry.metrics import METRICS
 from runner.registry.metrics import settings as stated
+from runner.registry.own import family_of, metric_of
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -82,7 +85,7 @@ class Search:
     @property
     def sign(self) -> int:
         """NNCF takes more for better."""
-        return 1 if METRICS[self.settings.metric].better == Better.HIGHER else -1
+        return 1 if metric_of(self.settings).better == Better.HIGHER else -1
 
     def validate(self, model: ov.CompiledModel, chosen: Iterable[int]) -> tuple[float, list[float]]:
         """What NNCF asks: the metric of a compiled model over some items, and that of each of them.
@@ -242,8 +245,11 @@ def quantize(
     return model
 
 
-def begin(control: Control, source: Path, validation: Dataset, out: Path) -> Search:
+def begin(control: Control, source: Path, validation: Dataset, out: Path, code: Path | None = None) -> Search:
     """Measure the model that is to be quantized.
+
+    Args:
+        code: the file of a metric of the recipe's own.
 
     Raises:
         SourceError: the validation dataset doesn't fit the model.
@@ -254,12 +260,17 @@ def begin(control: Control, source: Path, validation: Dataset, out: Path) -> Sea
     compiled = compile_folder(source, control.runtime)
     folder = _kept(out)
     folder.mkdir()
-    family = family_of(settings.metric)
+    family = family_of(settings)
     found: Items | RowItems
     if control.rows:
         asked = Asked(control.rows.gives, source, validation, control.rows.settings, control.runtime)
-        given = stated(METRICS[settings.metric], settings.params)
-        own = {name: value for name, value in given.items() if name in family.function_settings}
+        own: dict[str, object] = {}
+        if settings.own and code:
+            function = UserFunction(code, settings.own, out)
+            family = replace(family, function=Scoring(function, function.name).statistics)
+        else:
+            given = stated(METRICS[settings.metric], settings.params)
+            own = {name: value for name, value in given.items() if name in family.function_settings}
         found = row_items(family, control.rows.way, compiled, asked, own, folder)
     else:
         found = items(settings.metric, compiled, validation, settings.params, folder)

@@ -144,7 +144,7 @@ def refuse_misfit(recipe: Recipe, located: Located, config: Mapping[str, Any] | 
     if config and task:
         named = located.files or (located.fetch.files if located.fetch else ())
         problems += no_vocoder(recipe, config, named, task)
-    problems += code_rules.misfits(recipe, located)
+    problems += [*code_rules.misfits(recipe, located), *code_rules.metric_misfits(recipe)]
     if located.adapter:
         problems += no_adapter(recipe, located.adapter, config, task)
     if config and located.reader == pipeline.READER:

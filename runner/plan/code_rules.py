@@ -8,7 +8,8 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from runner.base.words import near
+from runner.base.paths import is_file
+from runner.base.words import near, plural
 from runner.errors import Problem
 from runner.recipe.types import Recipe
 from runner.registry.exporters import Code
@@ -56,6 +57,40 @@ def misfits(recipe: Recipe, located: Located) -> Iterator[Problem]:
     elif made := there[code.object]:
         yield from _called(recipe, made, code)
         yield from _fed(recipe, made, code)
+
+
+def metric_misfits(recipe: Recipe) -> Iterator[Problem]:
+    """Files of metrics that are not there, functions that they lack, and arguments that these don't take."""
+    for key, own in recipe.own_metrics:
+        if not is_file(own.file):
+            yield Problem(recipe.where(f"{key}.path"), f"{key}.path", f"there is no file {own.path}", _RELATIVE)
+            continue
+        there = names(parsed(own.file))
+        if there is None:
+            continue
+        if own.function not in there:
+            functions = [name for name, one in there.items() if isinstance(one, ast.FunctionDef)]
+            allowed = f"it defines {', '.join(functions)}" if functions else None
+            what, at = f"{own.file.name} defines no {own.function}", f"{key}.function"
+            yield Problem(recipe.where(at), at, what, allowed, near(own.function, functions))
+        elif isinstance(made := there[own.function], ast.FunctionDef):
+            yield from _measures(recipe, key, made, json.loads(own.arguments))
+
+
+_RELATIVE = "it is taken relative to the file that states it"
+_GIVEN = 2
+"""What a metric's function is given: what the model gave, or the model, and the rows."""
+
+
+def _measures(recipe: Recipe, key: str, made: ast.FunctionDef, given: Mapping[str, object]) -> Iterator[Problem]:
+    positional = len(made.args.posonlyargs) + len(made.args.args)
+    takes, at = _takes(made, skip=_GIVEN), f"{key}.function"
+    if positional < _GIVEN and made.args.vararg is None:
+        what = f"{made.name} takes {plural(positional, 'argument')}, and is given two: what a model gave, and rows"
+        yield Problem(recipe.where(at), at, what)
+    elif missing := [name for name in takes.needed if name not in given]:
+        yield Problem(recipe.where(at), at, f"{made.name} needs {', '.join(missing)}", f"give it in {key}.params")
+    yield from _unknown(recipe, f"{key}.params", f"{made.name} takes no argument", given, takes)
 
 
 def _huge(recipe: Recipe, code: Code) -> Iterator[Problem]:

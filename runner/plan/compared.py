@@ -12,10 +12,10 @@ from runner.errors import Problem, RecipeError, SourceError
 from runner.recipe.conversion import Conversion, ConversionCheck
 from runner.recipe.types import ModelSource
 from runner.registry.exporters import EXPORTERS
-from runner.registry.metrics import family_of as family_of_metric
 from runner.registry.originals import FILE_RUNNERS
+from runner.registry.own import family_of as family_of_metric
 from runner.registry.tasks import family_of
-from runner.stages import convert, original, predict
+from runner.stages import convert, original, own_metric, predict
 
 if TYPE_CHECKING:
     from runner.plan.memo import Memo
@@ -101,14 +101,19 @@ def _not_run(build: Build) -> str | None:
     if (located.config or {}).get("quantization_config"):
         return "the weights of the original are quantized, and nothing here computes with them"
     writing = [check.metric for check in recipe.accuracy.checks if _writes(build, check)]
+    taking = [check.metric for check in recipe.accuracy.checks if check.own and check.own.takes == "model"]
+    if taking:
+        return f"{taking[0]} takes an OpenVINO model, and the original is none"
     return f"the original writes nothing here, as {writing[0]} needs it" if writing else None
 
 
 def _writes(build: Build, check: Check) -> bool:
     """Whether a check is of what a library makes of a whole folder: replies and the like."""
-    family = family_of_metric(check.metric)
-    dataset = build.recipe.datasets[check.dataset]
-    found = (predict.possible(build.located.task, gives, dataset) for gives in family.rows)
+    task, dataset = build.located.task, build.recipe.datasets[check.dataset]
+    rows = family_of_metric(check).rows
+    if check.own and check.own.takes == "predictions":
+        rows = own_metric.first_of(task, check.own, dataset)
+    found = (predict.possible(task, gives, dataset) for gives in rows)
     return any(one and (one.optimum or "openvino-genai" in one.libraries) for one in found)
 
 

@@ -30,6 +30,8 @@ def no_classes(recipe: Recipe, config: Mapping[str, object]) -> Iterator[Problem
         return
     classes, seen = [str(name) for name in named.values()], set()
     for position, check in enumerate(recipe.accuracy.checks):
+        if check.own:  # what its labels are is its own
+            continue
         family = family_of(check.metric)
         if check.metric == "entity_f1" and not any(name.startswith(ENTITIES) for name in classes):
             key = f"accuracy.checks.{position}.metric"

@@ -12,7 +12,7 @@ from runner.export import sighted
 from runner.recipe.datasets import kinds
 from runner.recipe.types import Quantization, Recipe, WeightCompression
 from runner.registry.formats import givers
-from runner.registry.metrics import family_of as family_of_metric
+from runner.registry.own import family_of as family_of_metric
 from runner.registry.tasks import TaskFamily, family_of
 
 _OF_ONE = {
@@ -57,7 +57,7 @@ def check_against_parts(recipe: Recipe, task: str | None, parts: Collection[str]
             at, use = f"{key}.{name}", "remove it" if name == "accuracy_control" else _OWN
             yield Problem(recipe.where(at), at, f"{_OF_ONE[name]} of one network, {told}", use)
     for index, check in enumerate(recipe.accuracy.checks):
-        if family_of_metric(check.metric).function is None:
+        if family_of_metric(check).function is None:
             key = f"accuracy.checks.{index}.metric"
             yield Problem(recipe.where(key), key, f"{check.metric} is measured on one network, {told}", _ON_ROWS)
 

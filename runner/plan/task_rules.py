@@ -21,7 +21,7 @@ def not_measured(recipe: Recipe) -> Iterator[Problem]:
         RecipeError, SourceError: a task file is wrong.
     """
     for position, check in enumerate(recipe.accuracy.checks):
-        if GIVES not in family_of(check.metric).rows:
+        if check.own or GIVES not in family_of(check.metric).rows:
             continue
         dataset, at = recipe.datasets[check.dataset], f"accuracy.checks.{position}"
         found, name = task_file.read(dataset).measures, check.metric.removeprefix(_PREFIX)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from runner.base.values import listing, made, mapping, text
 from runner.registry.gates import GateKind
+from runner.registry.own import Own, own_of
 
 RUNTIME: Mapping[str, object] = {
     "INFERENCE_PRECISION_HINT": "f32",
@@ -28,7 +29,8 @@ class Check:
 
     `max_drop` is reference - value; `max_relative_increase` is value / reference - 1.
     `params` are the metric's own settings, such as `context_length`, `stride`, `max_new_tokens`. `decide` says what is
-    held against the gates: the measured number, or both ends of its 95 % interval.
+    held against the gates: the measured number, or both ends of its 95 % interval. `own` is what the recipe says of a
+    metric of its own, whose name `metric` is then.
     """
 
     metric: str
@@ -39,6 +41,7 @@ class Check:
     max_relative_increase: float | None = None
     params: Mapping[str, object] = field(default_factory=dict)
     decide: Literal["point", "bound"] = "point"
+    own: Own | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,14 @@ def _runtime(data: Mapping[str, object]) -> dict[str, object]:
 def _check(data: Mapping[str, object]) -> Check:
     known = {one.name for one in fields(Check)} & _GATES
     params = {key: integral(value) for key, value in data.items() if key not in known}
-    return made(Check, {**{key: value for key, value in data.items() if key in known}, "params": params})
+    stated = with_own({key: value for key, value in data.items() if key in known})
+    return made(Check, {**stated, "params": params})
+
+
+def with_own(data: Mapping[str, object]) -> dict[str, object]:
+    """A check or accuracy control whose metric is a name, with what the recipe says of one of its own."""
+    own = own_of(data["metric"])
+    return {**data, "metric": own.name, "own": own} if own else {**data}
 
 
 def integral(value: object) -> object:

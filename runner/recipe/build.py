@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from runner.base.paths import expanded
 from runner.base.values import listing, made, mapping, plain, section, text, whole
-from runner.recipe.accuracy import CONVERTED, RUNTIME, accuracy_of, integral
+from runner.recipe.accuracy import CONVERTED, RUNTIME, accuracy_of, integral, with_own
 from runner.recipe.build_dataset import as_list as as_list
 from runner.recipe.build_dataset import dataset as dataset
 from runner.recipe.companions import COMPANIONS, companion
@@ -63,6 +64,7 @@ def build(config: Mapping[str, object], origins: Origins, path: Path) -> Recipe:
 
 def complete(config: Mapping[str, object], origins: Origins, path: Path) -> dict[str, object]:
     """The recipe as plain data that stands by itself: defaults filled in, paths absolute."""
+    config = with_metrics(config, lambda metric, at: _located(metric, at, origins))
     model = _located(mapping(config["model"]), ("model",), origins)
     for key in COMPANIONS:
         if key in model:
@@ -108,6 +110,29 @@ def steps_of(config: Mapping[str, object]) -> list[tuple[KeyPath, object]]:
     if isinstance(steps, list):
         return [(("compression", index), step) for index, step in enumerate(steps)]
     return [] if steps is None else [(("compression",), steps)]
+
+
+def own_metrics(config: Mapping[str, object]) -> list[tuple[KeyPath, dict[str, object]]]:
+    """The metrics of checks and of accuracy control that are no names, with their key paths."""
+    accuracy = config.get("accuracy")
+    checks = accuracy.get("checks") if isinstance(accuracy, dict) else None
+    holders: list[tuple[KeyPath, object]] = [
+        (("accuracy", "checks", index), one) for index, one in enumerate(as_list(checks))
+    ]
+    for at, step in steps_of(config):
+        holders += [((*at, "accuracy_control"), step.get("accuracy_control"))] if isinstance(step, dict) else []
+    found = [((*at, "metric"), one.get("metric")) for at, one in holders if isinstance(one, dict)]
+    return [(at, metric) for at, metric in found if isinstance(metric, dict)]
+
+
+def with_metrics(
+    config: Mapping[str, object], change: Callable[[dict[str, object], KeyPath], Mapping[str, object]]
+) -> dict[str, object]:
+    """A copy of plain data in which what is said of these metrics is changed."""
+    found = copy.deepcopy({name: config[name] for name in ("accuracy", "compression") if name in config})
+    for at, metric in own_metrics(found):
+        metric.update(change(metric, at))
+    return {**config, **found}
 
 
 def parts_of(config: Mapping[str, object]) -> list[tuple[KeyPath, Mapping[str, object]]]:
@@ -175,10 +200,11 @@ def _weights(data: Mapping[str, object]) -> WeightCompression:
 def _quantization(data: Mapping[str, object]) -> Quantization:
     values = _settings(data)
     if "accuracy_control" in values:
-        control = _advanced(mapping(values["accuracy_control"]))
-        known = {one.name for one in fields(AccuracyControl)} - {"params"}
+        stated = mapping(values["accuracy_control"])
+        control = {**_advanced(stated), "metric": stated["metric"]}
+        known = {one.name for one in fields(AccuracyControl)} - {"params", "own"}
         params = {key: integral(value) for key, value in control.items() if key not in known}
-        own = {key: value for key, value in control.items() if key in known}
+        own = with_own({key: value for key, value in control.items() if key in known})
         values["accuracy_control"] = made(AccuracyControl, {"dataset": values["dataset"], **own, "params": params})
     return made(Quantization, values)
 

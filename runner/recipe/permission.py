@@ -1,4 +1,4 @@
-"""Code runs only with the person's own word: what comes with a model, and what a recipe names as its model."""
+"""Code runs only with the person's own word: what comes with a model, and what a recipe names as model or metric."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def refuse_code(recipes: Iterable[Recipe], *, remote: bool, own: bool, words: Ma
 
     Args:
         remote: whether code that comes with a model may run.
-        own: whether code may run that a recipe names as its model.
+        own: whether code may run that a recipe names as its model or as a metric.
         words: how a person allows either.
 
     Raises:
-        RecipeError: with the place of `trust_remote_code`, or of the model.
+        RecipeError: with the place of `trust_remote_code`, of the model, or of the metric.
     """
     problems = {
-        (recipe.model, key): Problem(recipe.where(key), key, what, f"that needs your own word: {words[whose]}")
+        (recipe.model, key, what): Problem(recipe.where(key), key, what, f"that needs your own word: {words[whose]}")
         for recipe in recipes
         for whose, key, what in _runs(recipe)
         if not {"remote": remote, "own": own}[whose]
@@ -45,3 +45,5 @@ def _runs(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
     if SOURCES[model.source].code and model.path:
         what = "this recipe runs the Python code of" if model.code else "code can run when PyTorch reads"
         yield "own", "model.path", f"{what} {model.path.name}"
+    for key, metric in recipe.own_metrics:
+        yield "own", f"{key}.path", f"this recipe runs the Python code of {metric.file.name} as a metric"

@@ -13,6 +13,7 @@ from runner.recipe.dataset import Dataset as Dataset
 from runner.recipe.dataset import Preprocess as Preprocess
 from runner.recipe.origins import show_path
 from runner.registry.exporters import Code
+from runner.registry.own import Own
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class AccuracyControl:
     """Parameters of `nncf.quantize_with_accuracy_control`: how much worse a metric may be after quantization.
 
     `dataset` is what it is measured on; None leaves NNCF's own default. `params` are the metric's own settings, such as
-    `context_length` or `k`.
+    `context_length` or `k`. `own` is what the recipe says of a metric of its own, whose name `metric` is then.
     """
 
     metric: str
@@ -116,6 +117,7 @@ class AccuracyControl:
     restore_mode: str | None = None
     minutes: float | None = None
     params: Mapping[str, object] = field(default_factory=dict)
+    own: Own | None = None
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,18 @@ class Recipe:
     resolved: Mapping[str, object] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def own_metrics(self) -> tuple[tuple[str, Own], ...]:
+        """Dotted key -> what the recipe says there of a metric of its own."""
+        several = isinstance(self.resolved.get("compression"), list)
+        checks = [(f"accuracy.checks.{index}", check.own) for index, check in enumerate(self.accuracy.checks)]
+        controls = [
+            (f"compression{f'.{index}' if several else ''}.accuracy_control", step.accuracy_control.own)
+            for index, step in enumerate(self.compression)
+            if isinstance(step, Quantization) and step.accuracy_control
+        ]
+        return tuple((f"{key}.metric", own) for key, own in [*checks, *controls] if own)
 
     @property
     def calibration_length(self) -> int | None:

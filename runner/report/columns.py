@@ -99,10 +99,11 @@ class Table:
         return gates.pop() if len(gates) == 1 else ""
 
     def _metric_columns(self) -> Iterable[Column]:
-        metrics = {self._ident(*key): check["metric"] for one in self._checks.values() for key, check in one.items()}
-        for ident, metric in metrics.items():
-            info = METRICS.get(metric)
-            yield Column(ident, ident, "metric", info.better if info else None, info.unit if info else "")
+        checks = {self._ident(*key): check for one in self._checks.values() for key, check in one.items()}
+        for ident, check in checks.items():
+            info, own = METRICS.get(check["metric"]), check.get("better")
+            better = info.better if info else Better(own) if own else None
+            yield Column(ident, ident, "metric", better, info.unit if info else "")
 
     def _extras(self, row: Row) -> dict[str, float]:
         """What the evaluations behind a row's checks found beyond them."""

@@ -106,7 +106,7 @@ def recipe_of(manifest: Manifest, folder: Path, into: Path, model: Path | None, 
         SourceError: the model or some data are nowhere.
         RecipeError: this version of ovrun does not take the recipe.
     """
-    recipe = dict(manifest["recipe"])
+    recipe = found.with_metrics(manifest["recipe"], manifest, folder)
     recipe["model"] = found.model(manifest, folder, model)
     recipe["datasets"] = found.datasets(manifest, folder, data)
     path = into / RECIPE

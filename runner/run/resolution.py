@@ -12,7 +12,7 @@ from runner.data import table
 from runner.errors import OvrunError
 from runner.recipe.types import Dataset, Recipe
 from runner.registry.formats import FORMATS
-from runner.registry.metrics import family_of
+from runner.registry.own import family_of
 
 FLIPPED = 0.05
 """The share of rows that is thought to change between two models, before it was measured."""
@@ -37,7 +37,7 @@ def unresolved(recipes: Iterable[Recipe]) -> list[str]:
 
 def _sentences(recipe: Recipe) -> Iterator[str]:
     for check in recipe.accuracy.checks:
-        if family_of(check.metric).aggregate != "proportion" or not check.max_drop:
+        if family_of(check).aggregate != "proportion" or not check.max_drop:
             continue
         rows = _count(recipe.datasets[check.dataset])
         if rows and half_width(rows) > check.max_drop:

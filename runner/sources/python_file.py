@@ -19,11 +19,16 @@ LIMIT = 1 << 17
 _COUNTED = frozenset({"torch", "numpy", "openvino"})
 """Distributions whose own version is enough: what they require does not shape what they compute."""
 ONE_FILE = (
-    "Only this file is in the key of the conversion, and installed packages are by their versions: "
+    "Only this file is in the key of what it shapes, and installed packages are by their versions: "
     "put what it needs into it, or install it."
 )
 _OWN_NAMES = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 Definition = ast.ClassDef | ast.FunctionDef
+
+
+def digest(path: Path) -> str:
+    """Of the text of a file that is code."""
+    return fs.digest_paths({"code.py": path}, None)
 
 
 def parsed(path: Path) -> ast.Module:
@@ -38,7 +43,7 @@ def parsed(path: Path) -> ast.Module:
             return ast.parse(fs.read_limited(path, LIMIT), filename=str(path))
     except SyntaxError as error:
         message = f"{path}:{error.lineno or 1}: {error.msg}"
-        raise SourceError(message, hint="model.path names a file of Python code.") from error
+        raise SourceError(message, hint="It has to be a file of Python code.") from error
     except (ValueError, RecursionError, MemoryError) as error:
         message = f"{path}: can't be read as Python: {error}"
         raise SourceError(message) from error

@@ -46,6 +46,7 @@ STAGES = {
     "encode": "runner.stages.encode",
     "reference": "runner.stages.reference",
     "evaluate": "runner.stages.evaluate",
+    "own_metric": "runner.stages.own_metric",
 }
 
 JUDGED = frozenset({"convert"})

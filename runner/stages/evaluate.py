@@ -54,8 +54,10 @@ def plan(build: Build, check: Check, section: str, converted: str, model: str) -
     Raises:
         RecipeError: the model doesn't give what the metric is measured on.
     """
-    from runner.stages import reference
+    from runner.stages import own_metric, reference
 
+    if check.own:
+        return own_metric.plan(build, check, check.own, section, {"model": model, "reference": converted}), None
     info, family = METRICS[check.metric], family_of(check.metric)
     what = f"{family.name.replace('_', ' ')} on {check.dataset}"
     if family.function is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,11 @@ class Params(Rows):
 def possible(task: str | None, gives: str, dataset: Dataset) -> Predicts | None:
     """How a dataset feeds a model of a task so that it gives that; None if it doesn't."""
     return fitting(family_of(task).predicts, gives, kinds(dataset))
+
+
+def first(task: str | None, rows: Iterable[str], dataset: Dataset) -> str | None:
+    """The first of some that a model of a task gives for a dataset; None if it gives none of them."""
+    return next((one for one in rows if possible(task, one, dataset)), None)
 
 
 def given(build: Build, metric: str, name: str, section: str) -> str:

@@ -21,10 +21,11 @@ from runner.nncf.control import Control
 from runner.recipe.datasets import narrowed
 from runner.recipe.judge.quantization_rules import NO_SLOW_CORRECTION, smooths
 from runner.recipe.types import AccuracyControl, Quantization, WeightCompression
-from runner.registry.metrics import FAMILIES, METRICS, family_of
+from runner.registry.metrics import FAMILIES
 from runner.registry.metrics import settings as stated
+from runner.registry.own import CODE, family_of, metric_of
 from runner.registry.predicting import not_searched
-from runner.stages import Build, Task, assemble, predict, record
+from runner.stages import Build, Task, assemble, own_metric, predict, record
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -64,12 +65,17 @@ def plan(build: Build, step: Quantization, section: str, position: int, model: s
         model: key of the model that it quantizes.
     """
     recipe, label = build.recipe, f"quantize to {step.mode or 'int8'}"
-    datasets = {"calibration": record.calibrates(build, step.dataset)}
+    datasets, files = {"calibration": record.calibrates(build, step.dataset)}, {}
     control = None
     if step.accuracy_control is not None:
-        control = _control(build, step.accuracy_control, f"{section}.accuracy_control")
-        data, fed = METRICS[step.accuracy_control.metric].data, control.rows.way.roles if control.rows else ()
-        datasets["validation"] = narrowed(recipe.datasets[step.accuracy_control.dataset], {*data, *fed})
+        settings, name = step.accuracy_control, step.accuracy_control.dataset
+        if settings.own:
+            files = own_metric.code(settings.own)
+            told = own_metric.sent(build, settings.own, recipe.datasets[name], f"{section}.accuracy_control.metric")
+            settings = replace(settings, own=told)
+        control = _control(build, settings, f"{section}.accuracy_control")
+        data, fed = metric_of(settings).data, control.rows.way.roles if control.rows else ()
+        datasets["validation"] = narrowed(recipe.datasets[name], {*data, *fed})
         label += f", {step.accuracy_control.metric} controlled"
     params = Params(
         step=replace(step, dataset="calibration", accuracy_control=None),
@@ -78,7 +84,7 @@ def plan(build: Build, step: Quantization, section: str, position: int, model: s
         sequence_length=recipe.calibration_length,
         after_weight_compression=any(isinstance(one, WeightCompression) for one in recipe.compression[:position]),
     )
-    return build.add("quantize", label, section, params, after={"model": model}, datasets=datasets)
+    return build.add("quantize", label, section, params, after={"model": model}, files=files, datasets=datasets)
 
 
 def plan_parts(
@@ -119,14 +125,15 @@ def _control(build: Build, settings: AccuracyControl, section: str) -> Control:
     Raises:
         RecipeError: the model doesn't give what the metric is measured on, or not by one network.
     """
-    family, info, runtime = family_of(settings.metric), METRICS[settings.metric], build.recipe.accuracy.runtime
+    family, info, runtime = family_of(settings), metric_of(settings), build.recipe.accuracy.runtime
     named = replace(settings, dataset="validation")
     rows = None
     if family.function is not None:
-        gives, task = predict.given(build, info.name, settings.dataset, section), build.located.task
-        rows = predict.rows(task, gives, build.recipe.datasets[settings.dataset], stated(info, settings.params))
+        task, given = build.located.task, settings.params if settings.own else stated(info, settings.params)
+        gives = settings.own.rows if settings.own else predict.given(build, info.name, settings.dataset, section)
+        rows = predict.rows(task, str(gives), build.recipe.datasets[settings.dataset], given)
         if not rows.way.network:
-            key, what = f"{section}.metric", not_searched(info.name, gives, task)
+            key, what = f"{section}.metric", not_searched(info.name, str(gives), task)
             raise RecipeError([Problem(build.recipe.where(key), key, what)])
     return Control(named, family.name, family.revision, dict(runtime), tuple(hardware.arithmetic()), rows)
 
@@ -134,9 +141,10 @@ def _control(build: Build, settings: AccuracyControl, section: str) -> Control:
 def libraries(params: Params) -> tuple[str, ...]:
     """Calibration runs the model and, for text, its tokenizer; accuracy control what its metric takes."""
     control = params.control
-    searched = FAMILIES[control.family].versions if control else ()
+    own = control.settings.own if control else None
+    searched = FAMILIES[control.family].versions if control and not own else ()
     fed = control.rows.libraries if control and control.rows else ()
-    return ("nncf", "numpy", "openvino", "tokenizers", *searched, *fed)
+    return ("nncf", "numpy", "openvino", "tokenizers", *searched, *fed, *(("scipy", *own.imports) if own else ()))
 
 
 def template(params: Params) -> str:
@@ -176,7 +184,8 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
         else:
             from runner.nncf import accuracy_control
 
-            search = accuracy_control.begin(params.control, source, task.datasets["validation"], task.out)
+            validation, code = task.datasets["validation"], task.inputs.get(CODE)
+            search = accuracy_control.begin(params.control, source, validation, task.out, code)
             model = accuracy_control.quantize(nncf, model, nncf.Dataset(items), arguments, search)
     result: dict[str, object] = {
         "constants": ir.constants(model),

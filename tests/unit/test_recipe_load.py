@@ -203,7 +203,7 @@ def _plain_entries(schema: Any) -> Iterator[dict[str, Any]]:
 
 def test_enums_equal_the_registries() -> None:
     check = load_schema("accuracy.schema.json")["$defs"]["check"]
-    assert set(check["properties"]["metric"]["enum"]) == set(METRICS)
+    assert set(check["properties"]["metric"]["then"]["enum"]) == set(METRICS)
     of_data = load_schema("dataset.schema.json")
     ids = [rule["then"]["properties"].get("id", {}).get("enum") for rule in of_data["allOf"]]
     assert set(embedded.DATASETS) in [set(one or ()) for one in ids]

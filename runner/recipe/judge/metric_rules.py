@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
+from runner.base.values import numeric
 from runner.base.words import enumerate_names
 from runner.recipe.datasets import kinds
 from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import KeyPath
 from runner.recipe.types import Dataset
+from runner.registry import limits, own
 from runner.registry.formats import TASK_FILE
-from runner.registry.metrics import FAMILIES, METRICS, Family
+from runner.registry.gates import GateKind
+from runner.registry.metrics import FAMILIES, Family
 from runner.registry.predicting import OF_ARRAYS, fitting, not_searched, wanted
 from runner.registry.tasks import ARRAYS, PAST, TaskFamily, family_of
 
@@ -30,7 +33,7 @@ def check(at: KeyPath, family: Family, dataset: Dataset, task: object) -> Iterat
         task: as the recipe states it; a model whose task isn't stated is judged once that is found.
     """
     yield from _not_installed(at, family)
-    if isinstance(task, str):
+    if isinstance(task, str) and family.rows:
         told = list(_other_task(at, family, task, family_of(task)))
         yield from told
         if told:
@@ -41,12 +44,17 @@ def check(at: KeyPath, family: Family, dataset: Dataset, task: object) -> Iterat
 
 def searched(at: KeyPath, control: Mapping[str, object], dataset: Dataset, task: object) -> Iterator[Finding]:
     """What is wrong with a metric of accuracy control, which runs one network for each row."""
-    info = METRICS.get(str(control.get("metric")))
-    if info and isinstance(task, str):
-        ways = (fitting(family_of(task).predicts, gives, kinds(dataset)) for gives in FAMILIES[info.family].rows)
+    found = own.stated(control.get("metric"))
+    if found is None:
+        return
+    if found[1].rows == () and not found[0].controls:
+        what = f"accuracy control looks at rows, and {found[0].name} takes the whole model"
+        yield Finding((*at, "metric"), what, "use one with `takes: predictions`")
+    elif isinstance(task, str) and isinstance(control["metric"], str):
+        ways = (fitting(family_of(task).predicts, gives, kinds(dataset)) for gives in found[1].rows)
         first = next((one for one in ways if one), None)
         if first and not first.network:
-            yield Finding((*at, "metric"), not_searched(info.name, first.gives, task))
+            yield Finding((*at, "metric"), not_searched(found[0].name, first.gives, task))
 
 
 def _not_installed(at: KeyPath, family: Family) -> Iterator[Finding]:
@@ -112,3 +120,21 @@ def _lacking(at: KeyPath, family: Family, dataset: Dataset) -> Iterator[Finding]
 
 def _named(tasks: tuple[str, ...]) -> str:
     return " or ".join(dict.fromkeys(name.removesuffix(PAST) for name in tasks))
+
+
+def contradictions(at: KeyPath, one: Mapping[str, object]) -> Iterator[Finding]:
+    """Gates that every model passes, or none."""
+    found = own.stated(one["metric"])
+    if found is None:
+        return
+    info = found[0]
+    gates = {gate: numeric(one[gate]) for gate in GateKind if gate in one}
+    for gate, what, use in limits.misfits(info, gates):
+        yield Finding((*at, gate), what, use)
+    if one.get("decide") == "bound" and not info.bounded:
+        yield Finding((*at, "decide"), f"{info.name} has no interval", "use point, or another metric")
+    if "min" in one and "max" in one and numeric(one["min"]) > numeric(one["max"]):
+        yield Finding((*at, "min"), f"{one['min']} is above max, {one['max']}; no value passes")
+    if "stride" in one and "context_length" in one and numeric(one["stride"]) > numeric(one["context_length"]):
+        what = f"{one['stride']} is above context_length, {one['context_length']}; tokens would be left out"
+        yield Finding((*at, "stride"), what)

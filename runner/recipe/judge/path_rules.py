@@ -33,6 +33,7 @@ def _paths(config: Mapping[str, object]) -> Iterator[tuple[KeyPath, str]]:
     for index, one in enumerate(checks if isinstance(checks, list) else ()):
         if isinstance(one, dict) and isinstance(one.get("encoder"), str):
             yield ("accuracy", "checks", index, "encoder"), one["encoder"]
+    holders += build.own_metrics(config)
     for at, holder in [*holders, *((("datasets", name), data) for name, data in named)]:
         if isinstance(holder, dict) and isinstance(holder.get("path"), str):
             yield (*at, "path"), holder["path"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from runner.base.values import mapping, numeric, text
+from runner.base.values import mapping
 from runner.base.words import enumerate_names, near, shorten
 from runner.recipe import build
 from runner.recipe.datasets import kinds
@@ -17,6 +17,7 @@ from runner.recipe.judge import (
     input_rules,
     legacy,
     metric_rules,
+    own_rules,
     path_rules,
     quantization_rules,
     weight_rules,
@@ -25,10 +26,8 @@ from runner.recipe.judge.validate import is_name, place
 from runner.recipe.judge.wording import Finding
 from runner.recipe.origins import Found, KeyPath, Origins
 from runner.recipe.types import AccuracyControl
-from runner.registry import limits
+from runner.registry import limits, own
 from runner.registry.formats import givers
-from runner.registry.gates import GateKind
-from runner.registry.metrics import FAMILIES, METRICS
 from runner.registry.originals import FILE_RUNNERS
 from runner.registry.tasks import ARRAYS, OF_SEVERAL_PARTS, family_of
 
@@ -47,6 +46,7 @@ def check(config: Mapping[str, object], origins: Origins, path: Path, bad: Colle
         _compression(config, bad),
         _checks(config, bad),
         dataset_rules.check(config, bad),
+        own_rules.check(config, bad),
         _conversion(_mapping(config, "model").get("source"), _mapping(config, "conversion").get("check")),
         _inputs(config, bad),
     )
@@ -164,8 +164,9 @@ def _control(
         yield from _fitting(at, {**control, "dataset": name}, mapping(datasets[name]), task)
         yield from metric_rules.searched(at, control, build.dataset(name, mapping(datasets[name])), task)
     yield from _needs_a_generator(at, control, task)
-    info = METRICS.get(str(control.get("metric")))
-    if info and _ok(at, bad):
+    found = own.stated(control.get("metric"))
+    if found and _ok(at, bad):
+        info = found[0]
         drop = AccuracyControl.max_drop, AccuracyControl.drop_type
         wrong = limits.control_misfit(info, control.get("max_drop", drop[0]), control.get("drop_type", drop[1]))
         if wrong:
@@ -245,47 +246,35 @@ def _checks(config: Mapping[str, object], bad: Collection[KeyPath]) -> Iterator[
         if isinstance(name, str) and name in datasets and _ok((*at, "metric"), bad) and _ok(("datasets", name), bad):
             yield from _fitting(at, one, mapping(datasets[name]), _mapping(config, "model").get("task"))
         if _ok(at, bad):
-            yield from _contradictions(at, one)
+            yield from metric_rules.contradictions(at, one)
         yield from _needs_a_generator(at, one, _mapping(config, "model").get("task"))
         if _generates(one, _mapping(datasets, str(name))) and _mapping(config, "conversion").get("tokenizer") is False:
             yield Finding((*at, "metric"), f"{one['metric']} generates text and needs `conversion.tokenizer: true`")
 
 
 def _generates(one: Mapping[str, object], dataset: Mapping[str, object]) -> bool:
-    metric = METRICS.get(str(one.get("metric")))
-    rows = FAMILIES[metric.family].rows if metric else ()
-    return "texts" in rows and ("prompt" in dataset or "prompt" in _mapping(dataset, "columns"))
+    metric = one.get("metric")
+    found = own.stated(metric) if isinstance(metric, str) else None
+    writes = found is not None and "texts" in found[1].rows
+    return writes and ("prompt" in dataset or "prompt" in _mapping(dataset, "columns"))
 
 
 def _needs_a_generator(at: KeyPath, one: Mapping[str, object], task: object) -> Iterator[Finding]:
     """Some metrics are of models that predict the next token, and a task may say that the model is none."""
-    metric = METRICS.get(str(one.get("metric")))
-    of_generators = metric is not None and FAMILIES[metric.family].of_generators
-    if metric and of_generators and isinstance(task, str) and family_of(task).gives != "next tokens":
-        what = f"{metric.name} is of models that generate text, and the model's task is {task}"
+    found = own.stated(one.get("metric"))
+    if found and found[1].of_generators and isinstance(task, str) and family_of(task).gives != "next tokens":
+        what = f"{found[0].name} is of models that generate text, and the model's task is {task}"
         yield Finding((*at, "metric"), what, "use relative_l2, cosine_similarity or sqnr")
 
 
 def _fitting(at: KeyPath, one: Mapping[str, object], dataset: Mapping[str, object], task: object) -> Iterator[Finding]:
     """A dataset has to hold what the metric works on."""
-    metric = METRICS.get(str(one.get("metric")))
-    name = str(one["dataset"])
-    if metric and metric_rules.applies(FAMILIES[metric.family]):
-        yield from metric_rules.check(at, FAMILIES[metric.family], build.dataset(name, dataset), task)
-    elif metric and metric.data.isdisjoint(kinds(build.dataset(name, dataset))):
+    found = own.stated(one.get("metric"))
+    if found is None:
+        return
+    (metric, family), name = found, str(one["dataset"])
+    if isinstance(one["metric"], dict) or metric_rules.applies(family):
+        yield from metric_rules.check(at, family, build.dataset(name, dataset), task)
+    elif metric.data.isdisjoint(kinds(build.dataset(name, dataset))):
         needed = " or ".join(givers(kind) for kind in sorted(metric.data))
         yield Finding((*at, "dataset"), f'"{name}" doesn\'t hold what {metric.name} needs', f"needed: {needed}")
-
-
-def _contradictions(at: KeyPath, one: Mapping[str, object]) -> Iterator[Finding]:
-    info = METRICS[text(one["metric"])]
-    gates = {gate: numeric(one[gate]) for gate in GateKind if gate in one}
-    for gate, what, use in limits.misfits(info, gates):
-        yield Finding((*at, gate), what, use)
-    if one.get("decide") == "bound" and not info.bounded:
-        yield Finding((*at, "decide"), f"{info.name} has no interval", "use point, or another metric")
-    if "min" in one and "max" in one and numeric(one["min"]) > numeric(one["max"]):
-        yield Finding((*at, "min"), f"{one['min']} is above max, {one['max']}; no value passes")
-    if "stride" in one and "context_length" in one and numeric(one["stride"]) > numeric(one["context_length"]):
-        what = f"{one['stride']} is above context_length, {one['context_length']}; tokens would be left out"
-        yield Finding((*at, "stride"), what)

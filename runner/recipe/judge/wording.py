@@ -89,6 +89,8 @@ def allowed(schema: Schema) -> str | None:
     """What a schema allows, in words."""
     if said := schema.get("x-allowed"):
         return f"allowed: {said}"
+    if "enum" in schema.get("then", {}):
+        return f"{allowed(schema['then'])}, or a mapping with {', '.join(schema['required'])}"
     if "enum" in schema:
         return f"allowed: {', '.join(map(_plain, schema['enum']))}"
     if "type" in schema:

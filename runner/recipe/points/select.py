@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 from runner.base.values import listing, made, mapping, text
 from runner.base.words import near
 from runner.recipe.accuracy import Check
+from runner.recipe.judge.own_rules import MEASURES
 from runner.recipe.origins import Found, KeyPath, Origins, found, nearest
 from runner.recipe.types import Gate, Recipe, Select
 from runner.registry import limits
 from runner.registry.gates import LIMITS, Better, GateKind
 from runner.registry.metrics import METRICS
-
-MEASURES = ("size", "seconds")
-"""What every point has, whatever its checks."""
+from runner.registry.own import metric_of
 
 
 def make_select(data: Mapping[str, object]) -> Select:
@@ -30,28 +29,29 @@ def check_select(select: Select, recipe: Recipe, origins: Origins) -> list[Found
     problems: list[Found] = []
     if select.by not in MEASURES:
         at: KeyPath = ("select", select.goal)
-        problems += list(_metric(at, select.by, None, recipe, origins)) or _worst(at, select, origins)
+        wrong = list(_metric(at, select.by, None, recipe, origins))
+        problems += wrong or _worst(at, select, recipe, origins)
     for index, gate in enumerate(select.subject_to):
         at = ("select", "subject_to", index)
         wrong = list(_metric((*at, "metric"), gate.metric, gate.dataset, recipe, origins))
-        wrong += [] if wrong else _misfits(at, gate, origins)
+        wrong += [] if wrong else _misfits(at, gate, recipe, origins)
         problems += wrong or _distance(at, gate, recipe, origins)
     return problems
 
 
-def _worst(at: KeyPath, select: Select, origins: Origins) -> Iterator[Found]:
+def _worst(at: KeyPath, select: Select, recipe: Recipe, origins: Origins) -> Iterator[Found]:
     """Less of a metric of which more is better, or the other way round, would choose the worst point."""
-    info = METRICS[select.by]
+    info = metric_of(checks_of(recipe, select.by)[0])
     if (info.better == Better.LOWER) != (select.goal == "minimize"):
         other = "minimize" if info.better == Better.LOWER else "maximize"
         yield found(at, nearest(origins, at), f"{info.better} {info.name} is better", f"use {other}")
 
 
-def _misfits(at: KeyPath, gate: Gate, origins: Origins) -> Iterator[Found]:
+def _misfits(at: KeyPath, gate: Gate, recipe: Recipe, origins: Origins) -> Iterator[Found]:
     """Gates that every point passes, or none."""
     gates = {one: getattr(gate, one) for one in GateKind}
     given = {one: limit for one, limit in gates.items() if limit is not None}
-    for one, what, use in limits.misfits(METRICS[gate.metric], given):
+    for one, what, use in limits.misfits(metric_of(checks_of(recipe, gate.metric, gate.dataset)[0]), given):
         yield found((*at, one), nearest(origins, (*at, one)), what, use)
 
 
@@ -66,8 +66,8 @@ def _metric(at: KeyPath, metric: str, dataset: str | None, recipe: Recipe, origi
     measures = MEASURES if at[-1] in ("minimize", "maximize") else ()
     allowed = f"allowed: {', '.join([*measures, *checked])}" if checked or measures else "add a check of it"
     count = len(checks_of(recipe, metric, dataset))
-    if metric not in METRICS:
-        known = [*measures, *METRICS]
+    if metric not in METRICS and metric not in checked:
+        known = [*measures, *checked, *METRICS]
         yield found(at, place, f'"{metric}" is no metric', allowed, near(metric, known))
     elif not count:
         on = f" on {dataset}" if dataset and metric in checked else ""

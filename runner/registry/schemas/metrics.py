@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterable, Mapping
 
 from runner.base.values import Schema
 from runner.registry.gates import LIMITS, Better, GateKind
-from runner.registry.metric_settings import ENCODER
-from runner.registry.metrics import Family, Metric
+from runner.registry.metric_settings import ENCODER, FED_BY
+from runner.registry.metrics import Family, Gives, Metric
 from runner.registry.words import listed, shortened
 
 Families = Iterable[Family]
@@ -30,7 +31,7 @@ def accuracy(schema: Schema, families: Families) -> Schema:
     base["metric"] = base["metric"] | {
         "description": _described(families),
         "x-needs": [f"{needs}, for {listed(names)}" for needs, names in _needing(families).items()],
-        "enum": [one.name for one in metrics],
+        **_named_or_own([one.name for one in metrics]),
     }
     taking = _settings_of(families)
     settings = {name: _setting(setting, takers) for name, (setting, takers) in taking.items()}
@@ -49,7 +50,7 @@ def accuracy_control(schema: Schema, families: Families) -> Schema:
     families = list(families)
     searching = [one for one in families if any(metric.controls for metric in one.metrics)]
     metric = schema["properties"]["metric"]
-    metric = metric | {"enum": [one.name for one in _metrics(searching) if one.controls]}
+    metric = metric | _named_or_own([one.name for one in _metrics(searching) if one.controls])
     taking = {name: one for name, one in _settings_of(searching).items() if name != "stride"}
     own = {name: one for name, one in schema["properties"].items() if name in _SEARCH}
     settings = {name: _setting(setting, takers) for name, (setting, takers) in taking.items()}
@@ -57,6 +58,55 @@ def accuracy_control(schema: Schema, families: Families) -> Schema:
     first = schema["allOf"][0] | {"if": {"properties": {"metric": {"enum": distances}}, "required": ["metric"]}}
     rules = [first, *(_only(name, setting, takers) for name, (setting, takers) in taking.items())]
     return schema | {"properties": own | {"metric": metric} | settings, "allOf": rules}
+
+
+_OWN: Schema = {
+    "path": {
+        "description": "The Python file, relative to the file that states it. It runs only with `--allow-code`.",
+        "type": "string", "pattern": "\\.py$", "x-allowed": "a path that ends in .py", "examples": ["my_metric.py"],
+    },
+    "function": {
+        "description": "The function of that file. It is called with what the model gave (`predictions`) or the model, "
+        "and with the dataset's rows, and gives a number, a number for each row, or {value, rows}.",
+        "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": 100, 
+        "x-allowed": "the name of a function", "examples": ["score"],
+    },
+    "better": {"description": "Which direction is better.", "enum": [*Better], "examples": ["higher"]},
+    "name": {
+        "description": "What checks, reports and `select` call it. Default: the function's name.",
+        "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": 100,
+        "x-allowed": "letters, digits and _, no digit first", "examples": ["helpfulness"],
+    },
+    "takes": {
+        "description": "predictions: what the model gave for each row, kept for all metrics. model: the "
+        "`openvino.CompiledModel`, or the folder of a language model or of one of several parts.",
+        "enum": ["predictions", "model"], "default": "predictions", "examples": ["model"],
+    },
+    "rows": {
+        "description": "What is kept of the model for each row. Default: what models of its task give for the dataset.",
+        "enum": [*typing.get_args(Gives)], "examples": ["class scores"],
+    },
+    "needs": {
+        "description": "Roles of the dataset's columns that the function is given. Default: all but images and sounds.",
+        "type": "array", "items": {"type": "string", "minLength": 1}, "uniqueItems": True, "examples": [["label"]],
+    },
+    "params": {
+        "description": "Keyword arguments of the function.", "type": "object", "x-allowed": "keyword arguments",
+        "examples": [{"threshold": 0.5}],
+    },
+}  # fmt: skip
+
+
+def _named_or_own(names: list[str]) -> Schema:
+    """The name of a metric that is declared, or what a recipe says of one of its own."""
+    return {
+        "type": ["string", "object"],
+        "if": {"type": "string"},
+        "then": {"enum": names},
+        "properties": _OWN,
+        "required": ["path", "function", "better"],
+        "additionalProperties": False,
+    }
 
 
 def _metrics(families: Families) -> list[Metric]:
@@ -98,7 +148,10 @@ def _setting(schema: Mapping[str, object], takers: Families) -> Schema:
 def _only(name: str, schema: Mapping[str, object], takers: Families) -> Schema:
     """A setting that no other metric takes."""
     names = [metric.name for metric in _metrics(takers)]
-    others = {"properties": {"metric": {"not": {"enum": names}}}, "required": ["metric"]}
+    metric: Schema = {"not": {"enum": names}}
+    if any(name in fed for fed in FED_BY.values()):  # it shapes what is kept, also for a metric of the recipe's own
+        metric["type"] = "string"
+    others = {"properties": {"metric": metric}, "required": ["metric"]}
     refusal = {"not": {}, "errorMessage": f"only for {_takers(schema, takers)}"}
     return {"if": others, "then": {"properties": {name: refusal}}}
 
