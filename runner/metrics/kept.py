@@ -36,6 +36,7 @@ FORMS: Mapping[str, Form] = {
     "depth maps": "ragged",
     "log-likelihoods": "ragged",
     "task scores": "lines",
+    "images": "arrays",
 }
 """What is kept of a row -> how. `arrays`: of one shape for all rows. `ragged`: of any length or shape. `lines`: plain
 data, such as a text."""

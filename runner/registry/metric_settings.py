@@ -9,6 +9,7 @@ Encodes = Literal["texts"]
 """What an encoder makes embeddings of."""
 ENCODER, ENCODED = "encoder", "embeddings"
 """The setting of a check that names an encoder's folder, and what that gives."""
+_DRAWN = "the metrics of images that a model draws"
 _IN_WINDOWS = "the metrics that read text in windows of tokens"
 _CONTEXT = {
     "description": "Tokens in a window.", "x-only": _IN_WINDOWS,
@@ -28,7 +29,32 @@ DELIMITER = {
     "description": "What stands between the prompt and each choice.", "x-only": "the metrics of multiple choice",
     "x-source": "lm_eval `target_delimiter`", "type": "string", "maxLength": 100, "default": " ", "examples": [": "],
 }  # fmt: skip
-FED_BY = {"texts": {"max_new_tokens": MAX_NEW_TOKENS}, "log-likelihoods": {"delimiter": DELIMITER}}
+DRAWING: Mapping[str, Mapping[str, object]] = {
+    "num_inference_steps": {
+        "description": "Steps in which noise becomes an image; by default the pipeline's own.", "x-only": _DRAWN,
+        "x-source": "diffusers `num_inference_steps`",
+        "type": "integer", "minimum": 1, "maximum": 10000, "examples": [20],
+    },
+    "height": {
+        "description": "Pixels of an image from top to bottom; by default the pipeline's own.", "x-only": _DRAWN,
+        "x-source": "diffusers `height`", "type": "integer", "minimum": 16, "maximum": 16384, "examples": [512],
+    },
+    "width": {
+        "description": "Pixels of an image from left to right; by default the pipeline's own.", "x-only": _DRAWN,
+        "x-source": "diffusers `width`", "type": "integer", "minimum": 16, "maximum": 16384, "examples": [512],
+    },
+    "guidance_scale": {
+        "description": "How closely an image keeps to its text; by default the pipeline's own.", "x-only": _DRAWN,
+        "x-source": "diffusers `guidance_scale`",
+        "type": "number", "minimum": 0, "maximum": 1000, "examples": [7.5],
+    },
+}  # fmt: skip
+"""How an image is drawn."""
+FED_BY: Mapping[str, Mapping[str, Mapping[str, object]]] = {
+    "texts": {"max_new_tokens": MAX_NEW_TOKENS},
+    "log-likelihoods": {"delimiter": DELIMITER},
+    "images": DRAWING,
+}
 """What a model gives -> the settings of a check that shape it."""
 ENCODERS: Mapping[Encodes, Mapping[str, object]] = {
     "texts": {

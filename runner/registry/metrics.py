@@ -16,7 +16,7 @@ from runner.registry.metric_settings import WINDOWS as WINDOWS
 
 Gives = Literal[
     "class scores", "token classes", "spans", "embeddings", "texts", "outputs", "class maps", "depth maps", "boxes",
-    "log-likelihoods", "masked tokens", "masked scores", "task scores",
+    "log-likelihoods", "masked tokens", "masked scores", "task scores", "images",
 ]  # fmt: skip
 """What a model gives for each row of a dataset; a task says which of them its models give."""
 

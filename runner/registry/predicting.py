@@ -6,9 +6,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from runner.registry.formats import TASK_FILE
+from runner.registry.metric_settings import DRAWING
 
 ARRAYS = "arrays"
 """The kind of data that feeds a model's inputs by their names, whatever its task."""
+SEED = "seed"
+"""Among the settings that shape what is kept, the one that the recipe states for all its checks."""
 _GENAI = ("openvino", "openvino-genai", "openvino-tokenizers")
 
 
@@ -24,7 +27,7 @@ class Predicts:
         settings: those of a check that shape what is kept, with their defaults.
         revision: goes up when the same rows give other values.
         libraries: distributions whose versions shape the values.
-        optimum: whether the process has to be one that Optimum Intel was imported in.
+        optimum: whether the process has to be one that Optimum Intel was imported in, and diffusers wasn't.
         network: whether it asks one network for each row, which `Asked.compiled` gives; accuracy control searches with
             those alone.
     """
@@ -91,6 +94,19 @@ DESCRIPTIONS = tuple(
     for asks in ("prompt", "text")
 )
 """Greedy replies about images by OpenVINO GenAI."""
+
+IMAGES = tuple(
+    Predicts(
+        "images",
+        (role,),
+        module="runner.metrics.predicting.drawn",
+        settings={**dict.fromkeys(DRAWING), SEED: 0},
+        libraries=("openvino", "optimum-intel", "diffusers", "transformers", "torch", "numpy"),
+        network=False,
+    )
+    for role in ("prompt", "text")
+)
+"""Images that a pipeline of diffusers draws of texts."""
 
 
 def written(*roles: str, most: int = 256, libraries: tuple[str, ...] = ()) -> Predicts:

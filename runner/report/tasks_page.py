@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from runner.base import streams
 from runner.export import exportable, sighted
+from runner.registry.predicting import SEED
 from runner.registry.tasks import ARRAYS, OF_SEVERAL_PARTS, TASKS, TaskFamily, family_of
 
 _HEAD = """\
@@ -130,7 +131,10 @@ def _fed(family: TaskFamily) -> Iterator[str]:
     """How rows feed a task, a line for each way."""
     for one in family.predicts:
         roles = ", ".join([*(f"`{role}`" for role in one.needs), *(f"(`{role}`)" for role in one.takes)])
-        settings = ", ".join(f"`{name}: {json.dumps(value)}`" for name, value in one.settings.items())
+        own = {name: value for name, value in one.settings.items() if name != SEED}
+        settings = ", ".join(
+            f"`{name}{f': {json.dumps(value)}' if value is not None else ''}`" for name, value in own.items()
+        )
         yield f"| `{family.name}` | {roles} | {one.gives} | {settings} |\n"
 
 

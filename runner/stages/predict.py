@@ -14,7 +14,7 @@ from runner.recipe.datasets import kinds, narrowed
 from runner.recipe.types import Dataset
 from runner.registry.exporters import OPTIMUM
 from runner.registry.metrics import family_of as metric_family
-from runner.registry.predicting import ARRAYS, Predicts, fitting, not_given
+from runner.registry.predicting import ARRAYS, SEED, Predicts, fitting, not_given
 from runner.registry.tasks import family_of
 from runner.stages import Build, Task
 
@@ -91,7 +91,7 @@ def plan(
         role: `reference` for the model that others are compared with.
     """
     dataset = build.recipe.datasets[name]
-    wanted = rows(build.located.task, gives, dataset, settings)
+    wanted = rows(build.located.task, gives, dataset, {**settings, SEED: build.recipe.seed})
     data = narrowed(dataset, wanted.way.roles)
     params = Params(**vars(wanted), runtime=dict(build.recipe.accuracy.runtime), cpu=tuple(hardware.arithmetic()))
     label = f"predict {gives} on {name}{' (reference)' if role == 'reference' else ''}"
@@ -104,22 +104,21 @@ def libraries(params: Params) -> tuple[str, ...]:
 
 
 def template(params: Params) -> str | None:
-    """The classes of Optimum Intel need what its exporter needs."""
+    """The classes of Optimum Intel need what its exporter needs, but for pipelines, which need diffusers too."""
     return OPTIMUM if params.way.optimum else None
 
 
 def prepare(params: Params) -> None:
     """Import the runtimes and what predicts."""
     from runner.metrics.predicting import predictor
-    from runner.model import runtime
+    from runner.model import runtime, trial
 
     runtime.import_runtimes()
     if template(params):
         from runner.export.imports import import_exporter
-        from runner.model import trial
 
         import_exporter()
-        trial.import_for(libraries(params))
+    trial.import_for(libraries(params))
     predictor(params.way.module)
 
 
@@ -143,3 +142,5 @@ def _warnings(dataset: str, given: Given) -> Iterator[str]:
         limit = given.protocol["max_new_tokens"]
         told = f"{dataset}: {cut:,} of {given.rows:,} replies were cut at {limit:,} tokens"
         yield f"{told}; `max_new_tokens` of the check gives them more room"
+    if plain := given.protocol.get("images_of_one_colour"):
+        yield f"{dataset}: {plain:,} of {given.rows:,} images are of one colour"

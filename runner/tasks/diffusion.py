@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.registry.predicting import IMAGES, Predicts
 from runner.registry.tasks import WEIGHTS, TaskFamily, Used
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def _record(folder: Path, part: str, wanted: Wanted) -> Iterator[Feed]:
     return recorded.of_pipeline(folder, _TEXT, part, wanted)
 
 
-def _draws(name: str, help: str, use: Callable[[Path], Used], loaded_by: str, usage: str) -> TaskFamily:
+def _draws(
+    name: str, help: str, use: Callable[[Path], Used], loaded_by: str, usage: str, predicts: tuple[Predicts, ...] = ()
+) -> TaskFamily:
     return TaskFamily(
         name,
         help,
@@ -75,6 +78,8 @@ def _draws(name: str, help: str, use: Callable[[Path], Used], loaded_by: str, us
         mild=_MILD,
         text_parts=_READS,
         record=_record,
+        predicts=predicts,
+        metrics=("image_psnr", "image_ssim") if predicts else (),
         users_load=loaded_by,
         libraries=_LIBRARIES,
         example=_EXAMPLE,
@@ -88,6 +93,7 @@ TEXT_TO_IMAGE = _draws(
     _draw,
     _TEXT,
     _FROM_TEXT,
+    IMAGES,
 )
 IMAGE_TO_IMAGE = _draws(
     "image-to-image",

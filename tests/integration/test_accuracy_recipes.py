@@ -20,21 +20,27 @@ from tests.unit.test_accuracy_page import RECIPES
 
 soundfile = pytest.importorskip("soundfile")
 pytestmark = [pytest.mark.libraries, pytest.mark.newest]
-TINY = {task: name for name, (task, _) in reversed(MODELS.items())}
+PIPELINE = "stable-diffusion"
+TINY = {task: name for name, (task, _) in reversed(MODELS.items())} | {"text-to-image": PIPELINE}
 TASKS = sorted(RECIPES.keys() - {"arrays"})  # test_task_metrics.py runs an autoencoder
 GATES = {"min": 0.001, "max": 1000, "max_drop": 0.99, "max_relative_increase": 1000}
 """That every model passes: random ones flip many rows."""
 WORDS = ["ab c de", "a b c, d! efg", "w x", "g h i j", "ab", "k l m n"]
 LABELS = ["LABEL_0", "LABEL_1"] * 3
-MORE = {"automatic-speech-recognition-with-past": {"max_new_tokens": 8}, "image-text-to-text": {"max_new_tokens": 8}}
-"""Settings of checks that keep a model which never ends from writing on."""
+MORE = {
+    "automatic-speech-recognition-with-past": {"max_new_tokens": 8},
+    "image-text-to-text": {"max_new_tokens": 8},
+    "text-to-image": {"num_inference_steps": 2, "height": 64, "width": 64},
+}
+"""Settings of checks that keep a model which never ends from writing on, and images small."""
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    names = [TINY[task] for task in TASKS if task in TINY]
+    names = [TINY[task] for task in TASKS if task in TINY and TINY[task] != PIPELINE]
     subprocess.run([sys.executable, "-m", "tests.tiny_models", folder, *names], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "tests.tiny_pipelines", folder, PIPELINE], check=True, capture_output=True)
     gpt2_folder(folder / "gpt2", layers=1, hidden=64, vocab=400, positions=128)
     _more(folder / "bert-tokens" / "config.json", id2label={"0": "O", "1": "B-PER"}, label2id={"O": 0, "B-PER": 1})
     _more(folder / "clip" / "tokenizer_config.json", pad_token="!")
@@ -70,6 +76,7 @@ def write_rows(folder: Path) -> None:
         "reviews": {"review": WORDS, "stars": LABELS},
         "news": {"words": [text.split() for text in WORDS], "tags": [["B-PER"] * len(text.split()) for text in WORDS]},
         "squad": {"question": others, "context": WORDS, "answers": [[text.split()[0]] for text in WORDS]},
+        "drawings": {"asked": WORDS},
         "gaps": {"text": [f"{text} [MASK]" for text in WORDS], "answers": [["a"]] * len(WORDS)},
         "search": {"asked": WORDS, "found": others},
         "alike": {"one": WORDS, "other": others, "alike": [0.1, 0.5, 0.2, 0.9, 0.4, 0.3]},

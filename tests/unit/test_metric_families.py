@@ -207,6 +207,18 @@ def of_images(name: str) -> Case:
     return Case(kept("outputs", given), {"target": list(told)}, value, {"highest": 255.0})
 
 
+def of_drawings(name: str) -> Case:
+    """A row that is one lighter everywhere, and one that is equal; the similarity is the expectation of flat images."""
+    told = np.full((2, 12, 16, 3), 100, np.uint8)
+    given = told + np.array([1, 0], np.uint8)[:, None, None, None]
+    c = (0.01 * 255) ** 2
+    value = {
+        "image_psnr": (20 * np.log10(255) + 100) / 2,
+        "image_ssim": ((2 * 100 * 101 + c) / (100**2 + 101**2 + c) + 1) / 2,
+    }[name]
+    return Case(kept("images", given), {}, value, {}, kept("images", told))
+
+
 def of_embeddings(name: str) -> Case:
     rng = np.random.default_rng(6)
     one, other = rng.normal(size=(2, ROWS, 5))
@@ -268,6 +280,7 @@ NAMES: dict[str, Callable[..., Case]] = {
     **dict.fromkeys(("mean_absolute_error", "root_mean_squared_error", "r2"), of_numbers),
     **dict.fromkeys((*RANKS, *(f"reconstruction_{name}" for name in RANKS)), of_anomalies),
     **dict.fromkeys(("psnr", "ssim"), of_images),
+    **dict.fromkeys(("image_psnr", "image_ssim"), of_drawings),
     **dict.fromkeys(("mask_accuracy", "mask_agreement", "mask_divergence"), of_masks),
     **dict.fromkeys(
         (
@@ -310,4 +323,4 @@ def test_a_metric_says_what_it_is(name: str) -> None:
     assert family.source and set(family.rows) <= set(FORMS)
     assert all("description" in schema for schema in family.settings.values())
     assert bool(family.extra) == bool(set(family.libraries) - {"numpy", "scipy"})
-    assert math.isfinite(family.metrics[0].most) or family.metrics[0].better == "lower" or name == "psnr"
+    assert math.isfinite(family.metrics[0].most) or family.metrics[0].better == "lower" or name.endswith("psnr")

@@ -123,3 +123,11 @@ def test_a_classifier_of_two_classes_has_the_names_that_transformers_leaves_out(
     for architecture, expected in names.items():
         (tmp_path / "config.json").write_text(json.dumps({"architectures": [architecture]}))
         assert class_names(tmp_path) == expected
+
+
+def test_images_are_drawn_of_sides_that_a_pipeline_takes() -> None:
+    assert not list(metric_rules.contradictions(AT, {"metric": "image_psnr", "height": 64, "width": 512}))
+    (found,) = metric_rules.contradictions(AT, {"metric": "image_psnr", "height": 64, "width": 65})
+    assert (found.path[-1], found.allowed) == ("width", "use 64 or 72") and "65 pixels are no multiple" in found.what
+    ((_, what, _),) = told("image_ssim", "image-to-image", "prompt")
+    assert "image_ssim is measured on images, and models for image-to-image are not asked" in what

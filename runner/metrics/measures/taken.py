@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Targets = Mapping[str, Sequence[object]]
 _CLEAN = 100.0
 """dB: what counts for an image without any noise."""
+_HIGHEST = 255.0
+"""Of 8 bits."""
 
 
 def scores(kept: Kept) -> Array:
@@ -192,9 +194,23 @@ def detected(kept: Kept, targets: Targets, layout: boxes.Layout) -> Floats:
 
 def noise(kept: Kept, targets: Targets, highest: float) -> Floats:
     """Peak signal-to-noise ratio of each image, at most `_CLEAN`; [rows, 1]."""
-    told = column(targets["target"], "target")
-    found = [images.psnr(one, other, highest) for one, other in zip(outputs(kept), told, strict=True)]
+    return _noise(outputs(kept), column(targets["target"], "target"), highest)
+
+
+def _noise(given: Array, told: Array, highest: float) -> Floats:
+    found = [images.psnr(one, other, highest) for one, other in zip(given, told, strict=True)]
     return np.minimum(found, _CLEAN)[:, None]
+
+
+def drawn_noise(kept: Kept, reference: Kept) -> Floats:
+    """Peak signal-to-noise ratio of each image that was drawn, at most `_CLEAN`; [rows, 1]."""
+    return _noise(scores(kept), scores(reference), _HIGHEST)
+
+
+def drawn_similarity(kept: Kept, reference: Kept) -> Floats:
+    """Structural similarity of each image that was drawn; [rows, 1]."""
+    both = zip(scores(kept), scores(reference), strict=True)
+    return np.array([images.ssim(one, other, _HIGHEST) for one, other in both], np.float64)[:, None]
 
 
 def similarity(kept: Kept, targets: Targets, highest: float) -> Floats:

@@ -18,6 +18,9 @@ from runner.registry.metrics import FAMILIES, Family
 from runner.registry.predicting import OF_ARRAYS, fitting, not_searched, wanted
 from runner.registry.tasks import ARRAYS, PAST, TaskFamily, family_of
 
+_LATENT = 8
+"""Pixels of an image's side for each place of what a pipeline removes noise from."""
+
 
 def applies(family: Family) -> bool:
     """Whether a family measures what was kept of each row."""
@@ -138,3 +141,9 @@ def contradictions(at: KeyPath, one: Mapping[str, object]) -> Iterator[Finding]:
     if "stride" in one and "context_length" in one and numeric(one["stride"]) > numeric(one["context_length"]):
         what = f"{one['stride']} is above context_length, {one['context_length']}; tokens would be left out"
         yield Finding((*at, "stride"), what)
+    for side in ("height", "width"):
+        pixels = one.get(side)
+        if isinstance(pixels, int) and pixels % _LATENT:
+            below = pixels - pixels % _LATENT
+            what = f"{pixels} pixels are no multiple of {_LATENT}, and images are drawn in such pieces"
+            yield Finding((*at, side), what, f"use {below} or {below + _LATENT}")

@@ -1,0 +1,86 @@
+"""Images that a pipeline draws of the rows' texts: they are its users', and the figures of them are computed anew."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from tests.conftest import Ovrun
+from tests.drawings import SIDE, STEPS
+
+pytestmark = [pytest.mark.libraries, pytest.mark.newest]
+TEXTS, SEED = ["a boat", "a light in a storm", "a tree"], 7
+LOW = "{algorithm: weight_compression, mode: int4_sym, group_size: 16}"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pipelines")
+    words = [sys.executable, "-m", "tests.tiny_pipelines", folder, "stable-diffusion"]
+    subprocess.run(words, check=True, capture_output=True)
+    return folder / "stable-diffusion"
+
+
+def recipe(folder: Path, model: Path, *metrics: str, **more: object) -> None:
+    lines = "".join(json.dumps({"asked": text}) + "\n" for text in TEXTS)
+    (folder / "a.jsonl").write_text(lines)
+    drawing = {"num_inference_steps": STEPS, "height": SIDE, "width": SIDE, "guidance_scale": 5.0}
+    checks = [{"metric": name, "dataset": "texts", "min": 0, **drawing, **more} for name in metrics]
+    (folder / "mine.yaml").write_text(
+        f"model: {{source: local, path: {model}, task: text-to-image}}\n"
+        f"conversion: {{precision: fp32, check: false}}\nseed: {SEED}\n"
+        "datasets: {texts: {source: file, path: a.jsonl, columns: {prompt: asked}}}\n"
+        f"accuracy: {{checks: {json.dumps(checks)}}}\n"
+    )
+
+
+def drawn(kind: str, model: Path, out: Path) -> Any:
+    words = [sys.executable, "-m", "tests.drawings", kind, model, out, json.dumps(TEXTS), str(SEED)]
+    subprocess.run(words, check=True, capture_output=True)
+    return np.load(out)
+
+
+def values(folder: Path, version: int) -> dict[str, float]:
+    told = json.loads((folder / "outputs" / "mine" / str(version) / "manifest.json").read_text())
+    return {check["metric"]: check["value"] for check in told["checks"]}
+
+
+def similarity(one: Any, other: Any) -> float:
+    """SSIM by SciPy's filter, of windows that lie inside."""
+
+    def blurred(image: Any) -> Any:
+        return gaussian_filter(image, (1.5, 1.5, 0), truncate=3.5)[5:-5, 5:-5]
+
+    one, other = one.astype(float), other.astype(float)
+    first, second = blurred(one), blurred(other)
+    variances = blurred(one**2) - first**2 + blurred(other**2) - second**2
+    both = blurred(one * other) - first * second
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    found = (2 * first * second + c1) * (2 * both + c2) / ((first**2 + second**2 + c1) * (variances + c2))
+    return float(found.mean())
+
+
+def test_figures_are_those_of_the_images_that_users_draw(model: Path, ovrun: Ovrun, tmp_path: Path) -> None:
+    recipe(tmp_path, model, "image_psnr", "image_ssim")
+    ovrun("optimize", "mine.yaml")
+    assert values(tmp_path, 1) == {"image_psnr": 100.0, "image_ssim": pytest.approx(1)}
+    ovrun("optimize", "mine.yaml", f"+compression={LOW}")
+    versions = tmp_path / "outputs" / "mine"
+    base, low = (drawn("openvino", versions / str(one), tmp_path / f"{one}.npy") for one in (1, 2))
+    original = drawn("diffusers", model, tmp_path / "original.npy")
+    assert np.abs(original.astype(int) - base).max() <= 1 and (base != low).any(axis=(1, 2, 3)).all()
+    errors = [((a.astype(float) - b) ** 2).mean() for a, b in zip(base, low, strict=True)]
+    found = values(tmp_path, 2)
+    assert found["image_psnr"] == pytest.approx(np.mean(10 * np.log10(255**2 / np.array(errors))), abs=1e-9)
+    wanted = np.mean([similarity(a, b) for a, b in zip(base, low, strict=True)])
+    assert found["image_ssim"] == pytest.approx(wanted, abs=1e-9) and wanted < 1
+    told = json.loads(ovrun("plan", "mine.yaml", "seed=8", "--json").stdout)
+    states = {stage["label"]: stage["state"] for stage in told["stages"]}
+    assert states["predict images on texts"] != "cached" == states["convert to fp32"]
