@@ -17,7 +17,8 @@ from runner.registry.gates import Better
 from runner.registry.metric_settings import FED_BY
 from runner.registry.metrics import METRICS, Family, Gives, Metric
 
-GIVES: tuple[Gives, ...] = typing.get_args(Gives)
+GIVES: tuple[Gives, ...] = tuple(one for one in typing.get_args(Gives) if one != "task scores")
+"""What can be kept for it: anything but what a task file of lm-evaluation-harness measures by itself."""
 Takes = Literal["predictions", "model"]
 
 

@@ -28,7 +28,7 @@ def accuracy(schema: Schema, families: Families) -> Schema:
     base = {
         name: value for name, value in check["properties"].items() if name in {"metric", "dataset", "decide", *GateKind}
     }
-    base["metric"] = base["metric"] | {
+    base["metric"] = _described_alone(base["metric"]) | {
         "description": _described(families),
         "x-needs": [f"{needs}, for {listed(names)}" for needs, names in _needing(families).items()],
         **_named_or_own([one.name for one in metrics]),
@@ -50,7 +50,7 @@ def accuracy_control(schema: Schema, families: Families) -> Schema:
     families = list(families)
     searching = [one for one in families if any(metric.controls for metric in one.metrics)]
     metric = schema["properties"]["metric"]
-    metric = metric | _named_or_own([one.name for one in _metrics(searching) if one.controls])
+    metric = _described_alone(metric) | _named_or_own([one.name for one in _metrics(searching) if one.controls])
     taking = {name: one for name, one in _settings_of(searching).items() if name != "stride"}
     own = {name: one for name, one in schema["properties"].items() if name in _SEARCH}
     settings = {name: _setting(setting, takers) for name, (setting, takers) in taking.items()}
@@ -84,7 +84,7 @@ _OWN: Schema = {
     },
     "rows": {
         "description": "What is kept of the model for each row. Default: what models of its task give for the dataset.",
-        "enum": [*typing.get_args(Gives)], "examples": ["class scores"],
+        "enum": [one for one in typing.get_args(Gives) if one != "task scores"], "examples": ["class scores"],
     },
     "needs": {
         "description": "Roles of the dataset's columns that the function is given. Default: all but images and sounds.",
@@ -95,6 +95,11 @@ _OWN: Schema = {
         "examples": [{"threshold": 0.5}],
     },
 }  # fmt: skip
+
+
+def _described_alone(metric: Schema) -> Schema:
+    """What the file says in words, whatever names it allowed when it was written."""
+    return {name: value for name, value in metric.items() if name in ("description", "examples")}
 
 
 def _named_or_own(names: list[str]) -> Schema:
