@@ -161,3 +161,12 @@ def test_what_no_key_tells_of_is_refused_by_the_plan(tmp_path: Path) -> None:
     assert "my_metric.py:1: imports helper" in refused(lambda: api.plan(path, outputs=tmp_path / "outputs"))
     path = write(tmp_path, file="def cost(:\n")
     assert "my_metric.py:1: " in refused(lambda: api.plan(path, outputs=tmp_path / "outputs"))
+
+
+def test_a_model_of_texts_is_measured_without_a_task_file(tmp_path: Path) -> None:
+    (tmp_path / "my_metric.py").write_text("def alike(predictions, rows):\n    return 1.0\n")
+    metric = "{metric: {path: my_metric.py, function: alike, better: higher}, dataset: dialogue_questions, min: 0.5}"
+    said = f"defaults: [{{model: dialogpt-mini}}, {{data: dialogue}}, _self_]\naccuracy: {{checks: [{metric}]}}\n"
+    (tmp_path / "mine.yaml").write_text(said)
+    (check,) = load_recipe(str(tmp_path / "mine.yaml")).accuracy.checks
+    assert check.metric == "alike" and check.own
