@@ -41,7 +41,8 @@ def schemas(function: Callable[..., object]) -> dict[str, dict[str, object]]:
         if parameter.default is parameter.empty:
             message = f"{function.__name__}: the setting {name} has no default"
             raise TypeError(message)
-        found[name] = {**_schema(hints[name], f"{function.__name__}: {name}"), "default": parameter.default}
+        stated = {"default": parameter.default, "examples": [parameter.default]}
+        found[name] = {**_schema(hints[name], f"{function.__name__}: {name}"), **stated}
     return found
 
 

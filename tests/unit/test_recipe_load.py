@@ -241,8 +241,9 @@ def test_gates_and_settings_are_those_of_the_registry(metric: str) -> None:
     value = 8 if info.most > 8 else 0.5
     gate = {"lower": "max", "higher": "min"}[info.better]
     settings = {name: _example(one) for family in FAMILIES.values() for name, one in family.settings.items()}
+    always = {"encoder": settings["encoder"]} if "encoder" in info.params else {}
     for key, given in {**dict.fromkeys(GateKind, value), **settings}.items():
-        check = {"metric": metric, "dataset": dataset, gate: value, key: given}
+        check = {"metric": metric, "dataset": dataset, gate: value, **always, key: given}
         if not _problems({**config, "accuracy": {"checks": [check]}}):
             taken.add(key)
     assert taken == info.gates | info.params
