@@ -46,9 +46,14 @@ def refuse_others(folder: Path, config: Mapping[str, object], files: Collection[
         told = f" ({', '.join(map(str, names))})" if isinstance(names, list) else ""
         message = f"{folder} is no sentence encoder: it is a model for {task}{told}"
         raise SourceError(message, hint="Give a folder of sentence-transformers, or of an encoder such as BERT.")
-    if not any(_TOKENIZERS.fullmatch(name) for name in files):
-        message = f"{folder}: the encoder has no tokenizer"
-        raise SourceError(message)
+    refuse_mute(folder, files)
     if fs.read_object(folder / _OWN).get("default_prompt_name"):
         message = f"{folder}: {_OWN} wants a prompt before each text, which isn't known here"
+        raise SourceError(message)
+
+
+def refuse_mute(folder: Path, files: Collection[str]) -> None:
+    """SourceError for a model without a tokenizer."""
+    if not any(_TOKENIZERS.fullmatch(name) for name in files):
+        message = f"{folder}: the encoder has no tokenizer"
         raise SourceError(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Encodes = Literal["texts"]
+Encodes = Literal["texts", "images"]
 """What an encoder makes embeddings of."""
 ENCODER, ENCODED = "encoder", "embeddings"
 """The setting of a check that names an encoder's folder, and what that gives."""
@@ -56,12 +56,11 @@ FED_BY: Mapping[str, Mapping[str, Mapping[str, object]]] = {
     "images": DRAWING,
 }
 """What a model gives -> the settings of a check that shape it."""
-ENCODERS: Mapping[Encodes, Mapping[str, object]] = {
-    "texts": {
-        "description": "Folder of a sentence encoder: of sentence-transformers, of Hugging Face with safetensors, or "
-        "of OpenVINO; relative to the file that states it.",
-        "type": "string", "minLength": 1, "examples": ["models/all-MiniLM-L6-v2"],
-    },
+ENCODER_SCHEMA = {
+    "description": "Folder of what makes embeddings, relative to the file that states it. Of texts: a sentence encoder "
+    "of sentence-transformers, of Hugging Face with safetensors, or of OpenVINO. Of images with their texts: a CLIP of "
+    "Hugging Face with safetensors.",
+    "type": "string", "minLength": 1, "examples": ["models/all-MiniLM-L6-v2"],
 }  # fmt: skip
 WINDOWS = {"context_length": _CONTEXT, "stride": _STRIDE}
 """The settings of passes over text in windows of tokens."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 from runner.registry.declared import Declaration, Declared
 from runner.registry.gates import DISTANCE, LIMITS, Better, GateKind
-from runner.registry.metric_settings import ENCODED, ENCODER, ENCODERS, Encodes
+from runner.registry.metric_settings import ENCODED, ENCODER, ENCODER_SCHEMA, Encodes
 from runner.registry.metric_settings import FED_BY as FED_BY
 from runner.registry.metric_settings import MAX_NEW_TOKENS as MAX_NEW_TOKENS
 from runner.registry.metric_settings import WINDOWS as WINDOWS
@@ -215,7 +215,7 @@ def metric(
             metrics=(Metric(name, Better(better), span, unit, own_value=not compares, controls=True),),
             data=frozenset(needs),
             needs=_TASK_FILE if "task scores" in taken else f"{told} beside what feeds the model",
-            settings={**own, **fed, **({ENCODER: ENCODERS[encoder]} if encoder else {})},
+            settings={**own, **fed, **({ENCODER: ENCODER_SCHEMA} if encoder else {})},
             revision=revision,
             libraries=("numpy", "scipy", *libraries),
             module=function.__module__,

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import Never
+from typing import TYPE_CHECKING, Never
 
 from runner.base import hardware
 from runner.base.progress import Progress
 from runner.errors import Problem, RecipeError, SourceError
-from runner.model import listing, sentences
+from runner.model import clip, listing, sentences
 from runner.recipe.types import ModelSource
 from runner.registry.exporters import OPTIMUM
 from runner.registry.metric_settings import ENCODED, ENCODER, Encodes
 from runner.sources import Located
 from runner.stages import Build, Task
+
+if TYPE_CHECKING:
+    from runner.base.values import Array
+    from runner.metrics.kept import Form, Kept
 
 REVISION = 1
 _IR = "openvino"
@@ -55,7 +60,7 @@ def plan(build: Build, of: Encodes, path: Path, section: str, kept: str, role: s
         if not path.is_dir():
             _refuse_absent(path)
         located = build.locate(model)
-        _refuse_others(located)
+        _refuse_others(located, of)
     except SourceError as error:
         key = f"{section}.{ENCODER}"
         raise RecipeError([Problem(build.recipe.where(key), key, error.message, error.hint)]) from error
@@ -85,16 +90,19 @@ def _refuse_absent(path: Path) -> Never:
     raise SourceError(message, hint="encoder is taken relative to the file that states it")
 
 
-def _refuse_others(located: Located) -> None:
-    """SourceError for a model that makes no embeddings of texts."""
+def _refuse_others(located: Located, of: Encodes) -> None:
+    """SourceError for a model that makes no such embeddings."""
     assert located.path is not None
     folder = located.path if located.path.is_dir() else located.path.parent
+    if of == "images":
+        clip.refuse_others(folder, located.config or {}, located.files)
+        return
     sentences.refuse_others(folder, located.config or {}, located.files)
 
 
 def libraries(params: Params) -> tuple[str, ...]:
     """What runs the encoder."""
-    return _LIBRARIES[params.source]
+    return (*_LIBRARIES[params.source], *(("pillow",) if params.of == "images" else ()))
 
 
 def template(params: Params) -> str | None:
@@ -115,7 +123,6 @@ def prepare(params: Params) -> None:
 
 def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     """Fill `task.out` with an embedding for each row."""
-    from runner.metrics.encoding import Sentences, opened
     from runner.metrics.keeping import Keeping
     from runner.metrics.kept import Kept
     from runner.model.runtime import refuse_other_cpu
@@ -123,14 +130,29 @@ def run(task: Task[Params], progress: Progress) -> dict[str, object]:
     refuse_other_cpu(task.params.cpu)
     kept = Kept.read(task.inputs["kept"])
     with _folder(task.inputs[ENCODER], task.out) as folder:
-        encoder, told = opened(folder, task.params.source)
-        makes = Sentences(encoder)
-        with Keeping(task.out, ENCODED) as keeping:
-            for one in makes.embeddings(map(str, kept.values)):
-                keeping.add([one])
+        told = dict[str, object]()
+        extra: dict[str, Form] = {"other": "arrays"} if task.params.of == "images" else {}
+        with Keeping(task.out, ENCODED, extra=extra) as keeping:
+            for one, *others in _embeddings(task.params, folder, kept, told):
+                keeping.add([one], **dict.fromkeys(extra, others))
                 progress(keeping.count, kept.count)
-            keeping.finish(kept.count, {**kept.protocol, ENCODER: {**told, **makes.told()}})
+            keeping.finish(kept.count, {**kept.protocol, ENCODER: told})
     return {"rows": kept.count}
+
+
+def _embeddings(params: Params, folder: Path, kept: Kept, told: dict[str, object]) -> Iterator[tuple[Array, ...]]:
+    """Of each row; of an image's row that of its text too. In the end `told` has what a figure must be told with."""
+    from runner.metrics.encoding import Captioned, Sentences, opened
+
+    if params.of == "images":
+        pairs, told["libraries"] = Captioned(folder), {name: version(name) for name in ("torch", "transformers")}
+        yield from pairs.embeddings(kept.values, map(str, kept.extra["prompts"]))
+        told |= pairs.told()
+        return
+    encoder, found = opened(folder, params.source)
+    makes = Sentences(encoder)
+    yield from ((one,) for one in makes.embeddings(map(str, kept.values)))
+    told |= {**found, **makes.told()}
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def _draws(
         text_parts=_READS,
         record=_record,
         predicts=predicts,
-        metrics=("image_psnr", "image_ssim") if predicts else (),
+        metrics=("image_psnr", "image_ssim", "clip_score") if predicts else (),
         users_load=loaded_by,
         libraries=_LIBRARIES,
         example=_EXAMPLE,

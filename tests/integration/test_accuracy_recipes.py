@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -108,6 +109,9 @@ def test_a_recipe_of_the_page_measures_a_tiny_model(task: str, models: Path, ovr
     ]
     write_rows(tmp_path)
     for encoder in {check["encoder"] for check in wanted if "encoder" in check}:
+        if task == "text-to-image":
+            shutil.copytree(models / "clip", tmp_path / encoder)
+            continue
         subprocess.run([sys.executable, "-m", "tests.tiny_sentences", "make", tmp_path / encoder], check=True)
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(recipe))
     ovrun("optimize", "mine.yaml")

@@ -10,8 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+from safetensors.numpy import load_file, save_file
 from scipy.ndimage import gaussian_filter
 
+from runner.base import hardware
+from runner.metrics.keeping import Keeping
+from runner.stages import Task, encode, evaluate
 from tests.conftest import Ovrun
 from tests.drawings import SIDE, STEPS
 
@@ -84,3 +89,46 @@ def test_figures_are_those_of_the_images_that_users_draw(model: Path, ovrun: Ovr
     told = json.loads(ovrun("plan", "mine.yaml", "seed=8", "--json").stdout)
     states = {stage["label"]: stage["state"] for stage in told["stages"]}
     assert states["predict images on texts"] != "cached" == states["convert to fp32"]
+
+
+def by_clip(folder: Path, images: Any, texts: list[str]) -> Any:
+    """The cosine of each image with its text by transformers' CLIPModel, of pixels that Pillow and NumPy prepare."""
+    import torch
+    from transformers import AutoTokenizer, CLIPModel
+
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), CLIPModel.from_pretrained(folder).eval()
+    mean, deviation = np.array([0.48145466, 0.4578275, 0.40821073]), np.array([0.26862954, 0.26130258, 0.27577711])
+    found = []
+    for image, text in zip(images, texts, strict=True):
+        pixels = np.asarray(Image.fromarray(image).resize((40, 40), Image.Resampling.BICUBIC))[4:36, 4:36] / 255
+        prepared = torch.tensor(((pixels - mean) / deviation).transpose(2, 0, 1)[None], dtype=torch.float32)
+        tokens = tokenizer(text, return_tensors="pt", truncation=True, max_length=32)
+        with torch.no_grad():
+            out = model(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"], pixel_values=prepared)
+        found.append(float(out.logits_per_image) / float(model.logit_scale.detach().exp()))
+    return np.array(found)
+
+
+def test_a_clip_score_is_that_of_transformers(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "tests.tiny_models", tmp_path, "clip"], check=True, capture_output=True)
+    weights = load_file(tmp_path / "clip" / "model.safetensors")
+    weights["visual_projection.weight"] *= -1  # so that the random halves agree: no cosine is below 0
+    save_file(weights, tmp_path / "clip" / "model.safetensors", {"format": "pt"})
+    images = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE, 3), np.uint8)
+    images[1:, :, :, :2] //= 3
+    texts = ["ab c de", "w x", "b " * 90, "g h, i!"]
+    for name in ("kept", "encoded", "evaluated"):
+        (tmp_path / name).mkdir()
+    with Keeping(tmp_path / "kept", "images", extra={"prompts": "lines"}) as keeping:
+        keeping.add(images, prompts=texts)
+        keeping.finish(len(images), {})
+    params = encode.Params("images", "local", tuple(hardware.arithmetic()))
+    inputs = {"kept": tmp_path / "kept", "encoder": tmp_path / "clip"}
+    encode.run(Task("encode", params, tmp_path / "encoded", inputs), lambda done, total: None)
+    given = {"model": tmp_path / "encoded", "reference": tmp_path / "encoded"}
+    asked = evaluate.Params("clip_score", 1, {}, {}, ())
+    evaluate.run(Task("evaluate", asked, tmp_path / "evaluated", given), lambda done, total: None)
+    found = np.load(tmp_path / "evaluated" / evaluate.ROWS)["model"][:, 0]
+    wanted = by_clip(tmp_path / "clip", images, texts)
+    assert wanted.min() > 0 and np.ptp(wanted) > 0.1
+    np.testing.assert_allclose(found, 100 * wanted, atol=1e-3)

@@ -12,7 +12,8 @@ import yaml
 from safetensors.numpy import save_file
 
 from runner.artifact.portable import Places
-from runner.errors import RecipeError
+from runner.errors import RecipeError, SourceError
+from runner.model import clip
 from runner.plan.builder import make_plan
 from runner.plan.noise import documents_of, ways
 from runner.plan.types import Plan
@@ -132,3 +133,23 @@ def test_a_check_with_the_wrong_encoder_is_not_valid(check: dict[str, object], w
     with pytest.raises(RecipeError) as refused:
         planned(tmp_path, check)
     assert what in str(refused.value)
+
+
+CLIP = {"model_type": "clip", "vision_config": {}}
+FILES = ("tokenizer.json", "preprocessor_config.json")
+
+
+@pytest.mark.parametrize(
+    ("config", "files", "what"),
+    [
+        ({"model_type": "bert"}, FILES, "no CLIP of Hugging Face: model_type is 'bert'"),
+        ({}, FILES, "model_type is None"),
+        ({"model_type": "clip"}, FILES, "no CLIP"),
+        (CLIP, FILES[1:], "the encoder has no tokenizer"),
+        (CLIP, FILES[:1], "the encoder has no image processor, preprocessor_config.json"),
+    ],
+)
+def test_what_is_no_clip_is_refused(config: dict[str, object], files: tuple[str, ...], what: str) -> None:
+    clip.refuse_others(Path("a"), CLIP, FILES)
+    with pytest.raises(SourceError, match=what):
+        clip.refuse_others(Path("a"), config, files)

@@ -208,7 +208,11 @@ def of_images(name: str) -> Case:
 
 
 def of_drawings(name: str) -> Case:
-    """A row that is one lighter everywhere, and one that is equal; the similarity is the expectation of flat images."""
+    """Images that are one lighter everywhere, or equal: their similarities follow from their means."""
+    if name == "clip_score":
+        one = np.array([[3.0, 4.0], [0.0, 2.0], [1.0, 0.0]])
+        texts = np.array([[5.0, 0.0], [0.0, 0.1], [-1.0, 0.0]])
+        return Case(Kept("embeddings", 3, (), {}, one, {"other": texts}), {}, 100 * (0.6 + 1 + 0) / 3)
     told = np.full((2, 12, 16, 3), 100, np.uint8)
     given = told + np.array([1, 0], np.uint8)[:, None, None, None]
     c = (0.01 * 255) ** 2
@@ -280,7 +284,7 @@ NAMES: dict[str, Callable[..., Case]] = {
     **dict.fromkeys(("mean_absolute_error", "root_mean_squared_error", "r2"), of_numbers),
     **dict.fromkeys((*RANKS, *(f"reconstruction_{name}" for name in RANKS)), of_anomalies),
     **dict.fromkeys(("psnr", "ssim"), of_images),
-    **dict.fromkeys(("image_psnr", "image_ssim"), of_drawings),
+    **dict.fromkeys(("image_psnr", "image_ssim", "clip_score"), of_drawings),
     **dict.fromkeys(("mask_accuracy", "mask_agreement", "mask_divergence"), of_masks),
     **dict.fromkeys(
         (

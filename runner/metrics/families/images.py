@@ -42,3 +42,19 @@ def image_ssim(kept: Kept, reference: Kept, targets: Targets) -> object:
     from runner.metrics.measures import taken
 
     return taken.drawn_similarity(kept, reference)
+
+
+@metric(
+    "clip_score",
+    better="higher",
+    rows="images",
+    span=(0.0, 100.0),
+    help="mean CLIP score of the images that a model draws: how well each fits its text, 100 times the cosine of the "
+    "embeddings that `encoder` makes of both, at least 0; needs no images of the data",
+    source="Hessel and others (2021) with a weight of 100, as torchmetrics' CLIPScore",
+    encoder="images",
+)
+def clip_score(kept: Kept, targets: Targets) -> object:
+    from runner.metrics.measures import taken
+
+    return taken.captions(kept)

@@ -207,6 +207,11 @@ def drawn_noise(kept: Kept, reference: Kept) -> Floats:
     return _noise(scores(kept), scores(reference), _HIGHEST)
 
 
+def captions(kept: Kept) -> Floats:
+    """100 times the cosine of an image's embedding and its text's, at least 0; [rows, 1]."""
+    return 100 * np.maximum(pairs.cosines(outputs(kept), others(kept)), 0)[:, None]
+
+
 def drawn_similarity(kept: Kept, reference: Kept) -> Floats:
     """Structural similarity of each image that was drawn; [rows, 1]."""
     both = zip(scores(kept), scores(reference), strict=True)
