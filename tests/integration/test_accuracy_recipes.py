@@ -14,10 +14,10 @@ import pytest
 import yaml
 from PIL import Image
 
+from tests.accuracy_page import RECIPES
 from tests.conftest import Ovrun
 from tests.geometry import gpt2_folder
 from tests.tiny_models import MODELS
-from tests.unit.test_accuracy_page import RECIPES
 
 soundfile = pytest.importorskip("soundfile")
 pytestmark = [pytest.mark.libraries, pytest.mark.newest]

@@ -100,7 +100,7 @@ def places(folder: Path) -> Case:
 def spoken(folder: Path) -> Case:
     """Letters for each moment, spelled by transformers' tokenizer."""
     soundfile = pytest.importorskip("soundfile")
-    from tests.integration.test_predict_sounds import RATE, listener
+    from tests.listeners import RATE, listener
 
     letters = ["<pad>", "<s>", "</s>", "<unk>", "|", "A", "B", "C"]
     listener(folder / "model", len(letters), each=True)

@@ -17,10 +17,9 @@ from runner.recipe.types import Quantization
 from runner.registry.metrics import FAMILIES, METRICS
 from runner.registry.tasks import PAST, TASKS, family_of
 from runner.report import metrics_page
+from tests.accuracy_page import RECIPES, TEXT
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
-RECIPES = dict(re.findall(r"\*\*([a-z0-9-]+)\*\*;[^\n]*\n\n```yaml\n(.*?)```", TEXT, re.DOTALL))
 
 
 @pytest.mark.parametrize("task", RECIPES)
