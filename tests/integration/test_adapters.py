@@ -186,8 +186,8 @@ def test_the_methods_tried_are_those_that_are_taken() -> None:
     assert tuple(sorted(method.removesuffix("Config").upper() for method in METHODS)) == MERGED
 
 
-@pytest.mark.libraries
-@pytest.mark.parametrize("compression", ["", pytest.param("int8_asym", marks=pytest.mark.newest)])
+@pytest.mark.newest
+@pytest.mark.parametrize("compression", ["", "int8_asym"])
 def test_genai_loads_an_adapter_that_lies_beside_the_model(
     compression: str, made: Path, ovrun: Ovrun, tmp_path: Path
 ) -> None:

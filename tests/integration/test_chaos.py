@@ -52,7 +52,7 @@ def wait_for_work(run: subprocess.Popen[bytes], folder: Path) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize("jobs", GROUP_KILLS)
+@pytest.mark.parametrize("jobs", [0, pytest.param(2, marks=pytest.mark.newest)])
 def test_a_sweep_that_is_killed_goes_on_and_ends_the_same(
     jobs: int, tmp_path: Path, undisturbed: dict[str, str]
 ) -> None:

@@ -149,6 +149,7 @@ def test_a_part_that_differs_is_named(ovrun: Ovrun, tmp_path: Path) -> None:
 
 
 @pytest.mark.libraries
+@pytest.mark.newest
 def test_a_cache_that_is_given_is_compared(ovrun: Ovrun, tmp_path: Path) -> None:
     """Of a decoder that begins, and of one that goes on."""
     folder = with_code(tmp_path / "model", "t5", "", {})

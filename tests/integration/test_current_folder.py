@@ -96,6 +96,7 @@ def test_jobs_of_slurm_start_python_without_the_current_folder(tmp_path: Path) -
     assert "export PYTHONSAFEPATH=1" in arguments["job_script_prologue"]
 
 
+@pytest.mark.newest
 def test_the_users_variables_of_python_change_no_stage(
     ovrun: Ovrun, tmp_path: Path, published: Callable[..., Path]
 ) -> None:

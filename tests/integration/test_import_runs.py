@@ -198,6 +198,7 @@ def test_quantization_settings_are_those_that_nncf_gets(
     assert theirs["advanced_parameters"].smooth_quant_alphas.matmul == own
 
 
+@pytest.mark.newest
 def test_recipe_makes_the_constants_that_its_command_makes(tmp_path: Path, ovrun: Ovrun) -> None:
     gpt2_folder(tmp_path / "model", layers=2, hidden=128, vocab=600, dtype="float32", seed=0)
     settings = "--weight-format int4 --ratio 0.7 --backup-precision int8_sym"

@@ -205,6 +205,7 @@ print(json.dumps(types_of_layers(_mixed_quantization(model, config, dataset))))
 """
 
 
+@pytest.mark.newest
 def test_mixed_types_are_those_of_optimum(ovrun: Ovrun, shared: Path, tmp_path: Path) -> None:
     (tmp_path / "mixed-types.yaml").write_text(DIALOGUE + MIXED)
     version = Path(json.loads(ovrun("optimize", "mixed-types.yaml", "--outputs", shared, "--json").stdout)["path"])
@@ -218,6 +219,7 @@ def test_mixed_types_are_those_of_optimum(ovrun: Ovrun, shared: Path, tmp_path: 
     assert kinds.count("i4") > 8 and kinds.count("256 levels") > 8 and "u8" in kinds
 
 
+@pytest.mark.newest
 def test_eight_bit_floats(ovrun: Ovrun, shared: Path, tmp_path: Path) -> None:
     (tmp_path / "floats.yaml").write_text(f"""{DIALOGUE}
 compression: {{algorithm: quantization, mode: fp8_e4m3, dataset: dialogue_train, subset_size: 8}}
