@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -72,6 +74,31 @@ def similarity(one: Any, other: Any) -> float:
     return float(found.mean())
 
 
+STAGE = """
+import sys
+from pathlib import Path
+from tests.predictions import kept, rows
+folder = Path(sys.argv[1])
+data = rows(folder / "a.jsonl", [{"prompt": "a boat"}], ["prompt"])
+settings = {"num_inference_steps": 1, "height": 64, "width": 64}
+kept(folder / "model", "text-to-image", "images", data, folder / "out", **settings)
+"""
+
+
+def told_of(version: Path, byte: bytes, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What the stage says of a version whose decoder of latents has weights of these bytes."""
+    shutil.copytree(version, folder / "model")
+    weights = folder / "model" / "vae_decoder" / "openvino_model.bin"
+    found = bytearray(weights.read_bytes())
+    for one in ElementTree.parse(weights.with_suffix(".xml")).iterfind("layers/layer[@type='Const']/data"):
+        offset, size = int(one.attrib["offset"]), int(one.attrib["size"])
+        if one.attrib["element_type"] == "f32" and size > 1000:
+            found[offset : offset + size] = byte * size
+    weights.unlink()
+    weights.write_bytes(found)
+    return subprocess.run([sys.executable, "-c", STAGE, folder], capture_output=True, text=True, check=False)
+
+
 def test_figures_are_those_of_the_images_that_users_draw(model: Path, ovrun: Ovrun, tmp_path: Path) -> None:
     recipe(tmp_path, model, "image_psnr", "image_ssim")
     ovrun("optimize", "mine.yaml")
@@ -86,6 +113,11 @@ def test_figures_are_those_of_the_images_that_users_draw(model: Path, ovrun: Ovr
     assert found["image_psnr"] == pytest.approx(np.mean(10 * np.log10(255**2 / np.array(errors))), abs=1e-9)
     wanted = np.mean([similarity(a, b) for a, b in zip(base, low, strict=True)])
     assert found["image_ssim"] == pytest.approx(wanted, abs=1e-9) and wanted < 1
+    assert not told_of(versions / "1", b"\0", tmp_path / "flat").returncode
+    kept = json.loads((tmp_path / "flat" / "out" / "kept.json").read_text())
+    assert kept["protocol"]["images_of_one_colour"] == kept["count"] == 1
+    failed = told_of(versions / "1", b"\xff", tmp_path / "broken").stderr
+    assert "the image has values that aren't finite numbers, first for" in failed and "a.jsonl" in failed
     told = json.loads(ovrun("plan", "mine.yaml", "seed=8", "--json").stdout)
     states = {stage["label"]: stage["state"] for stage in told["stages"]}
     assert states["predict images on texts"] != "cached" == states["convert to fp32"]
