@@ -18,7 +18,6 @@ _FORMATS = ("WAV", "FLAC")
 _LONGEST = 1 << 28
 """Samples of all channels: more than a small file can be allowed to become."""
 _INSTALL = "pip install 'ovrun[audio]'"
-_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _SUFFIXES = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".txt")
 _MOST_FILES = 20
 """Files that include one another."""
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)

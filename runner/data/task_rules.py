@@ -157,10 +157,8 @@ def _dataset(config: Mapping[str, object]) -> Iterator[Wrong]:
         yield Wrong(("dataset_kwargs",), "names no files", "`data_files: rows.jsonl`, or a mapping of splits to files")
         return
     for key in given:
-        if key not in ("data_files", "field", "delimiter"):
-            yield Wrong(
-                ("dataset_kwargs", key), missing("setting of data files", key, ("data_files", "field", "delimiter"))
-            )
+        if key not in _DATA:
+            yield Wrong(("dataset_kwargs", key), missing("setting of data files", key, _DATA))
     if not any(config.get(name) for name in ("test_split", "validation_split")):
         yield Wrong(("test_split",), "is lacking, and so is validation_split", "the split whose rows are asked")
 

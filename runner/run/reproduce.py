@@ -200,7 +200,3 @@ def _results(then: Manifest, now: Manifest) -> Iterator[Difference]:
     for check, again in zip(then["checks"], now["checks"], strict=True):
         if check["values"] != again["values"]:
             yield Difference("check", f"{check['metric']} on {check['dataset']}", check["value"], again["value"])
-
-
-def _digests(manifest: Manifest) -> dict[str, str]:
-    return {name: said["sha256"] for name, said in manifest["files"].items() if name not in (CARD, RECIPE)}
