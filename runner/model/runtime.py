@@ -7,7 +7,7 @@ import importlib.util
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 NUMBERS = (*RUNTIME, "KEY_CACHE_PRECISION", "VALUE_CACHE_PRECISION", "EXECUTION_MODE_HINT")
 """The properties that say what a model computes in."""
-_TOLD = (*NUMBERS, "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS")
 _LOGITS_BYTES = 64 << 20
 _REFUSED = re.compile(r"(?:Unsupported property|property key) (\w+)")
 
@@ -43,12 +42,14 @@ class Compiled:
         model: the `ov.CompiledModel`.
         inputs: its inputs.
         runtime: properties as the runtime really has them, and the runtime's version.
+        streams: how many requests may be made of it that run at a time.
     """
 
     folder: Path
     model: ov.Model
     inputs: tuple[Port, ...]
     runtime: Mapping[str, object]
+    streams: int = field(default=1, kw_only=True)
 
     @cached_property
     def request(self) -> ov.InferRequest:
@@ -163,11 +164,15 @@ def _writable(device: str) -> list[str]:
 
 
 def _read_back(compiled: ov.CompiledModel, requested: Mapping[str, object]) -> dict[str, object]:
-    """What the runtime made of the properties: it changes some without a word, such as f16 to bf16."""
+    """What the runtime made of the properties: it changes some without a word, such as f16 to bf16.
+
+    Of those that shape speed alone, which follow the cores that a stage has, only what is requested: an entry of the
+    store is the same whatever ran beside.
+    """
     import openvino as ov
 
     there = set(compiled.get_property("SUPPORTED_PROPERTIES"))
-    names = [name for name in dict.fromkeys([*requested, *_TOLD]) if name in there]
+    names = [name for name in dict.fromkeys([*requested, *NUMBERS]) if name in there]
     return {name: _plain(compiled.get_property(name)) for name in names} | {"openvino": ov.__version__}
 
 

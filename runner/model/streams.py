@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,7 +25,12 @@ _OWN = frozenset({"NUM_STREAMS", "PERFORMANCE_HINT"})
 
 def compile_for_rows(folder: Path, runtime: Mapping[str, object]) -> Compiled:
     """As `compile_folder`, with several streams unless the properties say otherwise."""
-    return compile_folder(folder, {**({} if _OWN & runtime.keys() else {"NUM_STREAMS": _MOST}), **runtime})
+    own = {} if _OWN & runtime.keys() else {"NUM_STREAMS": _MOST}
+    found = compile_folder(folder, {**own, **runtime})
+    if "original" in found.runtime:
+        return found
+    told = {name: value for name, value in found.runtime.items() if name not in own}
+    return replace(found, runtime=told, streams=found.model.get_property("NUM_STREAMS"))
 
 
 def in_order(compiled: Compiled, feeds: Iterable[tuple[T, Feed]]) -> Iterator[tuple[T, Feed, list[Array]]]:
@@ -35,12 +41,11 @@ def in_order(compiled: Compiled, feeds: Iterable[tuple[T, Feed]]) -> Iterator[tu
     Raises:
         StageError: the runtime fails.
     """
-    streams = compiled.runtime.get("NUM_STREAMS", 1)
-    if not isinstance(streams, int) or streams < 2:
+    if compiled.streams < 2:
         for item, feed in feeds:
             yield item, feed, compiled.infer(feed)
         return
-    free = deque(compiled.model.create_infer_request() for _ in range(streams))
+    free = deque(compiled.model.create_infer_request() for _ in range(compiled.streams))
     running: deque[tuple[T, Feed, ov.InferRequest]] = deque()
     for item, feed in feeds:
         if not free:

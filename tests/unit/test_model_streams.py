@@ -55,8 +55,14 @@ def test_streams_are_the_runtimes_unless_the_properties_say_so(folder: Path) -> 
     import openvino as ov
 
     most = ov.Core().compile_model(folder / "openvino_model.xml", "CPU", {"NUM_STREAMS": 4}).get_property("NUM_STREAMS")
-    assert compile_for_rows(folder, {}).runtime["NUM_STREAMS"] == most
-    assert compile_for_rows(folder, {"NUM_STREAMS": 1}).runtime["NUM_STREAMS"] == 1
+    found, alone = compile_for_rows(folder, {}), compile_for_rows(folder, {"NUM_STREAMS": 1})
+    assert (found.streams, alone.streams, alone.runtime["NUM_STREAMS"]) == (most, 1, 1)
+
+
+def test_how_many_cores_there_are_is_not_told_with_figures(folder: Path) -> None:
+    """They differ with what runs beside, and an entry of the store does not."""
+    told = compile_for_rows(folder, {"INFERENCE_PRECISION_HINT": "f32"}).runtime.keys()
+    assert not told & {"NUM_STREAMS", "INFERENCE_NUM_THREADS", "PERFORMANCE_HINT"}
 
 
 def test_what_fails_on_the_way_is_told_as_it_is(folder: Path) -> None:
