@@ -85,16 +85,16 @@ def _loaded(folder: Path) -> torch.nn.Module:
     return cast("torch.nn.Module", model)
 
 
-def opened(folder: Path, library: str) -> tuple[Encoder, dict[str, object]]:
+def opened(folder: Path, source: str) -> tuple[Encoder, dict[str, object]]:
     """An encoder, and what a figure must be told with.
 
     Args:
-        library: `openvino` for an IR, `transformers` for what PyTorch runs.
+        source: `openvino` for an IR, `local` for a Hugging Face folder, which PyTorch runs.
 
     Raises:
         SourceError: it can't be loaded.
     """
-    if library == "openvino":
+    if source == "openvino":
         compiled = compile_folder(folder)
         return compiled, dict(compiled.runtime)
     return InPyTorch(folder), {name: version(name) for name in ("torch", "transformers")}

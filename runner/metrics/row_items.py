@@ -63,7 +63,7 @@ class RowItems:
         Raises:
             as what predicts; StageError too where that doesn't ask this model.
         """
-        rows, compiled = sorted(chosen), _one_by_one(compiled)
+        rows = sorted(chosen)
         with tempfile.TemporaryDirectory(dir=self.folder) as out:
             self.ask(compiled, None if len(rows) == self.count else rows, Path(out))
             found = self._statistics(Kept.read(Path(out)), rows)
@@ -114,17 +114,12 @@ def row_items(
     ask, close = _asking(way, replace(asked, dataset=narrowed(dataset, way.roles)))
     (folder / "reference").mkdir()
     try:
-        ask(_one_by_one(original), None, folder / "reference")
+        ask(original, None, folder / "reference")
     except BaseException:
         close()
         raise
     kept = Kept.read(folder / "reference")
     return RowItems(family, kept.count, ask, folder, kept, targets, settings, close)
-
-
-def _one_by_one(compiled: Compiled) -> Compiled:
-    """A model that is asked by its one request, however many streams it has."""
-    return replace(compiled, runtime={})
 
 
 def _asking(way: Predicts, asked: Asked) -> tuple[Ask, Callable[[], None]]:
